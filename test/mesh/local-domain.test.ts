@@ -141,6 +141,15 @@ describe('a domain that this node is in', () => {
     expect(bench.refreshed).toEqual([key]);
   });
 
+  it('is not ready, nor a ready one whose port is missing, while it is being opened', async () => {
+    let state: string | undefined;
+    bench.onOpenLog = () => {
+      state = bench.domain.view().state;
+    };
+    await bench.domain.open(7701);
+    expect([state, bench.domain.view().state]).toEqual(['Joining', 'Ready']);
+  });
+
   it('refuses the streams of a member that was suspended while the protocols were being served', async () => {
     const { key } = bench.member;
     let reported = false;

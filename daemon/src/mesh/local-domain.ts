@@ -293,6 +293,7 @@ export class LocalDomain {
     if (membership.suspended.has(this.self)) {
       return { state: 'Suspended', message: `this node's log forked, and the members do not show its objects until the founder clears it` };
     }
+    if (this.node === undefined && this.#closing === undefined) return { state: 'Joining', message: 'it is being opened' };
     if (this.#log?.condition() === 'KEY_IN_USE_ELSEWHERE') {
       return {
         state: 'Ready',

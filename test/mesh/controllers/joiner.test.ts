@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Joiner } from '../../../daemon/src/mesh/controllers/joiner.ts';
-import type { JoinOptions } from '../../../daemon/src/mesh/mesh.types.ts';
+import type { DomainView, JoinOptions } from '../../../daemon/src/mesh/mesh.types.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import type { ObjectStore } from '../../../daemon/src/store/object-store.types.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
@@ -19,6 +19,8 @@ class Bench {
   readonly joiner: Joiner;
   store: ObjectStore;
   diskIsFull = false;
+  /** Somebody else has brought the node into a domain of that name. */
+  isIn = false;
   /** What becomes of a join. */
   answer: (address: string, signal: AbortSignal) => Promise<void> = async () => {};
   #busy = false;
@@ -30,7 +32,7 @@ class Bench {
         get: (ref) => store.get(ref),
         transact: (run) => (this.diskIsFull ? Promise.reject(new DtkdError('DISK_FULL', 'the disk is full')) : store.transact(run)),
       },
-      mesh: { domain: () => undefined, join: (_name, address, _token, options) => this.#join(address, options) as never },
+      mesh: { domain: () => (this.isIn ? ({} as DomainView) : undefined), join: (_name, address, _token, options) => this.#join(address, options) as never },
       node: { name: 'node0' },
       events: { record: ({ reason }) => void this.events.push(reason) },
       logger: silentLogger,
@@ -101,5 +103,15 @@ describe('a document that asks to join', () => {
     bench.diskIsFull = false;
     await waitFor(async () => (await bench.status()) === 'Failed', { what: 'the refusal to be shown' });
     await waitFor(() => bench.joiner.joining().length === 0, { what: 'the end of the tries' });
+  });
+
+  it('does not show as failed the domain of that name that was founded meanwhile', async () => {
+    bench.answer = async () => {
+      bench.isIn = true;
+      throw new DtkdError('ALREADY_EXISTS', 'this node is already in a domain of that name');
+    };
+    await bench.ask('192.0.2.1');
+    await waitFor(() => bench.events.length > 0);
+    expect(await bench.status()).toBe('Joining');
   });
 });

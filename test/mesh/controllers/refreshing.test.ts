@@ -38,3 +38,42 @@ it('shows what the mesh knows once the disk has room again, though nothing chang
   await last;
   expect([tries, vi.getTimerCount()]).toEqual([4, 0]);
 });
+
+it('shows the domains that are there though one is left meanwhile', async () => {
+  const store = await openObjectStore({ kv: memoryKv(), node: 'node0' });
+  const view = (name: string) => ({ name, id: name, state: 'Ready', holdsRoot: true, peers: [] });
+  const present = new Map(['lab', 'gone'].map((name) => [name, view(name)]));
+  const invites = async (name: string) => {
+    if (!present.has(name)) throw new DtkdError('NOT_FOUND', `this node is in no domain named "${name}"`);
+    present.delete('gone');
+    return [];
+  };
+  const mesh = { domains: () => [...present.values()], domain: (name: string) => present.get(name), invites };
+  const controller = new DomainController({
+    mesh,
+    store,
+    node: { name: 'node0' },
+    logger: silentLogger,
+    now: Date.now,
+  } as unknown as DomainControllerOptions);
+  await controller.refresh();
+  expect((await store.get(controller.refOf('lab')))?.['status']).toBe('Ready');
+});
+
+it('shows a domain again whose object was deleted as that of one that is only being joined', async () => {
+  const store = await openObjectStore({ kv: memoryKv(), node: 'node0' });
+  const view = { name: 'lab', id: 'a', state: 'Ready', holdsRoot: false, peers: [] };
+  const mesh = { domains: () => [view], domain: () => view, onChange: () => () => {} };
+  const controller = new DomainController({
+    mesh,
+    store,
+    node: { name: 'node0' },
+    logger: silentLogger,
+    now: Date.now,
+  } as unknown as DomainControllerOptions);
+  await controller.start();
+  await store.transact((tx) => tx.delete(controller.refOf('lab')));
+  await vi.advanceTimersByTimeAsync(1_000);
+  await controller.stop();
+  expect(await store.get(controller.refOf('lab'))).toBeDefined();
+});

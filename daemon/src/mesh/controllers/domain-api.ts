@@ -114,7 +114,7 @@ export function domainActions({ mesh, controller }: DomainApiOptions): Map<strin
       const there = mesh.domain(request.name);
       // Asked twice, it is done all the same.
       if (there?.id === domain && there.state !== 'Removed' && there.state !== 'Leaving')
-        return { domain: await controller.shown(request.name), already: true };
+        return { domain: await controller.shown(request.name, domain), already: true };
       let elsewhere: { address: string; failure: string } | undefined;
       const joined = await controller.join(request.name, address, token, {
         signal: request.signal,

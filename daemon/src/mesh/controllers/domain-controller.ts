@@ -3,6 +3,7 @@
  * one, with `spec.peer` joins one and keeps trying until it is a member or has been refused. It decides nothing about membership itself.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
+import type { DomainId } from '../../../../protocol/ids.ts';
 import { SIGHTLINE_GROUP } from '../../../../protocol/kinds/dtdomain.ts';
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
 import type { Logger } from '../../logging/logger.types.ts';
@@ -76,7 +77,12 @@ export class DomainController {
   /** A document that asks to join for the first time, or with another address or token. What the joiner itself writes is no reason. */
   #considerChanges(changes: readonly Change[]): void {
     for (const { ref, object, previous, type } of changes) {
-      if (ref.group !== DOMAINS.group || ref.plural !== DOMAINS.plural || type === 'DELETED') continue;
+      if (ref.group !== DOMAINS.group || ref.plural !== DOMAINS.plural) continue;
+      if (type === 'DELETED') {
+        // deleted as one that was never joined, when it was
+        if (this.#options.mesh.domain(ref.name) !== undefined) this.#schedule(SETTLE_MS);
+        continue;
+      }
       const asked = (document: ApiObject | undefined): string => JSON.stringify([document?.['status'] === 'Joining', document?.['spec']]);
       if (asked(previous) !== asked(object)) this.#joiner.consider(object);
     }
@@ -113,7 +119,11 @@ export class DomainController {
     const { store, mesh, node, now } = this.#options;
     const views = mesh.domains();
     const fields = new Map<string, Record<string, unknown>>();
-    for (const view of views) fields.set(view.name, dtDomainFields(view, view.holdsRoot ? await mesh.invites(view.name) : [], now()));
+    for (const view of views) {
+      // it may have been left while others were asked
+      const invites = view.holdsRoot && mesh.domain(view.name) !== undefined ? await mesh.invites(view.name) : [];
+      fields.set(view.name, dtDomainFields(view, invites, now()));
+    }
     const peers = new Map<string, ShownPeer>();
     for (const view of views) {
       for (const peer of view.peers) peers.set(peer.id, { view, peer, fields: dtPeerFields(view.name, peer, node.suffix) });
@@ -182,28 +192,38 @@ export class DomainController {
 
   /** Founds a domain and returns its object, with the recovery key that is shown once. */
   async found(name: string): Promise<{ domain: ApiObject; recoveryKey: string }> {
-    const { recoveryKey } = await this.#options.mesh.create(name);
+    const { domain, recoveryKey } = await this.#options.mesh.create(name);
     try {
       await this.#options.mesh.invite(name);
-      return { domain: await this.shown(name), recoveryKey };
+      return { domain: await this.shown(name, domain.id), recoveryKey };
     } catch (cause) {
-      throw halfFounded(name, cause);
+      throw this.#isIn(domain) ? halfFounded(name, cause) : leftMeanwhile(name);
     }
   }
 
   /** Joins a domain now; errors are those of `Mesh.join`, and nothing is kept if it fails. */
   async join(name: string, address: string, token: string, options: JoinOptions): Promise<ApiObject> {
-    await this.#options.mesh.join(name, address, token, options);
-    return this.shown(name);
+    const { id } = await this.#options.mesh.join(name, address, token, options);
+    return this.shown(name, id);
   }
 
-  /** The object of a domain that this node is in, brought up to date. */
-  async shown(name: string): Promise<ApiObject> {
+  /** The object of a domain that this node is in, brought up to date. Errors: CONFLICT if it is in that one no more. */
+  async shown(name: string, id: DomainId): Promise<ApiObject> {
     await this.refresh();
     const object = await this.#options.store.get(this.refOf(name));
-    if (object === undefined) throw new DtkdError('INTERNAL', `the domain ${name} was made but its object could not be stored`);
-    return object;
+    if (object?.['domainId'] === id) return object;
+    if (!this.#isIn({ name, id })) throw leftMeanwhile(name);
+    throw new DtkdError('INTERNAL', `the domain ${name} was made but its object could not be stored`);
   }
+
+  #isIn({ name, id }: { name: string; id: DomainId }): boolean {
+    return this.#options.mesh.domain(name)?.id === id;
+  }
+}
+
+/** Who founds or joins a domain need not be the only one who asks. */
+function leftMeanwhile(name: string): DtkdError {
+  return new DtkdError('CONFLICT', `somebody else had this node leave the domain "${name}" at once`, { next: 'See "dtkd domain ls".' });
 }
 
 /** The domain is there while its recovery key was shown to nobody: it is better founded anew, which costs nothing as long as it is empty. */

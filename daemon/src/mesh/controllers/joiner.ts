@@ -126,6 +126,8 @@ export class Joiner {
     const ref = { group: SIGHTLINE_GROUP, plural: 'dtdomains', namespace: this.#options.node.name, name };
     await this.#options.store.transact(async (tx) => {
       const stored = await tx.get(ref);
+      // somebody else has brought this node into a domain of that name meanwhile, of which the object tells then
+      if (this.#options.mesh.domain(name) !== undefined) return;
       if (stored !== undefined && stored['message'] !== message) await tx.put(withFields(stored, { status, message }));
     });
   }
