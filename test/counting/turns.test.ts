@@ -36,6 +36,14 @@ describe('turns', () => {
     expect(begun).toEqual(['a1', 'b1', 'c1', 'a4']);
   });
 
+  it('are shared, where there is always room for the next', () => {
+    const { begun, take } = taker(new Turns({ each: 8, all: 16, sharing: true, waitingEach: 0 }));
+    for (const who of 'abcd') for (let times = 0; times < 20; times += 1) take(`${who}${times}`);
+    const counts = Object.groupBy(begun, (name) => name.slice(0, 1));
+    expect(Object.values(counts).map((own) => own?.length)).toEqual([8, 4, 2, 1]);
+    expect(take('e0')).toBeDefined();
+  });
+
   it('can be waited for until a signal says otherwise', async () => {
     const turns = new Turns({ each: 1 });
     const end = await turns.wait('a');

@@ -56,17 +56,24 @@ export interface Holder<T> {
   readonly waits: boolean;
 }
 
+/** Nobody gives way to a network that holds so many times as much: it would push out those who have only just come. A browser takes six connections. */
+const MUCH_MORE = 8;
+
 /**
  * Who gives way to one that comes from `network` where there is no room, of all, the oldest first: the oldest that waits, of the network that holds most of
- * those; if none waits, the oldest of another network that holds more than half of all. Undefined: nobody does.
+ * those; if none waits, the oldest of the network that holds most of all, if that still has no less than the newcomer's then. So the shares of all who want more
+ * become equal, however many they are. Undefined: nobody does.
  */
 export function whoGivesWay<T>(all: readonly Holder<T>[], network: string): T | undefined {
+  const held = new Map<string, number>();
+  for (const one of all) held.set(one.network, (held.get(one.network) ?? 0) + 1);
+  const own = held.get(network) ?? 0;
+  const of = (one: Holder<T>): number => held.get(one.network) ?? 0;
   const members = (some: readonly Holder<T>[]) => some.map((one): [Holder<T>, string] => [one, one.network]);
-  const waiting = oldestOfLargest(members(all.filter(({ waits }) => waits)));
+  const waiting = oldestOfLargest(members(all.filter((one) => one.waits && of(one) * MUCH_MORE >= own)));
   if (waiting !== undefined) return waiting.member;
   const busy = oldestOfLargest(members(all));
-  const held = all.filter((one) => one.network === busy?.network).length;
-  return busy === undefined || busy.network === network || held * 2 <= all.length ? undefined : busy.member;
+  return busy === undefined || busy.network === network || of(busy) - 1 <= own ? undefined : busy.member;
 }
 
 /** What one party can have as many addresses of as it likes: an IPv4 address, or the /64 of an IPv6 address. */

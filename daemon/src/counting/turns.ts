@@ -4,6 +4,8 @@ export interface TurnLimits {
   each: number;
   /** At once, of all. Default: any number. */
   all?: number;
+  /** Nobody has more of `all` at once than is left of it: the more there are who want many, the smaller are their shares, and there is always room for the next. */
+  sharing?: boolean;
   /** That wait, of one. Default: any number. */
   waitingEach?: number;
   /** That wait, of all. Default: any number. */
@@ -24,10 +26,11 @@ export class Turns {
   constructor({
     each,
     all = Number.POSITIVE_INFINITY,
+    sharing = false,
     waitingEach = Number.POSITIVE_INFINITY,
     waiting = Number.POSITIVE_INFINITY,
   }: TurnLimits) {
-    this.#limits = { each, all, waitingEach, waiting };
+    this.#limits = { each, all, sharing, waitingEach, waiting };
   }
 
   /**
@@ -69,7 +72,9 @@ export class Turns {
   }
 
   #hasRoom(who: string): boolean {
-    return this.#total < this.#limits.all && (this.#running.get(who) ?? 0) < this.#limits.each;
+    const { each, all, sharing } = this.#limits;
+    const left = all - this.#total;
+    return left > 0 && (this.#running.get(who) ?? 0) < Math.min(each, sharing ? left : each);
   }
 
   #mayWait(who: string): boolean {

@@ -1,6 +1,6 @@
 /**
- * How many connections a server has at once. Where there are too many, one gives way on which nothing is being answered, or that is of who holds more than half
- * of all: who opens many pushes out himself.
+ * How many connections a server has at once. Where there are too many, one gives way on which nothing is being answered, or that is of who holds most: who opens
+ * many pushes out himself.
  */
 import type { Server, Socket } from 'node:net';
 import { type Holder, networkOf, whoGivesWay } from '../../counting/crowd.ts';

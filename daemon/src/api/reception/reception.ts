@@ -16,10 +16,11 @@ import type { RequestCounts, RequestOrigin } from './request-counts.ts';
 /** Longer tokens are nobody's. */
 const MAX_TOKEN = 4096;
 
-/** Requests of one user under way at once, over all of its connections. */
+/** Requests of one user under way at once, over all of its connections, and of all users: half of the connections, which leaves the rest to the operator. */
 const MAX_UNDERWAY = 256;
+const MAX_UNDERWAY_IN_ALL = 1024;
 
-export const newUnderway = (): Turns => new Turns({ each: MAX_UNDERWAY, waitingEach: 0 });
+export const newUnderway = (): Turns => new Turns({ each: MAX_UNDERWAY, all: MAX_UNDERWAY_IN_ALL, sharing: true, waitingEach: 0 });
 
 export type Handler = (c: ApiContext) => Soon<Response>;
 
@@ -128,7 +129,7 @@ function countIn({ underway }: Api, c: ApiContext): void {
   if (principal.type === 'operator' || outgoing === undefined) return;
   const end = underway.take(subjectText(principal), () => {});
   if (end === undefined) {
-    throw new DtkdError('TOO_MANY_REQUESTS', `${MAX_UNDERWAY} requests of ${principal.display} are under way here already`, {
+    throw new DtkdError('TOO_MANY_REQUESTS', `as many requests of ${principal.display} are under way here already as there is room for`, {
       next: 'Wait for their answers, and take them.',
     });
   }

@@ -80,8 +80,10 @@ function admit({ streams }: Api, c: ApiContext): () => void {
   const principal = c.get('principal');
   const user = principal.type === 'user' ? subjectText(principal) : undefined;
   const own = user === undefined ? 0 : (streams.ofUser.get(user) ?? 0);
-  if (streams.open >= streams.limit || own >= MAX_PER_USER) {
-    const whose = own >= MAX_PER_USER ? `${own} watches and streams of this user` : `${streams.limit} watches and streams`;
+  const left = streams.limit - streams.open;
+  // what is left is a user's share: however many users want many, there is room for the next one, and for the operator
+  if (left <= 0 || (user !== undefined && own >= Math.min(MAX_PER_USER, left))) {
+    const whose = left > 0 ? `${own} watches and streams of this user` : `${streams.limit} watches and streams`;
     throw new DtkdError('TOO_MANY_REQUESTS', `${whose} are open here already`, { next: 'Close some, or try again later.' });
   }
   streams.open += 1;

@@ -72,7 +72,7 @@ export class HttpProxy {
     this.sweeper ??= setInterval(() => this.sweep(), SWEEP_MS).unref();
   }
 
-  /** Where there are too many, one gives way that has no request under way, or is of who holds more than half of all. */
+  /** Where there are too many, one gives way that has no request under way, or is of who holds most. */
   private makeRoom(network: string): boolean {
     if (this.connections.size < HTTP_LIMITS.connections) return true;
     const all = [...this.connections].map(([member, from]) => ({ member, network: from, waits: member.waits }));
