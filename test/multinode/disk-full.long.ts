@@ -1,6 +1,9 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, describe, expect, it } from 'vitest';
 import { appDocument, connected, formDomain } from '../harness/domain.ts';
+import { fetchText } from '../harness/http.ts';
 import { ApiFailure } from '../harness/site.ts';
 import { SmallDisk, smallDiskMissing } from '../harness/small-disk.ts';
 import { useStage } from '../harness/use-stage.ts';
@@ -63,5 +66,36 @@ describe.skipIf(why !== undefined)(`a full disk${why === undefined ? '' : ` (SKI
     await waitFor(async () => (await friend.list('dtapps')).length === acknowledged.length + 1, {
       what: 'the friend to have them all',
     });
+  });
+
+  it('is not made by files that are handed over: what they leave is enough to go on', async () => {
+    const own = await SmallDisk.create(`${stage.current.directory}/uploads`, MEGABYTES);
+    try {
+      const site = await stage.current.start({ name: 'uploads', ...own.site() });
+      const endless = function* () {
+        for (;;) yield Buffer.alloc(256 * 1024, 'x');
+      };
+      const { hostname: host, port } = new URL(site.apiUrl);
+      const ca = await readFile(join(site.seenAt, 'ca.crt'), 'utf8');
+      const octets = { authorization: `Bearer ${site.token}`, 'content-type': 'application/octet-stream' };
+      for (const [path, method] of [
+        ['content', 'PUT'],
+        ['parcel', 'POST'],
+      ] as const) {
+        const answer = await fetchText({
+          target: { host, port: Number(port) },
+          ca,
+          path: `/apis/dtkd.dev/v1/daemon/${path}`,
+          method,
+          headers: octets,
+          body: Readable.from(endless()),
+        });
+        expect([path, answer.status, answer.body]).toEqual([path, 507, expect.stringContaining('DISK_FULL')]);
+        await site.create(appDocument(`after-${path}`, []));
+        expect((await site.api('/readyz?verbose')).status).toBe(200);
+      }
+    } finally {
+      await own.close();
+    }
   });
 });

@@ -9,8 +9,8 @@ import type { ApiExtensions } from './handlers.types.ts';
 
 /** Files by their digest, as the API hands them to clients. */
 export interface ApiContent {
-  /** Resolves once it is durable. Errors: TOO_LARGE, DISK_FULL; what the source throws. */
-  take(source: AsyncIterable<Uint8Array>, options: { limit: number }): Promise<{ digest: string; size: number }>;
+  /** Resolves once it is durable. `user`: whose share it is of. Errors: TOO_LARGE, DISK_FULL; what the source throws. */
+  take(source: AsyncIterable<Uint8Array>, options: { limit: number; user?: string }): Promise<{ digest: string; size: number }>;
   /** Fetched from `node` if it is not here; `size` if it is known there. Undefined: it is not here, and no node was named. Errors: CONTENT_MISSING, CONTENT_ALTERED, TIMEOUT. */
   find(digest: string, options: { node?: string; size?: number; signal: AbortSignal }): Promise<{ path: string; size: number } | undefined>;
 }

@@ -23,9 +23,10 @@ import type { ApiServer, ApiServerOptions } from './server.types.ts';
 
 /** Bytes of all headers of a request; tokens and selectors fit many times. */
 const MAX_HEADER_BYTES = 16 * 1024;
-/** Milliseconds for the headers, and for the whole of a request of at most 1 MiB; in which an upload gets on at all. */
+/** Milliseconds for the headers, and for the whole of a request of at most 1 MiB, or so many bytes of an upload: less than the slowest lines carry. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
+const UPLOAD_BYTES = 32 * 1024;
 /** How often those two are looked at: Node's own 30 seconds would make three times as much of them, and each look wakes a daemon at rest. */
 const TIMEOUT_CHECK_MS = 5_000;
 /** Milliseconds that an idle connection is kept for the client's next request. */
@@ -52,7 +53,7 @@ const LIMITS: ServerOptions = {
 };
 
 /** Limits of bodies, which both kinds of server keep. */
-const BODIES = { bodyMs: REQUEST_TIMEOUT_MS, stallMs: REQUEST_TIMEOUT_MS, sweepMs: TIMEOUT_CHECK_MS };
+const BODIES = { bodyMs: REQUEST_TIMEOUT_MS, stallBytes: UPLOAD_BYTES, stallMs: REQUEST_TIMEOUT_MS, sweepMs: TIMEOUT_CHECK_MS };
 /** Milliseconds in which a client takes nothing of an answer: beyond the pauses of bad lines. */
 const READERS = { stallMs: 300_000, sweepMs: TIMEOUT_CHECK_MS };
 

@@ -86,8 +86,8 @@ export interface Modules {
 export interface Content {
   /** The path of a file that has it, fetched if it is not here. `from` is asked first, then other members. Errors: CONTENT_MISSING, CONTENT_ALTERED, TIMEOUT. */
   fetch(digest: string, options: { size?: number; from?: { domain: string; key: string }; signal: AbortSignal }): Promise<string>;
-  /** Takes a stream in; resolves with its digest and size once it is durable. Errors: TOO_LARGE, DISK_FULL. */
-  take(source: AsyncIterable<Uint8Array>, options: { limit: number }): Promise<{ digest: string; size: number }>;
+  /** Takes a stream in, of `user` if it is to count as one's; resolves with its digest and size once it is durable. Errors: TOO_LARGE, DISK_FULL. */
+  take(source: AsyncIterable<Uint8Array>, options: { limit: number; user?: string }): Promise<{ digest: string; size: number }>;
   path(digest: string): Promise<string | undefined>;
   /** Who may fetch it: every member, or those (keys in their domains); until then (milliseconds since the epoch). */
   allow(digest: string, readers: 'members' | readonly { domain: string; key: string }[], until: number): Promise<void>;

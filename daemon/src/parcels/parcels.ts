@@ -6,7 +6,8 @@
 import { DtkdError } from '../../../protocol/errors.ts';
 import { MAX_PARCEL_DOMAINS } from '../../../protocol/parcel/parcel.ts';
 import { type ParcelRequest, parcelRequest } from '../../../protocol/parcel/request.ts';
-import type { Principal } from '../../../protocol/rights/principal.ts';
+import { type Principal, principalText } from '../../../protocol/rights/principal.ts';
+import { Turns } from '../counting/turns.ts';
 import { checkParcel } from './checking.ts';
 import { chooseModules, type ExportPlan, newParcelId, writeParcel } from './exporting.ts';
 import { takeIn } from './importing.ts';
@@ -16,6 +17,8 @@ import { emptySpool, spooled } from './spooling.ts';
 
 /** Parcels that are made at a time: each reads as fast as its client takes it. */
 const MAX_EXPORTS = 4;
+/** Parcels that come at a time, one of each user: who sends slowly keeps no others waiting, since they are read only when they have come. */
+const MAX_COMING = 4;
 
 export function createParcels(options: ParcelsOptions): Parcels {
   return new NodeParcels(options);
@@ -26,7 +29,8 @@ class NodeParcels implements Parcels {
   readonly #marks: Marks;
   readonly #closing = new AbortController();
   #exports = 0;
-  #importing = false;
+  readonly #coming = new Turns({ each: 1, all: MAX_COMING, waitingEach: 0 });
+  readonly #reading = new Turns({ each: 1 });
 
   constructor(options: ParcelsOptions) {
     this.#options = options;
@@ -65,24 +69,29 @@ class NodeParcels implements Parcels {
     const { directory, assertMayManage, logger, now } = this.#options;
     // Of which domains it is only the file says; who may look after none does not get to fill the disk, or to keep others waiting.
     await this.#assertMayAny(principal);
-    if (this.#importing) throw new DtkdError('TOO_MANY_REQUESTS', 'another bundle is being taken in', { next: 'Wait until that is done.' });
-    this.#importing = true;
+    const came = this.#coming.take(principalText(principal), () => {});
+    if (came === undefined) throw new DtkdError('TOO_MANY_REQUESTS', 'another bundle is being taken in', { next: 'Wait until that is done.' });
     const either = AbortSignal.any([signal, this.#closing.signal]);
     try {
       return await spooled({ directory, name: newParcelId(), source, signal: either }, async (path) => {
-        const checked = await checkParcel(path, this.#options, either);
-        for (const { domain } of checked.domains) await assertMayManage(principal, domain.name);
-        const report = await takeIn(path, checked, { dryRun, signal: either }, this.#options);
-        // As far as its maker has the logs, and not this node: what of that it lacks is still to be carried there.
-        if (!dryRun) for (const { domain, frame } of checked.domains) await this.#marks.add(domain.id, now(), frame.heads);
-        logger.info(
-          { parcel: report.id, dryRun, domains: report.domains.map(({ name }) => name), refused: report.refused.count },
-          'A bundle was read',
-        );
-        return report;
+        const read = await this.#reading.wait('', either);
+        try {
+          const checked = await checkParcel(path, this.#options, either);
+          for (const { domain } of checked.domains) await assertMayManage(principal, domain.name);
+          const report = await takeIn(path, checked, { dryRun, signal: either }, this.#options);
+          // As far as its maker has the logs, and not this node: what of that it lacks is still to be carried there.
+          if (!dryRun) for (const { domain, frame } of checked.domains) await this.#marks.add(domain.id, now(), frame.heads);
+          logger.info(
+            { parcel: report.id, dryRun, domains: report.domains.map(({ name }) => name), refused: report.refused.count },
+            'A bundle was read',
+          );
+          return report;
+        } finally {
+          read?.();
+        }
       });
     } finally {
-      this.#importing = false;
+      came();
     }
   }
 

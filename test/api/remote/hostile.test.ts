@@ -136,6 +136,14 @@ describe('what members send', () => {
     });
   });
 
+  it('however many members hold as many requests as they get, there is room for another', async () => {
+    const held = Array.from({ length: 10 }, (_, member) => Array.from({ length: MAX_REQUESTS_PER_PEER }, () => open(`greedy${member}`))).flat();
+    const stream = open();
+    stream.end(encodeFrame(encodeCbor(head())));
+    expect((await answerOn(stream)).status).toBe(200);
+    for (const one of held) one.destroy();
+  });
+
   it('a member that goes away ends its watch', async () => {
     const stream = open();
     stream.end(encodeFrame(encodeCbor(head({ path: `${SERVICES}?watch=true` }))));

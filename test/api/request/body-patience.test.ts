@@ -8,6 +8,7 @@ import { waitFor } from '../../wait.ts';
 
 /** What a short body has in all; a long one has many times as much for each piece, so that no pause of a busy machine is long enough. */
 const BODY_MS = 150;
+const STALL_MS = 5_000;
 
 let server: Server;
 let sizes: number[] = [];
@@ -25,7 +26,7 @@ beforeEach(async () => {
       // It was given up.
     }
   });
-  limitBodies(server, { bodyMs: BODY_MS, stallMs: 5_000, sweepMs: 10 });
+  limitBodies(server, { bodyMs: BODY_MS, stallBytes: 64, stallMs: STALL_MS, sweepMs: 10 });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
 });
@@ -70,8 +71,9 @@ test('one that may be long goes on as long as it gets on, and is ended when it d
   expect(sizes).toHaveLength(1);
   expect(closed()).toBe(false);
   const stalled = await begin('/long');
-  stalled.socket.write('1\r\nx\r\n');
-  await waitFor(stalled.closed);
+  // a byte now and then is not getting on
+  const slow = setInterval(() => stalled.socket.write('1\r\nx\r\n'), STALL_MS / 5);
+  await waitFor(stalled.closed).finally(() => clearInterval(slow));
   expect(stalled.heard()).toMatch(/^HTTP\/1\.1 408 /);
 });
 

@@ -78,6 +78,33 @@ describe('what is taken in', () => {
     expect(await content.path(digestOf(old))).toBeUndefined();
   });
 
+  test('gives a user no more than what is left for all others, in one file or in many, and all of it back with what goes', async () => {
+    const content = await world.node('a', { capacity: 4_000_000 });
+    const refused = { code: 'DISK_FULL', message: expect.stringContaining('your uploads') };
+    const limit = 8_000_000;
+    const bytes = randomBytes(900_000);
+    await expect(content.take(chunks(randomBytes(2_100_000)), { limit, user: 'eve' })).rejects.toMatchObject(refused);
+    await content.take(chunks(bytes), { limit, user: 'eve' });
+    // twice the same is once
+    await content.take(chunks(bytes), { limit, user: 'eve' });
+    await expect(content.take(chunks(randomBytes(1_500_000)), { limit, user: 'eve' })).rejects.toMatchObject(refused);
+    await content.take(chunks(randomBytes(800_000)), { limit, user: 'bob' });
+    await content.take(chunks(randomBytes(1_000_000)), { limit });
+    world.time += KEEP_UNUSED_MS;
+    await content.sweep();
+    const small = async (): Promise<number> => {
+      for (let files = 0; ; files += 1) {
+        const full = await content.take(chunks(randomBytes(8)), { limit, user: 'eve' }).then(
+          () => false,
+          (error: unknown) => error,
+        );
+        if (full !== false) return files;
+      }
+    };
+    expect(await small()).toBeLessThan(64);
+    await content.take(chunks(bytes), { limit, user: 'bob' });
+  });
+
   test('outlives a restart with what was allowed, and goes a day after nobody may fetch it', async () => {
     const rows = memoryKv();
     const first = await world.node('a', { rows });

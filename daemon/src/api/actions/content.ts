@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { digest as digestText } from '../../../../protocol/definitions/code.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
+import { subjectText } from '../../../../protocol/rights/principal.ts';
 import type { ApiContent } from '../api.types.ts';
 import { begin } from '../deciding/deciding.ts';
 import { DAEMON_GROUP } from '../discovery/discovery.ts';
@@ -29,7 +30,11 @@ export async function putContent(api: Api, c: ApiContext): Promise<Response> {
   if (declared > limit) throw new DtkdError('TOO_LARGE', `the file is larger than ${limit} bytes`);
   // What is refused half-way is answered before the rest has come.
   const source = incoming === undefined ? (c.req.raw.body ?? []) : incoming.iterator({ destroyOnReturn: false });
-  const taken = await content.take(whole(source, declared), { limit });
+  const principal = c.get('principal');
+  const taken = await content.take(whole(source, declared), {
+    limit,
+    ...(principal.type === 'operator' ? {} : { user: subjectText(principal) }),
+  });
   return answerJson(c, taken, 201);
 }
 

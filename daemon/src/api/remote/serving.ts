@@ -16,6 +16,7 @@ import {
   remoteRequestHead,
 } from '../../../../protocol/peers/remote.ts';
 import type { Access } from '../../access/access.types.ts';
+import { Turns } from '../../counting/turns.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';
 import { endStream, writeFrames } from '../../streams/frame-writer.ts';
@@ -49,32 +50,20 @@ export interface RemoteApiServer {
 const PART_BYTES = 4 * REMOTE_BODY_CHUNK_BYTES;
 
 type Sort = 'requests' | 'watches';
-const ALLOWED: Record<Sort, { each: number; all: number }> = {
-  requests: { each: limits.MAX_REQUESTS_PER_PEER, all: limits.MAX_REQUESTS },
-  watches: { each: limits.MAX_WATCHES_PER_PEER, all: limits.MAX_WATCHES },
-};
 
 export function createRemoteApiServer(options: RemoteApiOptions): RemoteApiServer {
   const live = new Set<Duplex>();
-  const counts = new Map<string, number>();
+  const places: Record<Sort, Turns> = {
+    requests: new Turns({ each: limits.MAX_REQUESTS_PER_PEER, all: limits.MAX_REQUESTS, sharing: true, waitingEach: 0 }),
+    watches: new Turns({ each: limits.MAX_WATCHES_PER_PEER, all: limits.MAX_WATCHES, sharing: true, waitingEach: 0 }),
+  };
   let closed = false;
 
   /** Counts one more; refuses it if there are too many. */
   function admit(sort: Sort, peer: string): () => void {
-    const keys = [`${sort} ${peer}`, sort];
-    const { each, all } = ALLOWED[sort];
-    const [own = 0, total = 0] = keys.map((key) => counts.get(key) ?? 0);
-    if (own >= each || total >= all) {
-      throw new DtkdError('TOO_MANY_REQUESTS', `this node answers too many ${sort} of members already`, { next: 'Try again in a moment.' });
-    }
-    for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
-    return () => {
-      for (const key of keys) {
-        const left = (counts.get(key) ?? 1) - 1;
-        if (left > 0) counts.set(key, left);
-        else counts.delete(key);
-      }
-    };
+    const leave = places[sort].take(peer, () => {});
+    if (leave !== undefined) return leave;
+    throw new DtkdError('TOO_MANY_REQUESTS', `this node answers too many ${sort} of members already`, { next: 'Try again in a moment.' });
   }
 
   /** `begin` is called before the first byte of an answer: from then on all that can be said of a failure is a cut. */

@@ -10,7 +10,8 @@ import { rawRefusal } from './raw-refusal.ts';
 export interface PatienceLimits {
   /** Milliseconds for the body of a request. */
   bodyMs: number;
-  /** Milliseconds in which not a byte comes of one that may take longer. */
+  /** Of one that may take longer, so many bytes have to come in so many milliseconds. */
+  stallBytes: number;
   stallMs: number;
   /** How often that is looked at. */
   sweepMs: number;
@@ -32,7 +33,7 @@ export function allowLong(incoming: IncomingMessage): void {
 const LATE = rawRefusal(new DtkdError('TIMEOUT', 'the body of the request did not come in time'), 408);
 
 /** Ends requests of a server whose bodies do not come in time. To be called before it listens. */
-export function limitBodies(server: Server | TlsServer, { bodyMs, stallMs, sweepMs }: PatienceLimits): void {
+export function limitBodies(server: Server | TlsServer, { bodyMs, stallBytes, stallMs, sweepMs }: PatienceLimits): void {
   const coming = new Map<IncomingMessage, Coming>();
   let fresh: [IncomingMessage, ServerResponse][] = [];
   let timer: NodeJS.Timeout | undefined;
@@ -53,7 +54,7 @@ export function limitBodies(server: Server | TlsServer, { bodyMs, stallMs, sweep
       const isPatient = patient.has(incoming);
       if (isOver(incoming)) coming.delete(incoming);
       // A reader that is slow itself, with much waiting for it, is not the client's fault.
-      else if (isPatient && (bytesRead > state.bytes || incoming.readableLength > 0))
+      else if (isPatient && (bytesRead - state.bytes >= stallBytes || incoming.readableLength > 0))
         Object.assign(state, { since: now, bytes: bytesRead });
       else if (now - state.since > (isPatient ? stallMs : bodyMs)) {
         coming.delete(incoming);

@@ -8,6 +8,7 @@ import {
   type TunnelRequest,
 } from '../../../../protocol/peers/tunnel.ts';
 import type { UserPrincipal } from '../../../../protocol/rights/principal.ts';
+import { Turns } from '../../counting/turns.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { AppTable, OwnApp } from '../app-table.ts';
 import type { Channel, Traffic } from '../channel/channel.ts';
@@ -25,6 +26,8 @@ const REQUEST_MS = 5_000;
 const FAREWELL_MS = 2_000;
 /** Tunnels of one member, by stream and lane together: twice what its ingress keeps busy. */
 const MAX_PER_MEMBER = 4_096;
+/** Of all members: each may take a file for its lane, and one for the endpoint. */
+const MAX_IN_ALL = 16_384;
 
 interface Live {
   channel: Channel;
@@ -48,7 +51,7 @@ export class TunnelServer {
   private readonly users: AppUsers;
   private readonly logger: Logger;
   private readonly live = new Set<Live>();
-  private readonly counts = new Map<string, number>();
+  private readonly places: Turns;
   private stopped = false;
   private unsubscribe: () => void = () => undefined;
   accepted = 0;
@@ -62,6 +65,7 @@ export class TunnelServer {
     this.proxy = options.proxy;
     this.users = options.users;
     this.logger = options.logger;
+    this.places = new Turns({ each: MAX_PER_MEMBER, all: MAX_IN_ALL, sharing: true, waitingEach: 0 });
   }
 
   start(mesh: TunnelMesh): void {
@@ -97,16 +101,17 @@ export class TunnelServer {
   private async serve(channel: Channel, from: Author): Promise<void> {
     const request = decodeTunnelRequest(await readFrame(channel, REQUEST_MS));
     const app = this.appFor(request, from);
-    const key = `${from.domain} ${from.peer}`;
-    const count = this.counts.get(key) ?? 0;
     if (this.stopped) throw new DtkdError('UNAVAILABLE', 'the daemon of the app is stopping');
-    if (count >= MAX_PER_MEMBER) throw new DtkdError('TOO_MANY_REQUESTS', 'this member has too many tunnels open');
     const { authenticationType: type } = app.selectors;
     const user = type === 'Capability' ? this.userOf(request, from, app) : undefined;
+    const leave = this.places.take(`${from.domain} ${from.peer}`, () => {});
+    if (leave === undefined) throw new DtkdError('TOO_MANY_REQUESTS', 'this member has too many tunnels open');
     const entry: Live = { channel, from, uid: app.uid, type, user };
-    this.counts.set(key, count + 1);
     this.live.add(entry);
-    const release = () => this.release(entry, key);
+    const release = () => {
+      this.live.delete(entry);
+      leave();
+    };
     try {
       if (type === 'Custom') this.serveHttp(entry, app, release);
       else await this.pipe(entry, app, release);
@@ -115,13 +120,6 @@ export class TunnelServer {
       release();
       throw error;
     }
-  }
-
-  private release(entry: Live, key: string): void {
-    if (!this.live.delete(entry)) return;
-    const left = (this.counts.get(key) ?? 1) - 1;
-    if (left === 0) this.counts.delete(key);
-    else this.counts.set(key, left);
   }
 
   /** Not shared and not there are one answer: a member learns nothing of what is not shared with it. */

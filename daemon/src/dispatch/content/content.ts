@@ -5,6 +5,7 @@
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { CONTENT_PROTOCOL } from '../../../../protocol/orders/messages.ts';
+import { Room } from '../../disk/room.ts';
 import { DEFAULT_PAGE, type KvOp, prefixEnd } from '../../store/kv.ts';
 import type { ContentOptions, ContentStore, PiecesWanted } from './content.types.ts';
 import { ContentFiles, type GrowingFile } from './content-files.ts';
@@ -16,6 +17,7 @@ import * as limits from './limits.ts';
 import type { PieceFile } from './piece-file.ts';
 import { PieceFlights } from './piece-flights.ts';
 import { ContentServing } from './serving.ts';
+import { FILE_BYTES, UserShares } from './user-shares.ts';
 
 const PREFIX = 'b/';
 
@@ -38,6 +40,8 @@ class DiskContent implements ContentStore {
   readonly #files: ContentFiles;
   readonly #serving: ContentServing;
   readonly #capacity: number;
+  readonly #room: Room;
+  readonly #shares = new UserShares();
   readonly #entries = new Map<string, Entry>();
   readonly #flights = new Map<string, Flight>();
   readonly #pieces: PieceFlights;
@@ -53,6 +57,7 @@ class DiskContent implements ContentStore {
     this.#options = options;
     this.#files = new ContentFiles(options.directory);
     this.#capacity = options.capacity ?? limits.DEFAULT_CONTENT_BYTES;
+    this.#room = new Room(options.directory);
     this.#serving = new ContentServing({
       find: async (digest, from) => {
         const entry = this.#entries.get(digest);
@@ -131,6 +136,7 @@ class DiskContent implements ContentStore {
   #drop(digest: string): KvOp {
     this.#kept -= this.#entries.get(digest)?.size ?? 0;
     this.#entries.delete(digest);
+    this.#shares.drop(digest);
     return { type: 'del', key: PREFIX + digest };
   }
 
@@ -165,25 +171,43 @@ class DiskContent implements ContentStore {
       .catch((error: unknown) => this.#options.logger.warn({ err: error }, 'A use of content could not be written down'));
   }
 
-  async take(source: AsyncIterable<Uint8Array>, { limit }: { limit: number }): Promise<{ digest: string; size: number }> {
+  async take(
+    source: AsyncIterable<Uint8Array>,
+    { limit, user }: { limit: number; user?: string },
+  ): Promise<{ digest: string; size: number }> {
+    await this.#reserve(0, user);
     const file = await this.#guard(() => this.#files.begin());
     let reserved = 0;
+    let ofUser = 0;
+    const count = (bytes: number) => {
+      if (user === undefined) return;
+      this.#shares.add(user, bytes);
+      ofUser += bytes;
+    };
     try {
+      count(FILE_BYTES);
       for await (const chunk of source) {
         if (file.size + chunk.length > limit) throw tooLarge(limit);
-        await this.#reserve(chunk.length);
+        await this.#reserve(chunk.length, user);
         reserved += chunk.length;
+        count(chunk.length);
         await this.#guard(() => file.append(chunk));
       }
       const digest = file.digest();
       const { size } = file;
+      const isNew = !this.#entries.has(digest);
       await this.#keep(file, digest);
+      if (user !== undefined && isNew) {
+        this.#shares.keep(user, ofUser, digest);
+        ofUser = 0;
+      }
       return { digest, size };
     } catch (error) {
       await this.#files.discard(file);
       throw error;
     } finally {
       this.#growing -= reserved;
+      count(-ofUser);
     }
   }
 
@@ -310,20 +334,22 @@ class DiskContent implements ContentStore {
     await this.#options.rows.batch([this.#put(digest, allowed)], { sync: true });
   }
 
-  /** Takes so many bytes of the share, and makes room if there is none. */
-  async #reserve(bytes: number): Promise<void> {
-    if (!this.#hasRoom(bytes)) {
+  /** Takes so many bytes of the share, and makes room if there is none. What a user hands over is never more than what is left for everybody else. */
+  async #reserve(bytes: number, user?: string): Promise<void> {
+    if (!(await this.#guard(() => this.#room.has(bytes)))) throw diskFull(this.#options.directory);
+    if (!this.#hasRoom(bytes, user)) {
       this.#evicting ??= this.#remove(true).finally(() => {
         this.#evicting = undefined;
       });
       await this.#evicting;
-      if (!this.#hasRoom(bytes)) throw noRoom(this.#capacity);
+      if (!this.#hasRoom(bytes, user)) throw this.#hasRoom(bytes) ? shareTaken() : noRoom(this.#capacity);
     }
     this.#growing += bytes;
   }
 
-  #hasRoom(bytes: number): boolean {
-    return this.#kept + this.#growing + bytes <= this.#capacity;
+  #hasRoom(bytes: number, user?: string): boolean {
+    const left = this.#capacity - this.#kept - this.#growing - bytes;
+    return left >= (user === undefined ? 0 : this.#shares.of(user) + bytes);
   }
 
   async sweep(): Promise<void> {
@@ -367,5 +393,17 @@ function tooLarge(limit: number): DtkdError {
 function noRoom(capacity: number): DtkdError {
   return new DtkdError('DISK_FULL', `this node keeps no more than ${capacity} bytes of files and modules`, {
     next: 'Wait until what is being copied has arrived, or remove modules that are not needed.',
+  });
+}
+
+function shareTaken(): DtkdError {
+  return new DtkdError('DISK_FULL', 'of the room that this node has for files your uploads take as much as is left for all others', {
+    next: 'Wait until what you have copied is not needed any more, or have the operator of this node copy it.',
+  });
+}
+
+function diskFull(directory: string): DtkdError {
+  return new DtkdError('DISK_FULL', `what is left of the disk under ${directory} is kept for what the daemon itself has to write`, {
+    next: 'Free some space and do it again.',
   });
 }

@@ -26,6 +26,7 @@ export class ContentServing {
   readonly #turns = new Turns({
     all: limits.MAX_SERVED,
     each: limits.MAX_SERVED_PER_PEER,
+    sharing: true,
     waiting: limits.MAX_WAITING,
     waitingEach: limits.MAX_WAITING_PER_PEER,
   });

@@ -4,6 +4,7 @@ import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { encodeFrame } from '../../../../protocol/encoding/frames.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { type HoldAnswer, type HoldRequest, holdRequest, MAX_HOLD_FRAME_BYTES } from '../../../../protocol/orders/hold.ts';
+import { Turns } from '../../counting/turns.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import { FrameReader } from '../../streams/frame-reader.ts';
 import { endStream, writeFrames } from '../../streams/frame-writer.ts';
@@ -20,7 +21,8 @@ export interface HoldServingOptions {
 
 export class HoldServing {
   readonly #options: HoldServingOptions;
-  readonly #live = new Map<Duplex, string>();
+  readonly #live = new Set<Duplex>();
+  readonly #places = new Turns({ each: MAX_SERVED_PER_PEER, all: MAX_SERVED, sharing: true, waitingEach: 0 });
   readonly #busy = new Set<Promise<void>>();
   #closed = false;
 
@@ -31,14 +33,16 @@ export class HoldServing {
   /** Serves one stream; never throws. */
   serve(stream: Duplex, from: Member): void {
     stream.on('error', () => undefined);
-    const who = `${from.domain} ${from.key}`;
-    const own = [...this.#live.values()].filter((other) => other === who).length;
-    if (this.#closed || this.#live.size >= MAX_SERVED || own >= MAX_SERVED_PER_PEER) {
+    const leave = this.#closed ? undefined : this.#places.take(`${from.domain} ${from.key}`, () => {});
+    if (leave === undefined) {
       stream.destroy();
       return;
     }
-    this.#live.set(stream, who);
-    stream.once('close', () => this.#live.delete(stream));
+    this.#live.add(stream);
+    stream.once('close', () => {
+      this.#live.delete(stream);
+      leave();
+    });
     const serving = this.#answer(stream, from).finally(() => this.#busy.delete(serving));
     this.#busy.add(serving);
   }
@@ -46,7 +50,7 @@ export class HoldServing {
   /** Cuts what has not been answered; resolves when nothing is being done any more. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const stream of [...this.#live.keys()]) stream.destroy();
+    for (const stream of [...this.#live]) stream.destroy();
     await Promise.all(this.#busy);
   }
 

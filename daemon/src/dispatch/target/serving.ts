@@ -70,7 +70,7 @@ interface Shared extends DispatchServerOptions {
 
 export function createDispatchServer(options: DispatchServerOptions): DispatchServer {
   const open = new Set<Duplex>();
-  const counts = new Map<string, number>();
+  const places = new Turns({ each: MAX_STREAMS_PER_PEER, all: MAX_STREAMS, sharing: true, waitingEach: 0 });
   const shared: Shared = {
     ...options,
     reading: new Turns({ each: MAX_READING_PER_PEER }),
@@ -80,24 +80,20 @@ export function createDispatchServer(options: DispatchServerOptions): DispatchSe
   let closed = false;
 
   function serve(stream: Duplex, from: Member): void {
-    const peer = peerText(from);
-    const count = counts.get(peer) ?? 0;
     // What fails while nobody waits for it has no other listener.
     stream.on('error', () => undefined);
-    if (closed || open.size >= MAX_STREAMS || count >= MAX_STREAMS_PER_PEER) {
+    const leave = closed ? undefined : places.take(peerText(from), () => {});
+    if (leave === undefined) {
       void refuse(
         stream,
         new DtkdError('TOO_MANY_REQUESTS', 'this node serves too many streams already', { next: 'Try again in a moment.' }),
       );
       return;
     }
-    counts.set(peer, count + 1);
     open.add(stream);
     stream.once('close', () => {
       open.delete(stream);
-      const left = (counts.get(peer) ?? 1) - 1;
-      if (left > 0) counts.set(peer, left);
-      else counts.delete(peer);
+      leave();
     });
     void answerOn(stream, from, shared);
   }
