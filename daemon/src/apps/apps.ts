@@ -32,10 +32,10 @@ export function createApps(options: AppsOptions): Apps {
   const book = new LaneBook(mesh, peers);
   const lanes = new LaneClient({ mesh, identities, book, now: elapsed });
   const tunnels = new TunnelClient({ mesh, peers, lanes });
-  const proxy = new HttpProxy(elapsed, () => [own.sweep(), ingress.sweep()].includes(true));
+  const proxy = new HttpProxy(elapsed, () => [own.sweep(), ingress.sweep()].includes(true), options.most?.connections);
   const { users } = options;
   const ingress = new Ingress({ table, peers, own, tunnels, proxy, users, node, now: elapsed });
-  const server = new TunnelServer({ table, peers, own, proxy, users, logger });
+  const server = new TunnelServer({ table, peers, own, proxy, users, most: options.most?.tunnels, logger });
   const laneServer = new LaneServer({
     mesh,
     identities,

@@ -82,6 +82,8 @@ export interface AppsOptions {
   node: { name: string; suffix: string };
   /** Where the ingress listens; port 0 takes a free one. */
   ingress: HostPort;
+  /** Connections of clients, and tunnels of members, at once. Default: as many as the parts take themselves. */
+  most?: { connections: number; tunnels: number };
   /** The member whose objects are kept under a namespace; undefined for this node's own and for unknown ones. */
   authorOf(namespace: string): Author | undefined;
   /** Everything that this daemon listens on (API, mesh ports, ingress): never a target of an app. */

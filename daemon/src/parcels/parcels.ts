@@ -70,7 +70,8 @@ class NodeParcels implements Parcels {
     // Of which domains it is only the file says; who may look after none does not get to fill the disk, or to keep others waiting.
     await this.#assertMayAny(principal);
     const came = this.#coming.take(principalText(principal), () => {});
-    if (came === undefined) throw new DtkdError('TOO_MANY_REQUESTS', 'another bundle is being taken in', { next: 'Wait until that is done.' });
+    if (came === undefined)
+      throw new DtkdError('TOO_MANY_REQUESTS', 'another bundle is being taken in', { next: 'Wait until that is done.' });
     const either = AbortSignal.any([signal, this.#closing.signal]);
     try {
       return await spooled({ directory, name: newParcelId(), source, signal: either }, async (path) => {

@@ -3,6 +3,7 @@ import type { Access } from '../access/access.types.ts';
 import { createApps } from '../apps/apps.ts';
 import type { Apps, HostPort } from '../apps/ports.ts';
 import type { Mesh } from '../mesh/mesh.types.ts';
+import { connectionShares, openFilesLimit } from '../process/open-files.ts';
 import { appUsers } from './app-users.ts';
 import type { OpenNode } from './node-opening.ts';
 
@@ -21,6 +22,7 @@ export function createAppSharing({ config, node, store, audit, logger }: OpenNod
     users: appUsers(access, mesh, audit),
     node: { name: node.name, suffix: config.suffix },
     ingress: config.ingress,
+    most: connectionShares(openFilesLimit()),
     authorOf: (namespace) => mesh.memberNamed(namespace),
     ownListeners: () => [
       ...listeners,

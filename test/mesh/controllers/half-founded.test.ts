@@ -26,9 +26,19 @@ it.each([
   ['another of that name is there', { id: 'b' }],
 ])('says that somebody else had it left at once, and gives no recovery key of what is gone: %s', async (_, there) => {
   const invite = vi.fn(async () => ({}));
-  const mesh = { create: async () => ({ domain: { name: 'lab', id: 'a' }, recoveryKey: 'secret' }), domain: () => there, invite, domains: () => [] };
+  const mesh = {
+    create: async () => ({ domain: { name: 'lab', id: 'a' }, recoveryKey: 'secret' }),
+    domain: () => there,
+    invite,
+    domains: () => [],
+  };
   const store = await openObjectStore({ kv: memoryKv(), node: 'node0' });
-  const controller = new DomainController({ mesh, store, node: { name: 'node0' }, logger: silentLogger } as unknown as DomainControllerOptions);
+  const controller = new DomainController({
+    mesh,
+    store,
+    node: { name: 'node0' },
+    logger: silentLogger,
+  } as unknown as DomainControllerOptions);
   const left = { code: 'CONFLICT', message: 'somebody else had this node leave the domain "lab" at once' };
   await expect(controller.found('lab')).rejects.toMatchObject(left);
   invite.mockRejectedValue(new DtkdError('NOT_FOUND', 'this node is in no domain named "lab"'));

@@ -32,7 +32,10 @@ class Bench {
         get: (ref) => store.get(ref),
         transact: (run) => (this.diskIsFull ? Promise.reject(new DtkdError('DISK_FULL', 'the disk is full')) : store.transact(run)),
       },
-      mesh: { domain: () => (this.isIn ? ({} as DomainView) : undefined), join: (_name, address, _token, options) => this.#join(address, options) as never },
+      mesh: {
+        domain: () => (this.isIn ? ({} as DomainView) : undefined),
+        join: (_name, address, _token, options) => this.#join(address, options) as never,
+      },
       node: { name: 'node0' },
       events: { record: ({ reason }) => void this.events.push(reason) },
       logger: silentLogger,

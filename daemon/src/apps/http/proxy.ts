@@ -14,6 +14,7 @@ export class HttpProxy {
   private readonly connections = new Map<ProxyConnection, string>();
   private readonly now: () => number;
   private readonly onSweep: () => boolean;
+  private readonly most: number;
   private sweeper: NodeJS.Timeout | undefined;
   private stopped = false;
   private refused = 0;
@@ -22,11 +23,12 @@ export class HttpProxy {
 
   /**
    * `onSweep` is called about once a second, for the pools behind the routes, while there are connections of clients, and for as long after as it says
-   * that they hold some to origins.
+   * that they hold some to origins. `most`: connections of clients at once, if that is less than HTTP_LIMITS says.
    */
-  constructor(now: () => number, onSweep: () => boolean) {
+  constructor(now: () => number, onSweep: () => boolean, most = Number.POSITIVE_INFINITY) {
     this.now = now;
     this.onSweep = onSweep;
+    this.most = most;
   }
 
   get size(): number {
@@ -74,7 +76,7 @@ export class HttpProxy {
 
   /** Where there are too many, one gives way that has no request under way, or is of who holds most. */
   private makeRoom(network: string): boolean {
-    if (this.connections.size < HTTP_LIMITS.connections) return true;
+    if (this.connections.size < Math.min(this.most, HTTP_LIMITS.connections)) return true;
     const all = [...this.connections].map(([member, from]) => ({ member, network: from, waits: member.waits }));
     const victim = whoGivesWay(all, network);
     victim?.giveWay();

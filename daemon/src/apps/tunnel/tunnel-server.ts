@@ -26,7 +26,7 @@ const REQUEST_MS = 5_000;
 const FAREWELL_MS = 2_000;
 /** Tunnels of one member, by stream and lane together: twice what its ingress keeps busy. */
 const MAX_PER_MEMBER = 4_096;
-/** Of all members: each may take a file for its lane, and one for the endpoint. */
+/** Of all members. */
 const MAX_IN_ALL = 16_384;
 
 interface Live {
@@ -58,14 +58,23 @@ export class TunnelServer {
   readonly traffic: Traffic = { received: 0, sent: 0 };
   refused = 0;
 
-  constructor(options: { table: AppTable; peers: PeerDirectory; own: OwnApps; proxy: HttpProxy; users: AppUsers; logger: Logger }) {
+  constructor(options: {
+    table: AppTable;
+    peers: PeerDirectory;
+    own: OwnApps;
+    proxy: HttpProxy;
+    users: AppUsers;
+    /** Tunnels at once. Default: MAX_IN_ALL. */
+    most: number | undefined;
+    logger: Logger;
+  }) {
     this.table = options.table;
     this.peers = options.peers;
     this.own = options.own;
     this.proxy = options.proxy;
     this.users = options.users;
     this.logger = options.logger;
-    this.places = new Turns({ each: MAX_PER_MEMBER, all: MAX_IN_ALL, sharing: true, waitingEach: 0 });
+    this.places = new Turns({ each: MAX_PER_MEMBER, all: options.most ?? MAX_IN_ALL, sharing: true, waitingEach: 0 });
   }
 
   start(mesh: TunnelMesh): void {
