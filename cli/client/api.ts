@@ -9,6 +9,10 @@ export const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/j
 /** A field that the kind does not have is a typing error of the person, as kubectl takes it. */
 const STRICT: Selection = { fieldValidation: 'Strict' };
 const DAEMON = '/apis/dtkd.dev/v1/daemon';
+/** The status of a daemon that has no room for one more. How often a question is asked again then, and the longest rest before that, in seconds. */
+const BUSY = 429;
+const MAX_AGAIN = 5;
+const MAX_REST_S = 10;
 
 /** Where a request goes; no `namespace` means all nodes for a list, and this node for one object. */
 export interface Target {
@@ -158,8 +162,13 @@ export class ApiClient {
   }
 
   async #json(request: HttpRequest): Promise<JsonRecord> {
-    const answer = await this.#https.send(request);
-    const body = parseJson(await readText(answer.message));
+    let answer = await this.#https.send(request);
+    let body = parseJson(await readText(answer.message));
+    for (let again = 0; answer.status === BUSY && request.method === 'GET' && again < MAX_AGAIN; again += 1) {
+      await restOf(answer, request.signal);
+      answer = await this.#https.send(request);
+      body = parseJson(await readText(answer.message));
+    }
     // a list that tells of each node says more than the few warnings beside it
     if (!isRecord(valueAt(body, 'metadata')) || valueAt(body, 'metadata', 'completeness') === undefined) this.#warn(answer);
     if (answer.status >= 400) throw await errorOf(answer.status, body);
@@ -214,6 +223,13 @@ function nameless(plural: string): DtkdError {
   return new DtkdError('BAD_REQUEST', 'a name is empty, or only dots', {
     next: `Say which one is meant; "dtkd get ${plural}" lists what there is.`,
   });
+}
+
+/** Waits for as long as the daemon says, and a second if it does not say. */
+async function restOf({ message }: HttpAnswer, signal: AbortSignal | undefined): Promise<void> {
+  const told = Number(message.headers['retry-after'] ?? 1);
+  const seconds = Number.isFinite(told) ? Math.min(MAX_REST_S, Math.max(0, told)) : 1;
+  await process.getBuiltinModule('node:timers/promises').setTimeout(seconds * 1000, undefined, withSignal(signal));
 }
 
 /** The error that an answer means. Loaded when there is one: it knows every kind. */

@@ -40,8 +40,8 @@ export interface Api extends ApiOptions {
   views: ViewHistory;
   /** Watches and streams that are open. */
   streams: { open: number; readonly limit: number; readonly ofUser: Map<string, number> };
-  /** Turns of those who want lists. */
-  lists: Turns;
+  /** Turns of those who want lists, and places for lists that take long. */
+  lists: { turns: Turns; slow: Turns };
   /** Requests of users that are under way. */
   underway: Turns;
 }
