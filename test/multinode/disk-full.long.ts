@@ -91,7 +91,7 @@ describe.skipIf(why !== undefined)(`a full disk${why === undefined ? '' : ` (SKI
           body: Readable.from(endless()),
         });
         expect([path, answer.status, answer.body]).toEqual([path, 507, expect.stringContaining('DISK_FULL')]);
-        await site.create(appDocument(`after-${path}`, []));
+        await site.create(appDocument(`after-${path}`, ['none']));
         expect((await site.api('/readyz?verbose')).status).toBe(200);
       }
     } finally {

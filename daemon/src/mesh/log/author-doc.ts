@@ -81,6 +81,11 @@ export class AuthorDoc {
     return this.#objects.get(key);
   }
 
+  /** Present keys. */
+  get count(): number {
+    return this.#objects.size;
+  }
+
   /** Every present key with its value. */
   entries(): IterableIterator<[string, unknown]> {
     return this.#objects.entries();

@@ -282,8 +282,8 @@ export class StoredDomainLog implements DomainLog {
     try {
       const entry = parseEntry(bytes);
       if (entry.domain !== this.domain) throw new DtkdError('ENTRY_INVALID', 'a log entry is refused: it belongs to another domain');
-      // Sync brings it again: a flood waits in its author's log and not in our memory.
-      const full = this.#serial.waiting(entry.author) >= MAX_PENDING_ENTRIES;
+      // Sync brings it again: a flood waits in its author's log and not in our memory, nor before what others tell.
+      const full = this.#serial.waiting(entry.author) >= MAX_PENDING_ENTRIES || !this.#replicas.mayCome(entry.author);
       const take = (): Promise<ReceiveResult> =>
         entry.author === this.#self ? this.#elsewhere.receive(entry) : this.#replicas.receive(entry);
       const result = full ? 'gap' : await this.#serial.run(entry.author, take);

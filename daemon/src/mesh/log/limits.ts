@@ -17,6 +17,15 @@ export const MAX_VALUE_DEPTH = 24;
 /** Entries of one author that may wait to be judged; the next is answered `gap`, so that it comes again later. */
 export const MAX_PENDING_ENTRIES = 256;
 
+/**
+ * Work that one author may make at once, and in each second after that, in objects that are judged, shown or hidden and in KiB of entries: a whole log takes
+ * some 20,000, over which all other writers wait, and could be told anew for ever. A slow machine does several thousand a second.
+ */
+export const AUTHOR_WORK = 300_000;
+export const AUTHOR_WORK_PER_SECOND = 3_000;
+/** What each entry counts for besides: its signature, a transaction, an fsync. */
+export const ENTRY_WORK = 4;
+
 /** An epoch's log may always grow to this many bytes... */
 export const EPOCH_FLOOR_BYTES = 1024 * 1024;
 /** ...and to this multiple of what lives in it, which bounds the disk at 3 times the live state (the store's copy is the third). */

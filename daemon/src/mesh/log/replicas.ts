@@ -18,9 +18,10 @@ import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { Counters } from '../../counting/counters.ts';
 import { prefixEnd } from '../../store/kv.ts';
 import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
+import { Allowances } from './allowances.ts';
 import { AuthorDoc } from './author-doc.ts';
 import type { DocCache } from './doc-cache.ts';
-import { MAX_EPOCH_BYTES, SHOW_TOGETHER } from './limits.ts';
+import { ENTRY_WORK, MAX_EPOCH_BYTES, SHOW_TOGETHER } from './limits.ts';
 import { contains, type History } from './lineage.ts';
 import type { Authors, ReceiveResult } from './log.types.ts';
 import { placementOf, valid } from './placement.ts';
@@ -71,9 +72,15 @@ interface Step {
 export class Replicas {
   readonly states = new Map<PeerKey, AuthorState>();
   readonly #options: ReplicasOptions;
+  readonly #allowances = new Allowances<PeerKey>();
 
   constructor(options: ReplicasOptions) {
     this.#options = options;
+  }
+
+  /** False if the author has made so much work that others come first for a while. */
+  mayCome(author: PeerKey): boolean {
+    return this.#allowances.has(author);
   }
 
   /** Takes one entry of another author. One call at a time for each author. Throws as DomainLog.receive does. */
@@ -148,6 +155,8 @@ export class Replicas {
     const appended = sameEpoch(before.shown, entry.epoch);
     const switched = !appended && sameEpoch(after.shown, entry.epoch);
     const shown = switched ? await readShown(store.kv, prefix) : undefined;
+    const all = shown === undefined ? 0 : shown.size + doc.count;
+    this.#allowances.spend(entry.author, ENTRY_WORK + entry.bytes.length / 1024 + changes.size + all);
     await store.transact(async (tx) => {
       if (switched) for (const [gte, lt] of rowsBelow(prefix, entry.epoch, after.stray?.epoch)) tx.clearRows(gte, lt);
       else if (entry.seq === 0 && before.next !== undefined) tx.clearRows(...epochRows(prefix, before.next.epoch));
@@ -272,6 +281,7 @@ export class Replicas {
       tx.clearRows(prefix, prefixEnd(prefix));
     });
     this.states.delete(author);
+    this.#allowances.forget(author);
     cache.deleteAll(prefix);
   }
 
