@@ -75,6 +75,7 @@ describe.skipIf(why !== undefined)(`a full disk${why === undefined ? '' : ` (SKI
       const endless = function* () {
         for (;;) yield Buffer.alloc(256 * 1024, 'x');
       };
+      await formDomain('spare', [site]);
       const { hostname: host, port } = new URL(site.apiUrl);
       const ca = await readFile(join(site.seenAt, 'ca.crt'), 'utf8');
       const octets = { authorization: `Bearer ${site.token}`, 'content-type': 'application/octet-stream' };
@@ -91,7 +92,7 @@ describe.skipIf(why !== undefined)(`a full disk${why === undefined ? '' : ` (SKI
           body: Readable.from(endless()),
         });
         expect([path, answer.status, answer.body]).toEqual([path, 507, expect.stringContaining('DISK_FULL')]);
-        await site.create(appDocument(`after-${path}`, ['none']));
+        await site.create(appDocument(`after-${path}`, ['spare']));
         expect((await site.api('/readyz?verbose')).status).toBe(200);
       }
     } finally {

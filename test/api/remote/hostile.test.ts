@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { MAX_REQUESTS_PER_PEER } from '../../../daemon/src/api/remote/limits.ts';
+import { MAX_LISTS_PER_PEER, MAX_REQUESTS_PER_PEER } from '../../../daemon/src/api/remote/limits.ts';
 import { createRemoteApiServer } from '../../../daemon/src/api/remote/serving.ts';
 import { FrameReader } from '../../../daemon/src/streams/frame-reader.ts';
 import { decodeCbor, encodeCbor } from '../../../protocol/encoding/cbor.ts';
@@ -137,7 +137,9 @@ describe('what members send', () => {
   });
 
   it('however many members hold as many requests as they get, there is room for another', async () => {
-    const held = Array.from({ length: 10 }, (_, member) => Array.from({ length: MAX_REQUESTS_PER_PEER }, () => open(`greedy${member}`))).flat();
+    const held = Array.from({ length: 10 }, (_, member) =>
+      Array.from({ length: MAX_REQUESTS_PER_PEER }, () => open(`greedy${member}`)),
+    ).flat();
     const stream = open();
     stream.end(encodeFrame(encodeCbor(head())));
     expect((await answerOn(stream)).status).toBe(200);
@@ -152,6 +154,39 @@ describe('what members send', () => {
     const before = node.served.open();
     stream.destroy();
     await waitFor(() => node.served.open() < before);
+  });
+
+  it('lists of one member are made a few at a time, and its other requests do not wait for them', async () => {
+    const asked: string[] = [];
+    const held = Promise.withResolvers<Response>();
+    const served = createRemoteApiServer({
+      fetch: (request) => {
+        const { pathname } = new URL(request.url);
+        asked.push(pathname);
+        return pathname.endsWith('/one') ? new Response('{}') : held.promise.then((answer) => answer.clone());
+      },
+      access: operatorAccess(''),
+      namespaceOf: () => 'node1',
+      logger: silentLogger,
+    });
+    const say = (path: string) => {
+      const [here, there] = streamPair();
+      served.serve(there, { domain: DOMAIN, peer: keyOf('node1') });
+      here.end(encodeFrame(encodeCbor(head({ path }))));
+      return here;
+    };
+    const streams = Array.from({ length: MAX_LISTS_PER_PEER + 4 }, () => say(`${SERVICES}?limit=500`));
+    const one = say(`${SERVICES}/one`);
+    expect((await answerOn(one)).status).toBe(200);
+    expect(asked.filter((path) => path === SERVICES)).toHaveLength(MAX_LISTS_PER_PEER);
+    // whoever has gone waits no more
+    const open = served.open();
+    streams.at(-1)?.destroy();
+    await waitFor(() => served.open() < open);
+    held.resolve(new Response('{"items":[]}'));
+    expect((await Promise.all(streams.slice(0, -1).map(answerOn))).every(({ status }) => status === 200)).toBe(true);
+    expect(asked.filter((path) => path === SERVICES)).toHaveLength(MAX_LISTS_PER_PEER + 3);
+    served.close();
   });
 
   it('an answer waits for its reader', async () => {

@@ -3,8 +3,8 @@ import { Allowances } from '../../../daemon/src/mesh/log/allowances.ts';
 import { Author } from './author.ts';
 import { keyOfApp, Node, Roster } from './node.ts';
 
-vi.mock(import('../../../daemon/src/mesh/log/limits.ts'), async (original) => ({
-  ...(await original()),
+vi.mock('../../../daemon/src/mesh/log/limits.ts', async (original) => ({
+  ...(await original<object>()),
   AUTHOR_WORK: 1_000,
   AUTHOR_WORK_PER_SECOND: 100,
 }));

@@ -3,6 +3,9 @@
 /** Requests of one member that are answered at once, and of all members together: each holds a stream and what it has of a body. */
 export const MAX_REQUESTS_PER_PEER = 64;
 export const MAX_REQUESTS = 512;
+/** Lists of them that are read and sent at once; further ones wait. One may be tens of megabytes, all in memory. */
+export const MAX_LISTS_PER_PEER = 8;
+export const MAX_LISTS = 32;
 /** Watches, which stay: counted by themselves, so that they leave room for requests. */
 export const MAX_WATCHES_PER_PEER = 128;
 export const MAX_WATCHES = 512;

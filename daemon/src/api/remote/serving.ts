@@ -57,6 +57,7 @@ export function createRemoteApiServer(options: RemoteApiOptions): RemoteApiServe
     requests: new Turns({ each: limits.MAX_REQUESTS_PER_PEER, all: limits.MAX_REQUESTS, sharing: true, waitingEach: 0 }),
     watches: new Turns({ each: limits.MAX_WATCHES_PER_PEER, all: limits.MAX_WATCHES, sharing: true, waitingEach: 0 }),
   };
+  const lists = new Turns({ each: limits.MAX_LISTS_PER_PEER, all: limits.MAX_LISTS, sharing: true });
   let closed = false;
 
   /** Counts one more; refuses it if there are too many. */
@@ -70,6 +71,7 @@ export function createRemoteApiServer(options: RemoteApiOptions): RemoteApiServe
   async function answer(stream: Duplex, from: { domain: DomainId; peer: PeerKey }, begin: () => void): Promise<void> {
     const peer = `${from.domain} ${from.peer}`;
     let release = admit('requests', peer);
+    let turn: (() => void) | undefined;
     const gone = new AbortController();
     const abort = () => gone.abort(GIVEN_UP);
     stream.once('close', abort);
@@ -79,6 +81,8 @@ export function createRemoteApiServer(options: RemoteApiOptions): RemoteApiServe
         release();
         release = () => {};
         release = admit('watches', peer);
+      } else if (isList(head)) {
+        turn = await lists.wait(peer, gone.signal);
       }
       const namespace = options.namespaceOf(from.domain, from.peer);
       if (namespace === undefined) throw new DtkdError('NOT_A_MEMBER', 'whoever asks is no member of a domain of this node');
@@ -88,6 +92,7 @@ export function createRemoteApiServer(options: RemoteApiOptions): RemoteApiServe
       await send(stream, response);
     } finally {
       stream.off('close', abort);
+      turn?.();
       release();
     }
   }
@@ -144,6 +149,11 @@ function isWatch(path: string): boolean {
   const cut = path.indexOf('?');
   const value = cut === -1 ? null : new URLSearchParams(path.slice(cut)).get('watch');
   return value === 'true' || value === '1' || value === '';
+}
+
+/** As members may ask for one: of the objects of a kind in this node's namespace. */
+function isList({ method, path }: RemoteRequestHead): boolean {
+  return method === 'GET' && /^\/(api|apis\/[^/?]+)\/v1\/namespaces\/[^/?]+\/[^/?]+\/?(\?|$)/.test(path);
 }
 
 function requestOf({ method, path, accept, contentType }: RemoteRequestHead, body: Uint8Array<ArrayBuffer>, signal: AbortSignal): Request {
