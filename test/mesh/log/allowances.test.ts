@@ -1,22 +1,16 @@
-import { beforeEach, expect, it, vi } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { Allowances } from '../../../daemon/src/mesh/log/allowances.ts';
 import { Author } from './author.ts';
 import { keyOfApp, Node, Roster } from './node.ts';
 
-vi.mock('../../../daemon/src/mesh/log/limits.ts', async (original) => ({
-  ...(await original<object>()),
-  AUTHOR_WORK: 1_000,
-  AUTHOR_WORK_PER_SECOND: 100,
-}));
-
 let time = 0;
 beforeEach(() => {
   time = 0;
-  vi.spyOn(performance, 'now').mockImplementation(() => time);
 });
+const work = { atOnce: 1_000, perSecond: 100, ticks: () => time };
 
 it('are spent at once and come back with time, each author its own', () => {
-  const allowances = new Allowances<string>();
+  const allowances = new Allowances<string>(work);
   allowances.spend('a', 1_500);
   expect([allowances.has('a'), allowances.has('b')]).toEqual([false, true]);
   time = 5_000;
@@ -32,7 +26,7 @@ it('are spent at once and come back with time, each author its own', () => {
 
 it('let nobody tell his whole log anew for ever, and take all of it in the end', async () => {
   const roster = new Roster();
-  const node = await Node.start({ name: 'honest', roster });
+  const node = await Node.start({ name: 'honest', roster, work });
   const [greedy, other] = [new Author(), new Author()];
   roster.add(greedy.key, 'greedy');
   roster.add(other.key, 'other');

@@ -1,4 +1,5 @@
 /** A node for tests of the logs: a real object store over memory, logs of one domain, and a membership that the test decides. */
+import type { WorkLimits } from '../../../daemon/src/mesh/log/allowances.ts';
 import type { Authors, DomainLog, Logs, Restored } from '../../../daemon/src/mesh/log/log.types.ts';
 import { createLogs } from '../../../daemon/src/mesh/log/logs.ts';
 import type { Kv, KvOp } from '../../../daemon/src/store/kv.ts';
@@ -95,6 +96,7 @@ export interface NodeOptions {
   now?: () => number;
   restored?: Restored;
   version?: string;
+  work?: WorkLimits;
 }
 
 export class Node {
@@ -137,10 +139,11 @@ export class Node {
     now = Date.now,
     restored,
     version = '1.0.0',
+    work,
   }: NodeOptions): Promise<Node> {
     roster.add(key, name);
     const store = await openObjectStore({ kv: disk, node: name, now });
-    const logs = createLogs({ store, version, logger: silentLogger, now, restored });
+    const logs = createLogs({ store, version, logger: silentLogger, now, restored, work });
     store.addParticipant(logs.participant);
     const log = await logs.open(DOMAIN, DOMAIN_NAME, key, roster);
     return new Node({ name, key, disk, store, logs, log, roster });

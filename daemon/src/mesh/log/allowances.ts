@@ -4,13 +4,22 @@
  */
 import { AUTHOR_WORK, AUTHOR_WORK_PER_SECOND } from './limits.ts';
 
+/** Work at once, and in each second after that. */
+export interface WorkLimits {
+  atOnce: number;
+  perSecond: number;
+  /** Milliseconds on a clock that nobody sets. */
+  ticks(): number;
+}
+
+const USUAL: WorkLimits = { atOnce: AUTHOR_WORK, perSecond: AUTHOR_WORK_PER_SECOND, ticks: () => performance.now() };
+
 export class Allowances<Author> {
-  readonly #ticks: () => number;
+  readonly #limits: WorkLimits;
   readonly #left = new Map<Author, { work: number; at: number }>();
 
-  /** `ticks`: milliseconds on a clock that nobody sets. */
-  constructor(ticks: () => number = () => performance.now()) {
-    this.#ticks = ticks;
+  constructor(limits = USUAL) {
+    this.#limits = limits;
   }
 
   /** What was begun may take more than is left; then there is none for a while. */
@@ -19,7 +28,7 @@ export class Allowances<Author> {
   }
 
   spend(author: Author, work: number): void {
-    this.#left.set(author, { work: this.#leftOf(author) - work, at: this.#ticks() });
+    this.#left.set(author, { work: this.#leftOf(author) - work, at: this.#limits.ticks() });
   }
 
   forget(author: Author): void {
@@ -27,8 +36,8 @@ export class Allowances<Author> {
   }
 
   #leftOf(author: Author): number {
+    const { atOnce, perSecond, ticks } = this.#limits;
     const known = this.#left.get(author);
-    if (known === undefined) return AUTHOR_WORK;
-    return Math.min(AUTHOR_WORK, known.work + ((this.#ticks() - known.at) / 1000) * AUTHOR_WORK_PER_SECOND);
+    return known === undefined ? atOnce : Math.min(atOnce, known.work + ((ticks() - known.at) / 1000) * perSecond);
   }
 }

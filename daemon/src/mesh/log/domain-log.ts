@@ -13,6 +13,7 @@ import type { Logger } from '../../logging/logger.types.ts';
 import { prefixEnd } from '../../store/kv.ts';
 import type { Change, ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import { adopt } from './adoption.ts';
+import type { WorkLimits } from './allowances.ts';
 import { asksOf, headsOf, isAhead, ownHeads, readMissing } from './catch-up.ts';
 import type { DocCache } from './doc-cache.ts';
 import { Elsewhere } from './elsewhere.ts';
@@ -41,6 +42,8 @@ export interface DomainLogOptions {
   cache: DocCache;
   logger: Logger;
   now: () => number;
+  /** Work that one author may make. Default: the usual. */
+  work?: WorkLimits | undefined;
   /** Called when the log takes nothing more. */
   onClosed: () => void;
   /** This node was put back from a backup, and nothing is published until it has heard from members. */

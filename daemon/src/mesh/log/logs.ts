@@ -7,6 +7,7 @@ import type { DomainId } from '../../../../protocol/ids.ts';
 import type { SigningKey } from '../../../../protocol/keys/signing.ts';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { Change, ObjectStore, Participant, Transaction } from '../../store/object-store.types.ts';
+import type { WorkLimits } from './allowances.ts';
 import { DocCache } from './doc-cache.ts';
 import type { StoredDomainLog } from './domain-log.ts';
 import { DOC_CACHE_BYTES, PUBLISH_RETRY_MS } from './limits.ts';
@@ -20,6 +21,8 @@ export interface LogsOptions {
   logger: Logger;
   /** Milliseconds since the epoch. */
   now: () => number;
+  /** Work that one author may make. Default: the usual. */
+  work?: WorkLimits | undefined;
   /** Absent: this node was never put back from a backup. */
   restored?: Restored | undefined;
 }

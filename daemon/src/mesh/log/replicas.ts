@@ -18,7 +18,7 @@ import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { Counters } from '../../counting/counters.ts';
 import { prefixEnd } from '../../store/kv.ts';
 import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
-import { Allowances } from './allowances.ts';
+import { Allowances, type WorkLimits } from './allowances.ts';
 import { AuthorDoc } from './author-doc.ts';
 import type { DocCache } from './doc-cache.ts';
 import { ENTRY_WORK, MAX_EPOCH_BYTES, SHOW_TOGETHER } from './limits.ts';
@@ -54,6 +54,8 @@ export interface ReplicasOptions {
   authors: Authors;
   cache: DocCache;
   counters: Counters;
+  /** What one author may make of it. Default: the usual. */
+  work?: WorkLimits | undefined;
   onFork: (author: PeerKey, proof: Uint8Array) => void;
   /** An object could not be shown because its place is taken. */
   onCollision: (author: PeerKey) => void;
@@ -72,10 +74,11 @@ interface Step {
 export class Replicas {
   readonly states = new Map<PeerKey, AuthorState>();
   readonly #options: ReplicasOptions;
-  readonly #allowances = new Allowances<PeerKey>();
+  readonly #allowances: Allowances<PeerKey>;
 
   constructor(options: ReplicasOptions) {
     this.#options = options;
+    this.#allowances = new Allowances(options.work);
   }
 
   /** False if the author has made so much work that others come first for a while. */
