@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { DomainController, type DomainControllerOptions, PEERS } from '../../../daemon/src/mesh/controllers/domain-controller.ts';
+import { DOMAINS, DomainController, type DomainControllerOptions, PEERS } from '../../../daemon/src/mesh/controllers/domain-controller.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { silentLogger } from '../../silent-logger.ts';
@@ -76,4 +76,27 @@ it('shows a domain again whose object was deleted as that of one that is only be
   await vi.advanceTimersByTimeAsync(1_000);
   await controller.stop();
   expect(await store.get(controller.refOf('lab'))).toBeDefined();
+});
+
+it('makes no object of a domain that is only being opened, nor takes one for left over', async () => {
+  const store = await openObjectStore({ kv: memoryKv(), node: 'node0' });
+  const views = [{ name: 'lab', id: 'a', state: 'Removed', holdsRoot: false, peers: [] }];
+  const mesh = { domains: () => views, domain: () => views[0] };
+  const controller = new DomainController({
+    mesh,
+    store,
+    node: { name: 'node0' },
+    logger: silentLogger,
+    now: Date.now,
+  } as unknown as DomainControllerOptions);
+  const shown = async () =>
+    (await store.list({ ...DOMAINS, namespace: 'node0', limit: 10 })).items.map(({ metadata, status }) => [metadata.name, status]);
+  await controller.refresh();
+  views[0] = { name: 'lab', id: 'b', state: 'Joining', holdsRoot: true, peers: [] };
+  views[1] = { name: 'new', id: 'c', state: 'Joining', holdsRoot: true, peers: [] };
+  await controller.refresh();
+  expect(await shown()).toEqual([['lab', 'Removed']]);
+  views.length = 0;
+  await controller.refresh();
+  expect(await shown()).toEqual([]);
 });

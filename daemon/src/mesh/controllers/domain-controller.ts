@@ -119,7 +119,10 @@ export class DomainController {
     const { store, mesh, node, now } = this.#options;
     const views = mesh.domains();
     const fields = new Map<string, Record<string, unknown>>();
+    const present = new Set(views.map(({ name }) => name));
     for (const view of views) {
+      // whose object is that of a document that asks to join, or of an earlier domain, until it is open: it may come to nothing
+      if (view.state === 'Joining') continue;
       // it may have been left while others were asked
       const invites = view.holdsRoot && mesh.domain(view.name) !== undefined ? await mesh.invites(view.name) : [];
       fields.set(view.name, dtDomainFields(view, invites, now()));
@@ -137,7 +140,7 @@ export class DomainController {
       stale.length > 0 ||
       [...peers].some(([id, peer]) => !hasFields(peerByName.get(id) ?? {}, peer.fields)) ||
       [...fields].some(([name, wanted]) => !hasFields(domainByName.get(name) ?? {}, wanted)) ||
-      domains.items.some((domain) => isOrphan(domain, fields));
+      domains.items.some((domain) => isOrphan(domain, present));
     if (changed) {
       await store.transact(async (tx) => {
         for (const peer of stale) await tx.delete({ ...PEERS, namespace: node.name, name: peer.metadata.name });
@@ -145,7 +148,7 @@ export class DomainController {
           await this.#putFields(tx, { ...PEERS, namespace: node.name, name: id }, 'dtPeer', peer.fields, 'projection');
         for (const [name, wanted] of fields) await this.#putFields(tx, this.refOf(name), 'dtDomain', wanted, 'own');
         for (const domain of domains.items) {
-          if (isOrphan(domain, fields)) await tx.delete(this.refOf(domain.metadata.name));
+          if (isOrphan(domain, present)) await tx.delete(this.refOf(domain.metadata.name));
         }
       });
     }
@@ -209,10 +212,13 @@ export class DomainController {
 
   /** The object of a domain that this node is in, brought up to date. Errors: CONFLICT if it is in that one no more. */
   async shown(name: string, id: DomainId): Promise<ApiObject> {
-    await this.refresh();
-    const object = await this.#options.store.get(this.refOf(name));
-    if (object?.['domainId'] === id) return object;
-    if (!this.#isIn({ name, id })) throw leftMeanwhile(name);
+    // what somebody deleted at that moment is shown again
+    for (let again = 0; again < 2; again += 1) {
+      await this.refresh();
+      const object = await this.#options.store.get(this.refOf(name));
+      if (object?.['domainId'] === id) return object;
+      if (!this.#isIn({ name, id })) throw leftMeanwhile(name);
+    }
     throw new DtkdError('INTERNAL', `the domain ${name} was made but its object could not be stored`);
   }
 
@@ -240,6 +246,6 @@ function halfFounded(name: string, cause: unknown): DtkdError {
 }
 
 /** A dtDomain that says it is a member while the mesh has no such domain: left, or never finished. Joining and Failed ones stay. */
-function isOrphan(domain: ApiObject, present: ReadonlyMap<string, unknown>): boolean {
+function isOrphan(domain: ApiObject, present: ReadonlySet<string>): boolean {
   return !present.has(domain.metadata.name) && domain['status'] !== 'Joining' && domain['status'] !== 'Failed';
 }
