@@ -21,7 +21,7 @@ export function apiArea(read: () => ApiNumbers): Area {
   return area('api', read, [
     {
       name: 'dtkd_api_requests_total',
-      help: 'Requests to the API that were answered: of clients, of members for their users, and of the daemon for somebody',
+      help: "API requests answered: of clients, of members for their users, and of the daemon on somebody's behalf",
       type: 'counter',
       labels: ['verb', 'origin', 'code'],
       samples: ({ requests }) =>
@@ -29,50 +29,50 @@ export function apiArea(read: () => ApiNumbers): Area {
     },
     {
       name: 'dtkd_api_request_duration_seconds',
-      help: 'How long requests took until their answers began',
+      help: 'Time until answers to requests began',
       type: 'histogram',
       labels: ['verb'],
       samples: ({ durations }) => durations.map(({ verb, durations: counts }) => ({ labels: { verb }, durations: counts })),
     },
     {
       name: 'dtkd_api_streams_open',
-      help: 'Watches and other answers that stream, open now',
+      help: 'Open watches and other streaming answers',
       type: 'gauge',
       samples: ({ streams }) => one(streams),
     },
     {
       name: 'dtkd_audit_lines_total',
-      help: 'Lines that were written to the audit log',
+      help: 'Lines written to the audit log',
       type: 'counter',
       samples: ({ audit }) => one(audit.lines),
     },
     {
       name: 'dtkd_audit_lines_waiting',
-      help: 'Lines that wait in memory since the disk does not take them',
+      help: 'Lines waiting in memory because the disk refuses them',
       type: 'gauge',
       samples: ({ audit }) => one(audit.waiting),
     },
     {
       name: 'dtkd_audit_lines_lost_total',
-      help: 'Lines that found no room in memory while the disk did not take them',
+      help: 'Lines lost because memory was full while the disk refused them',
       type: 'counter',
       samples: ({ audit }) => one(audit.lost),
     },
     {
       name: 'dtkd_audit_published_timestamp_seconds',
-      help: 'When the head of the audit log was last given to the members as its witnesses',
+      help: 'When the head of the audit log was last published to members',
       type: 'gauge',
       samples: ({ audit }) => (audit.publishedAt === undefined ? [] : one(audit.publishedAt / 1000)),
     },
     {
       name: 'dtkd_audit_lines_unwitnessed',
-      help: 'Lines since then',
+      help: 'Lines since the head of the audit log was last published',
       type: 'gauge',
       samples: ({ audit }) => one(audit.unpublished),
     },
     {
       name: 'dtkd_audit_contradictions',
-      help: 'Members whose audit logs contradict what they showed before',
+      help: 'Members whose audit logs contradict earlier heads',
       type: 'gauge',
       samples: ({ audit }) => one(audit.contradictions),
     },

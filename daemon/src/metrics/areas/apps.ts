@@ -20,7 +20,7 @@ export function appsArea(read: () => AppNumbers): Area {
   return area('apps', read, [
     {
       name: 'dtkd_apps',
-      help: 'Apps of this node, and copies of those that members share',
+      help: "Apps of this node, and copies of members' apps",
       type: 'gauge',
       labels: ['owner'],
       samples: ({ own, copies }) => [
@@ -37,26 +37,26 @@ export function appsArea(read: () => AppNumbers): Area {
     },
     {
       name: 'dtkd_http_connections',
-      help: 'Connections of clients that the HTTP proxy has open',
+      help: 'Open client connections of the HTTP proxy',
       type: 'gauge',
       samples: ({ counters }) => one(counters['httpConnections'] ?? 0),
     },
     {
       name: 'dtkd_http_responses_total',
-      help: 'Answers that clients got through the HTTP proxy, by class of their status',
+      help: 'HTTP responses to clients of the HTTP proxy, by status class',
       type: 'counter',
       labels: ['class'],
       samples: ({ answers }) => CLASSES.map((first) => ({ labels: { class: `${first}xx` }, value: answers[first] ?? 0 })),
     },
     {
       name: 'dtkd_http_connections_refused_total',
-      help: 'Connections that were more than the HTTP proxy takes',
+      help: 'Connections refused beyond the limit of the HTTP proxy',
       type: 'counter',
       samples: ({ counters }) => one(counters['httpRefused'] ?? 0),
     },
     {
       name: 'dtkd_tunnels_open',
-      help: 'Tunnels of members to apps of this node that are open',
+      help: 'Open tunnels of members to apps of this node',
       type: 'gauge',
       samples: ({ served }) => one(served.open),
     },
@@ -72,7 +72,7 @@ export function appsArea(read: () => AppNumbers): Area {
     },
     {
       name: 'dtkd_tunnel_bytes_total',
-      help: 'Bytes that came in and went out through tunnels: those of members to apps here (served), and those of this node to apps of members (used)',
+      help: "Bytes in and out through tunnels: of members to apps here (served), and of this node to members' apps (used)",
       type: 'counter',
       labels: ['side', 'direction'],
       samples: ({ served, opened }) => [
@@ -84,7 +84,7 @@ export function appsArea(read: () => AppNumbers): Area {
     },
     {
       name: 'dtkd_lanes_open',
-      help: 'Fast lanes with members that are open',
+      help: 'Open fast lanes with members',
       type: 'gauge',
       samples: ({ opened }) => one(opened.lanes),
     },

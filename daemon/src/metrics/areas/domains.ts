@@ -26,7 +26,7 @@ export function domainsArea(read: () => Domains): Area {
   return area<Domains>('domains', read, [
     {
       name: 'dtkd_domain_state',
-      help: '1 for the state in which a domain is at this node, 0 for all others',
+      help: '1 for the present state of a domain at this node, 0 for all others',
       type: 'gauge',
       labels: ['domain', 'state'],
       samples: (domains) =>
@@ -41,7 +41,7 @@ export function domainsArea(read: () => Domains): Area {
     },
     {
       name: 'dtkd_domain_peers',
-      help: 'Other members of a domain: connected, idle (not connected, and nothing speaks against reaching them), or away',
+      help: 'Other members of a domain: connected, idle (not connected, and not found away), or away',
       type: 'gauge',
       labels: ['domain', 'reach'],
       samples: (domains) =>
@@ -55,14 +55,14 @@ export function domainsArea(read: () => Domains): Area {
     ofPeers('dtkd_peer_connected', '1 while there is a connection with a member', (peer) => peer.connected),
     ofPeers(
       'dtkd_peer_away',
-      '1 if a member could not be reached when it was tried, and has not come back since',
+      '1 if a member could not be reached when tried, and has not come back since',
       (peer) => peer.reach === 'away',
     ),
-    ofPeers('dtkd_peer_relayed', '1 while a member is reached through another member only', (peer) => peer.path === 'relayed'),
-    ofPeers('dtkd_peer_suspended', '1 while a member is suspended since its log forked', (peer) => peer.suspended),
+    ofPeers('dtkd_peer_relayed', '1 while a member is only reached through another member', (peer) => peer.path === 'relayed'),
+    ofPeers('dtkd_peer_suspended', '1 while a member is suspended because its log forked', (peer) => peer.suspended),
     {
       name: 'dtkd_domain_conditions',
-      help: 'Sentences about members that want the attention of an operator; dtkd status shows them',
+      help: "Conditions of members that need an operator's attention; dtkd status shows them",
       type: 'gauge',
       labels: ['domain'],
       samples: (domains) =>

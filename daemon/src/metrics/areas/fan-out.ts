@@ -11,14 +11,14 @@ export function fanOutArea(read: () => FanOutNumbers): Area {
   return area('fan-out', read, [
     {
       name: 'dtkd_fanout_duration_seconds',
-      help: 'How long another node took until its answer began',
+      help: "Time until another node's answer began",
       type: 'histogram',
       labels: ['peer'],
       samples: ({ asked }) => asked.map(({ node, durations }) => ({ labels: { peer: node }, durations })),
     },
     {
       name: 'dtkd_fanout_requests_total',
-      help: 'Requests to other nodes on behalf of users of this one, by what became of them',
+      help: "Requests to other nodes on behalf of this node's users, by outcome",
       type: 'counter',
       labels: ['peer', 'outcome'],
       samples: ({ asked }) =>
@@ -28,7 +28,7 @@ export function fanOutArea(read: () => FanOutNumbers): Area {
     },
     {
       name: 'dtkd_fanout_statements_total',
-      help: 'What lists over nodes said of each to users: answered, denied, stale, unreachable or unasked',
+      help: 'States of nodes reported in lists over nodes: answered, denied, stale, unreachable or unasked',
       type: 'counter',
       labels: ['peer', 'state'],
       samples: ({ statements }) => statements.map(({ node, state, count }) => ({ labels: { peer: node, state }, value: count })),

@@ -17,20 +17,20 @@ export function programArea(read: () => Promise<ProgramNumbers>): Area {
   return area('program', read, [
     {
       name: 'dtkd_build_info',
-      help: 'Always 1; its labels tell the version of dtkd and of Node.js',
+      help: 'Always 1; its labels are the versions of dtkd and of Node.js',
       type: 'gauge',
       labels: ['version', 'node_version'],
       samples: ({ version }) => [{ labels: { version, node_version: process.version }, value: 1 }],
     },
     {
       name: 'dtkd_clock_timestamp_seconds',
-      help: 'What the clock of the machine said when it was asked; beside the time of the scrape it tells how wrong it is',
+      help: "The machine's clock at the scrape; compare it with the time of the scrape",
       type: 'gauge',
       samples: ({ now }) => one(now / 1000),
     },
     {
       name: 'dtkd_ready',
-      help: '1 if a check of /readyz holds, 0 if it does not',
+      help: '1 if a check of /readyz passes, 0 if it fails',
       type: 'gauge',
       labels: ['check'],
       samples: ({ checks }) => Object.entries(checks).map(([check, holds]) => ({ labels: { check }, value: holds ? 1 : 0 })),
@@ -44,7 +44,7 @@ export function programArea(read: () => Promise<ProgramNumbers>): Area {
     },
     {
       name: 'dtkd_disk_free_bytes',
-      help: 'What dtkd may still write to the file system of the data directory',
+      help: 'Space that dtkd may still use on the file system of the data directory',
       type: 'gauge',
       samples: ({ disk }) => (disk === undefined ? [] : one(disk.freeBytes)),
     },

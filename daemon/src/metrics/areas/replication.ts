@@ -14,14 +14,14 @@ type Domains = readonly ReplicationNumbers[];
 
 export function replicationArea(read: () => Promise<Domains>): Area {
   return area<Domains>('replication', read, [
-    ofAuthors('dtkd_log_entries', "Entries of the present epoch of a member's log that are held here", ({ entries }) => entries),
+    ofAuthors('dtkd_log_entries', "Entries of the present epoch of a member's log that this node has", ({ entries }) => entries),
     ofAuthors(
       'dtkd_log_entries_behind',
-      "Entries of a member's log that other members told of and that are not held here",
+      "Entries of a member's log that other members mentioned and that this node lacks",
       ({ behind }) => behind,
     ),
     counted('dtkd_log_entries_published_total', 'Entries that this node wrote into its own log', { written: {} }),
-    counted('dtkd_log_entries_received_total', 'Entries that members passed on, by what became of them', {
+    counted('dtkd_log_entries_received_total', 'Entries received from members, by result', {
       applied: { result: 'applied' },
       known: { result: 'known' },
       gap: { result: 'gap' },
@@ -30,34 +30,34 @@ export function replicationArea(read: () => Promise<Domains>): Area {
       delayed: { result: 'delayed' },
       refused: { result: 'refused' },
     }),
-    counted('dtkd_log_forks_total', 'Logs that were found to have forked', { forks: {} }),
-    counted('dtkd_log_takeovers_total', 'Times at which this node took over what it had published and lost', { takeOvers: {} }),
-    counted('dtkd_sync_pulls_total', 'Conversations in which this node asked a member for entries', { pulls: {} }),
+    counted('dtkd_log_forks_total', 'Logs found to have forked', { forks: {} }),
+    counted('dtkd_log_takeovers_total', 'Times that this node recovered what it had published and lost', { takeOvers: {} }),
+    counted('dtkd_sync_pulls_total', 'Pulls of entries from members', { pulls: {} }),
     counted('dtkd_sync_pull_failures_total', 'Those of them that failed', { pullsFailed: {} }),
-    counted('dtkd_sync_comparisons_total', 'Comparisons with a neighbour of what both have', { comparisons: {} }),
+    counted('dtkd_sync_comparisons_total', 'Comparisons of state with a neighbour', { comparisons: {} }),
     counted('dtkd_sync_comparison_failures_total', 'Those of them that failed', { comparisonsFailed: {} }),
-    counted('dtkd_sync_repairs_total', 'Differences that a comparison found and that were repaired, or tried to be', { differences: {} }),
+    counted('dtkd_sync_repairs_total', 'Differences found by a comparison, repaired or tried', { differences: {} }),
     counted('dtkd_sync_repair_failures_total', 'Those of them that could not be repaired', { repairsFailed: {} }),
-    counted('dtkd_gossip_messages_total', 'Messages that neighbours gossiped, by how this node judged them', {
+    counted('dtkd_gossip_messages_total', "Gossip messages from neighbours, by this node's verdict", {
       gossipAccepted: { verdict: 'accepted' },
       gossipIgnored: { verdict: 'ignored' },
       gossipRejected: { verdict: 'rejected' },
     }),
-    refused('dtkd_hello_refusals_total', 'Connections on which hello failed, by the code of the error', ({ hellosRefused }) => ({
+    refused('dtkd_hello_refusals_total', 'Connections on which hello failed, by error code', ({ hellosRefused }) => ({
       ...HELLO_CODES,
       ...hellosRefused,
     })),
     counted('dtkd_joins_admitted_total', 'Nodes that joined through this one', { joinsAdmitted: {} }),
-    refused('dtkd_join_refusals_total', 'Joins that this node refused, by the code of the error', ({ joinsRefused }) => ({
+    refused('dtkd_join_refusals_total', 'Joins that this node refused, by error code', ({ joinsRefused }) => ({
       ...JOIN_CODES,
       ...joinsRefused,
     })),
-    counted('dtkd_mesh_connections_dropped_total', 'Connections to the mesh port that were dropped before hello', {
+    counted('dtkd_mesh_connections_dropped_total', 'Connections to the mesh port dropped before hello', {
       silentDropped: { reason: 'silent' },
       strangersDropped: { reason: 'stranger' },
       linksRefused: { reason: 'refused' },
     }),
-    counted('dtkd_mesh_streams_refused_total', 'Streams that were more than a member, or a protocol, may have open', {
+    counted('dtkd_mesh_streams_refused_total', 'Streams refused beyond the limit of a member or a protocol', {
       streamsRefused: {},
     }),
     counted('dtkd_mesh_circuits_total', 'Connections between other members that this node was asked to relay', {

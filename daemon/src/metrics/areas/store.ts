@@ -18,7 +18,7 @@ export function storeArea(read: () => Promise<StoreNumbers>): Area {
   return area('store', read, [
     {
       name: 'dtkd_store_objects',
-      help: 'Objects in the store, also copies of those of other nodes',
+      help: 'Objects in the store, including copies from other nodes',
       type: 'gauge',
       labels: ['group', 'kind'],
       samples: ({ objects }) =>
@@ -29,7 +29,7 @@ export function storeArea(read: () => Promise<StoreNumbers>): Area {
     },
     {
       name: 'dtkd_store_changelog_entries',
-      help: 'Changes that are kept for watches which come back',
+      help: 'Changes kept for watches that resume',
       type: 'gauge',
       samples: ({ changeLog }) => one(changeLog.entries),
     },
@@ -41,7 +41,7 @@ export function storeArea(read: () => Promise<StoreNumbers>): Area {
     },
     {
       name: 'dtkd_store_commits_total',
-      help: 'Batches that were written, each with one fsync',
+      help: 'Batches written, each with one fsync',
       type: 'counter',
       samples: ({ commits }) => one(commits.batches),
     },
@@ -53,7 +53,7 @@ export function storeArea(read: () => Promise<StoreNumbers>): Area {
     },
     {
       name: 'dtkd_store_commit_failures_total',
-      help: 'Batches that the disk did not take',
+      help: 'Batches that could not be written',
       type: 'counter',
       samples: ({ commits }) => one(commits.failed),
     },
@@ -65,13 +65,13 @@ export function storeArea(read: () => Promise<StoreNumbers>): Area {
     },
     {
       name: 'dtkd_store_commit_duration_seconds',
-      help: 'How long a batch took until it was durable',
+      help: 'Time until a batch was durable',
       type: 'histogram',
       samples: ({ durations }) => [{ durations }],
     },
     {
       name: 'dtkd_content_files',
-      help: 'Files that are kept by their digest: pieces of modules, what was copied, and results',
+      help: 'Files kept by digest: pieces of modules, copied files, and results',
       type: 'gauge',
       samples: ({ content }) => one(content.files),
     },
