@@ -1,4 +1,4 @@
-/** What the parts of service instances hand to one another, and what they need of the rest of the daemon. daemon.ts wires the ports. */
+/** Types that the parts of service instances share, and the ports that they need of the rest of the daemon. daemon.ts wires the ports. */
 import type { AssemblyApp, ServiceWorkflow } from '../../../../protocol/definitions/assembly.ts';
 import type { ModuleArchive, ModuleManifest, ModuleType } from '../../../../protocol/definitions/module.ts';
 import type { LockFile, ServiceFile } from '../../../../protocol/definitions/service-file.ts';
@@ -10,29 +10,32 @@ import type { Transaction } from '../../store/object-store.types.ts';
 
 // --- files -------------------------------------------------------------------------------------------------------------------------------
 
-/** A module as an instance has it. */
+/** A module's copy inside an instance. */
 export interface ModuleCopy {
   name: string;
   version: string;
   manifest: ModuleManifest;
   archive: ModuleArchive;
-  /** The archive packed, and its SHA-256. */
+  /** The packed archive, and its SHA-256. */
   bytes: Uint8Array;
   digest: string;
 }
 
-/** What stands in an instance's work tree (or in a commit), read and judged for itself. */
+/** The files of an instance's work tree or of a commit, parsed and checked on their own. */
 export interface ServiceFiles {
   service: ServiceFile;
   lock: LockFile;
   copies: ReadonlyMap<string, ModuleCopy>;
-  /** `dtk.service.yaml:LINE:COLUMN` of a path such as `['components', 'web', 'properties', 'port']`: of the nearest that is there. */
+  /**
+   * `dtk.service.yaml:LINE:COLUMN` of a path such as `['components', 'web', 'properties', 'port']`, or of its nearest ancestor
+   * that is in the file.
+   */
   place(path: readonly (string | number)[]): string;
 }
 
 // --- violations --------------------------------------------------------------------------------------------------------------------------
 
-/** Each with the words that people see in the table. */
+/** The kinds of violation, each with the words that the table shows for it. */
 export const VIOLATIONS = {
   PARSING_ERROR: 'cannot be read',
   REQUIRED_UNSET: 'required and not set',
@@ -57,7 +60,7 @@ export type ViolationKind = keyof typeof VIOLATIONS;
 
 export interface Violation {
   kind: ViolationKind;
-  /** The component, resource, property, module or place that it is about: `web.port`, `dtk.service.yaml:12:5`. */
+  /** The component, resource, property, module or place at fault: `web.port`, `dtk.service.yaml:12:5`. */
   where: string;
   message: string;
   next?: string | undefined;
@@ -65,51 +68,57 @@ export interface Violation {
 
 // --- what is wanted ----------------------------------------------------------------------------------------------------------------------
 
-/** One resource that a component comes to. Types are bare names (`WebServer`); those of the instance become `WebServer@shop` when they are written. */
+/**
+ * One resource of a component. Types are bare names (`WebServer`); those that the instance's copies define are written as
+ * `WebServer@shop`.
+ */
 export interface DesiredResource {
   name: string;
   component: string;
   type: string;
   node: string;
-  /** Own values: what is written to the Resource. Defaults come from the type. */
+  /** Own values, as written to the Resource. Defaults come from the type. */
   properties: Readonly<Record<string, unknown>>;
-  /** Resources of the same instance that it is a child of. */
+  /** Parent resources, of the same instance. */
   parents: readonly string[];
-  /** Resources of the same instance that have to be as they should be before it is brought up; those that need it are taken down before it. */
+  /** Resources of the same instance that must be up to date before this one is brought up. This one is taken down before they are. */
   needs: readonly string[];
-  /** SHA-256 over all that decides whether it is as it was applied: type with the digests of its code, values, node, parents. */
+  /**
+   * SHA-256 over everything that decides whether the applied resource is current: type with the digests of its code, values,
+   * node, parents.
+   */
   digest: string;
-  /** Names of all commands that its type has and that can be asked for, inherited ones too: of these plans are made. */
+  /** Names of all commands of its type that can be requested, inherited ones included. Plans are made from these. */
   commands: readonly string[];
-  /** Own properties whose values are not to be shown: names of Secrets, and what may be one by mistake. */
+  /** Own properties whose values must not be shown: names of Secrets, and values that may be secrets by mistake. */
   secrets: readonly string[];
-  /** Where it listens: the value of its property `port`, own or default, if that is a port. */
+  /** The port that it listens on: the value of its property `port`, own or default, if that is a valid port. */
   port?: number | undefined;
 }
 
 export interface DesiredApp extends AssemblyApp {
-  /** `INSTANCE-APP`, as its dtApp, Service and Endpoints are called. */
+  /** `INSTANCE-APP`: the name of its dtApp, Service and Endpoints. */
   name: string;
   node: string;
   endpoints: readonly { address: string; port: number }[];
 }
 
-/** All that an instance should come to. */
+/** Everything that an instance should consist of. */
 export interface Desired {
   resources: ReadonlyMap<string, DesiredResource>;
   apps: readonly DesiredApp[];
-  /** Types of the copies by bare name, and which copy each is of. */
+  /** Types that the copies define, by bare name, each with its copy. */
   types: ReadonlyMap<string, { type: ModuleType; copy: ModuleCopy }>;
-  /** Of a target: what it offers. Secrets are names. */
+  /** What a target offers. Secrets are given by name. */
   offers: Readonly<Record<string, unknown>>;
-  /** Those of the offers that are names of Secrets: not to be shown. */
+  /** The offers whose values are names of Secrets, which must not be shown. */
   secretOffers: readonly string[];
   workflows: Readonly<Record<string, ServiceWorkflow>>;
 }
 
 // --- what is applied ---------------------------------------------------------------------------------------------------------------------
 
-/** What is known of a resource that was brought up, until it is taken down: one row of the store each. */
+/** What is known of a resource from when it is first brought up until it is taken down: one row of the store each. */
 export interface AppliedResource {
   name: string;
   component: string;
@@ -118,26 +127,32 @@ export interface AppliedResource {
   properties: Readonly<Record<string, unknown>>;
   parents: readonly string[];
   needs: readonly string[];
-  /** Undefined: something was begun that did not end well, or is not known to have. */
+  /** Undefined: a command was started that did not end well, or whose end is not known. */
   digest: string | undefined;
-  /** It was brought up once (a `create` or `converge` ended well), and no `delete` of it was begun since: a change is followed by `converge`, else `create` is run. */
+  /** A `create` or `converge` of it has ended well, and no `delete` was begun since. A change then runs `converge`, otherwise `create`. */
   created: boolean;
-  /** These three as in the DesiredResource: plans to take it down, to check it and to run its commands are made from the row alone. */
+  /** These three are as in DesiredResource: plans that take it down, check it or run its commands are made from the row alone. */
   commands: readonly string[];
   secrets: readonly string[];
   port?: number | undefined;
-  /** Commands that the `create` workflow runs after it was brought up, and that have not ended well yet: `due` of the step that did, less what was settled since. */
+  /**
+   * Commands that the `create` workflow runs after the resource was brought up and that have not ended well yet: `due` of the
+   * step that brought it up, less what was settled since.
+   */
   due?: readonly string[] | undefined;
   commit: string;
   /** Milliseconds since the epoch. */
   at: number;
-  /** From the last drift check. */
+  /** Result of the last drift check. */
   check?: { ok: boolean; at: number; message?: string } | undefined;
 }
 
 // --- plan --------------------------------------------------------------------------------------------------------------------------------
 
-/** One difference between two states of an instance's files, or between what is applied and what is wanted. Values of secrets are left out. */
+/**
+ * One difference between two states of an instance's files, or between what is applied and what is wanted. Values of secrets are
+ * left out.
+ */
 export interface Difference {
   kind: 'component' | 'property' | 'parameter' | 'link' | 'app' | 'workflow' | 'module' | 'placement' | 'type' | 'offer' | 'service';
   what: string;
@@ -148,28 +163,28 @@ export interface Difference {
 
 export type Act = 'create' | 'converge' | 'delete';
 
-/** A step that runs one command of one resource, or stands for several. Numbers as in Task objects. */
+/** A step that runs one command of one resource, or a group of steps. Numbered as in Task objects. */
 export interface PlannedStep {
   number: string;
   title: string;
-  /** Numbers of steps that have to have succeeded (or been skipped, with nothing to do) before it. Absent for groups. */
+  /** Numbers of the steps that must succeed before this one. Empty for groups. */
   after: readonly string[];
   work?:
     | {
         resource: string;
         node: string;
-        /** Bare name; undefined: there is nothing to run, only to record. */
+        /** Bare name. Undefined: nothing is run, the step only records. */
         command: string | undefined;
-        /** `run`: a command of an action or a workflow that changes nothing of what is applied. */
+        /** `run`: a command of an action or a workflow that does not change what is applied. */
         act: Act | 'run' | 'check';
         options: Readonly<Record<string, string>>;
         timeout?: string | undefined;
         retry?: { attempts: number; delayMs: number; backoff: number } | undefined;
-        /** A failure of it counts as success of the step. */
+        /** The step succeeds even if the command fails. */
         ignoreFailure?: boolean | undefined;
-        /** Of a create or converge: what the row's `due` is when it has ended well. */
+        /** For create and converge: the row's `due` once the command has ended well. */
         due?: readonly string[] | undefined;
-        /** Of a `run`: what is taken out of the row's `due` when it has ended well. */
+        /** For `run`: the command to remove from the row's `due` once it has ended well. */
         settles?: string | undefined;
       }
     | undefined;
@@ -177,9 +192,9 @@ export interface PlannedStep {
 
 export interface Plan {
   steps: readonly PlannedStep[];
-  /** Commands at a time. */
+  /** How many commands run at a time. */
   threads: number;
-  /** Resources by what becomes of them; those of which nothing does are `unchanged`. */
+  /** What is done with each resource, by name. Resources with nothing to do are counted in `unchanged`. */
   acts: ReadonlyMap<string, Act>;
   unchanged: number;
   differences: readonly Difference[];
@@ -191,42 +206,51 @@ export interface Plan {
 export interface PlacementNode {
   name: string;
   self: boolean;
-  /** How others reach it, if that is known: the host of its announced or observed address. */
+  /** How others reach it, if known: the host of its announced or observed address. */
   address: string | undefined;
   object: ApiObject;
 }
 
 export interface PlacementNodes {
-  /** Nodes of this node's domains, and itself: those on which something can be placed. */
+  /** This node and the nodes of its domains: those on which something can be placed. */
   list(): Promise<PlacementNode[]>;
-  /** Names of all members, and of this node: also of those that are suspended, or whose Node is not known here (yet). What they have is theirs to take down. */
+  /**
+   * Names of this node and of all members, including those that are suspended or whose Node is not known here yet: resources
+   * there are still to be taken down there.
+   */
   members(): Promise<ReadonlySet<string>>;
-  /** Names of those that match a filter as `-I` takes it (`self`: this node), in the order of names. Errors: BAD_REQUEST that shows the place. */
+  /**
+   * Names of the nodes that match a filter in the syntax of `-I` (`self`: this node), sorted. Errors: BAD_REQUEST, showing the
+   * place of the fault.
+   */
   matching(filter: { include: string; exclude?: string | undefined }): Promise<string[]>;
 }
 
-/** Dispatch, as converging uses it. */
+/** The part of dispatch that converging uses. */
 export interface Commands {
-  /** Plans a command that is to be started soon. Errors: those of planning. */
+  /** Plans a command that will be started soon. Errors: those of planning. */
   prepare(principal: Principal, request: DispatchRequestSpec): Promise<PreparedCommand>;
-  /** `record` runs in the transaction that stores the Execution. Errors: those of planning. */
+  /** Starts a command. `record` runs in the transaction that stores the Execution. Errors: those of planning. */
   start(principal: Principal, request: DispatchRequestSpec, record: (tx: Transaction, id: string) => void): Promise<StartedCommand>;
   /**
-   * Resolves when all its parts have ended and that is stored, also for one that an earlier daemon started. `succeeded` may be called before: all have told that they
-   * ended well. Errors: NOT_FOUND.
+   * Resolves once all parts of the execution have ended and that is stored, including for executions that an earlier daemon
+   * started. `succeeded` may be called earlier, once all parts have reported success. Errors: NOT_FOUND.
    */
   ended(principal: Principal, id: string, signal: AbortSignal, succeeded?: () => void): Promise<CommandEnd>;
   abort(principal: Principal, id: string): Promise<void>;
-  /** The last lines of its output, for messages. */
+  /** The last lines of the execution's output, for messages. */
   tail(principal: Principal, id: string): Promise<string>;
 }
 
 export interface PreparedCommand {
-  /** As `Commands.start` for what was prepared: it is planned anew if something may have changed since. */
+  /** As `Commands.start`, for the prepared command. Plans anew if something may have changed since. */
   start(record: (tx: Transaction, id: string) => void): Promise<StartedCommand>;
 }
 
-/** `nothing`: what it is to run on are resources of which there are none, and that is well. It is not kept, and nothing was recorded. */
+/**
+ * `nothing`: the command dispatches over resources and there are none, which counts as success. No Execution is kept, and
+ * `record` had no effect.
+ */
 export interface StartedCommand {
   id: string;
   nothing?: boolean;
@@ -239,11 +263,14 @@ export interface CommandEnd {
   reason?: string | undefined;
 }
 
-/** Objects of this node and of others, written and deleted as somebody: each owner decides. */
+/** Writes and deletes objects of this node and of others on behalf of a principal. Each owner decides. */
 export interface Objects {
-  /** Creates, or changes what it says; `dryRun`: only tries. Errors: FORBIDDEN, INVALID, PEER_AWAY, … */
+  /** Creates the object, or updates the fields that are given. `dryRun` only tries. Errors: FORBIDDEN, INVALID, PEER_AWAY, … */
   apply(principal: Principal, node: string, object: Record<string, unknown>, options?: { dryRun?: boolean }): Promise<void>;
-  /** Of a service instance: what bears the name and is not of it stays. Errors as above; what is gone already is no error. */
+  /**
+   * Deletes an object of a service instance. An object of that name that does not belong to `instance` stays. Errors as above; no
+   * error if it is gone already.
+   */
   remove(principal: Principal, node: string, what: { group: string; plural: string; name: string; instance: string }): Promise<void>;
 }
 

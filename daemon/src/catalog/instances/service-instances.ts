@@ -1,7 +1,8 @@
 /**
- * Service instances of this node as one part: assemblies staged into repositories, edited, converged, looked at and taken down. Owns the ServiceInstance and Task
- * objects, the rows `i/…` and the directory that it is given. Guarantees that of each instance one thing is done at a time, and that whatever breaks off goes on
- * from what was recorded. Runs no command itself: dispatch does, and targets decide.
+ * Service instances of this node as one part: assemblies are staged into repositories, edited, converged, inspected and taken
+ * down. Owns the ServiceInstance and Task objects, the rows `i/…` and the directory that it is given. Guarantees that one thing
+ * at a time is done with each instance, and that interrupted work resumes from what was recorded. Runs no command itself:
+ * dispatch does, and targets decide.
  */
 import { Rights } from '../model/rights.ts';
 import { createInstanceObjects } from './apply/instance-objects.ts';

@@ -1,4 +1,4 @@
-/** What service instances as one part take, and what they offer to the API. daemon.ts wires both. */
+/** What the service instances part needs, and what it offers to the API. daemon.ts wires both. */
 import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { FollowLine } from '../../../../protocol/requests/follow.ts';
 import type { CapabilityVerb } from '../../../../protocol/rights/capability.ts';
@@ -9,15 +9,15 @@ import type { Decide, DecideMove, ModelHandler } from '../model/ports.ts';
 import type { CopyPublishing, ModuleLibrary, ModuleResolving, ModuleVersions } from '../modules/ports.ts';
 import type { Commands, Objects, PlacementNodes, SecretNames } from './instances.types.ts';
 
-/** Output of executions, as `Executions.follow` gives it. */
+/** Output of executions, as `Executions.follow` streams it. */
 export interface CommandOutput {
-  /** Lines from the beginning, until it has ended. Errors: NOT_FOUND also for what the principal may not READ. */
+  /** Streams lines from the beginning until the execution ends. Errors: NOT_FOUND, also where the principal may not READ it. */
   follow(principal: Principal, id: string, options: { signal: AbortSignal }): Promise<AsyncIterable<FollowLine>>;
 }
 
-/** Apps as this node shows them. */
+/** Addresses of apps at this node. */
 export interface AppAddresses {
-  /** The URI of an app of a node through this node's ingress: of the app itself, or of the copy that is here. Undefined: not known (yet). */
+  /** The URI through this node's ingress of an app of `node`: of the app itself, or of its copy here. Undefined: not known, or not yet. */
   uri(node: string, name: string): Promise<string | undefined>;
 }
 
@@ -25,7 +25,7 @@ export interface ServiceInstancesOptions {
   store: ObjectStore;
   /** This node's name, and its signing key (64 hex digits). */
   node: { name: string; signingKey: string };
-  /** Where the repositories are: DATA/instances. Made if it is not there. */
+  /** Directory of the repositories: DATA/instances. Created if missing. */
   directory: string;
   decide: Decide;
   decideMove: DecideMove;
@@ -33,7 +33,7 @@ export interface ServiceInstancesOptions {
   commands: Commands;
   output: CommandOutput;
   nodes: PlacementNodes;
-  /** Of this node and of others: Services, Endpoints and dtApps are written with it. */
+  /** Objects of this node and of others, used to write Services, Endpoints and dtApps. */
   objects: Objects;
   secrets: SecretNames;
   apps: AppAddresses;
@@ -63,16 +63,16 @@ export interface InstanceAction {
 }
 
 export interface ServiceInstances {
-  /** By `group/plural`. */
+  /** Handlers of kinds, by `group/plural`. */
   handlers: ReadonlyMap<string, ModelHandler>;
-  /** By `group/plural/subresource`. */
+  /** Subresources, by `group/plural/subresource`. */
   subresources: ReadonlyMap<string, InstanceAction>;
-  /** Daemon-wide, by name: `stage`. */
+  /** Daemon-wide actions, by name: `stage`. */
   actions: ReadonlyMap<string, InstanceAction>;
-  /** Their repositories, for who reads them as they are: nothing else is done with one meanwhile. */
+  /** The repositories, for readers of the raw files. `alone` keeps everything else away from a repository while `work` runs. */
   repositories: { names(): Promise<string[]>; alone<T>(name: string, work: (directory: string) => Promise<T>): Promise<T> };
-  /** Settles what an earlier daemon left: to be called once dispatch has taken up its executions. */
+  /** Settles what an earlier daemon left unfinished. Call it once dispatch has taken up its executions. */
   start(): Promise<void>;
-  /** Starts no more commands, and lets go of those that run: they go on, and so does the next daemon. */
+  /** Starts no more commands and stops following those that run. They keep running, and the next daemon takes them up. */
   stop(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** Runs commands of what is applied, one by one or as a workflow; and looks whether it is as it should be. Changes nothing of what is wanted. */
+/** Runs commands of applied resources, one action at a time or as a workflow, and checks for drift. Does not change what is wanted. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { TaskAction } from '../../../../../protocol/kinds/task.ts';
 import type { ServicePlanAnswer } from '../../../../../protocol/requests/service.ts';
@@ -23,7 +23,7 @@ export interface ExecRequest {
   dryRun?: boolean | undefined;
 }
 
-/** `web.restart`, `web-1.restart`, or a workflow. Errors: NOT_FOUND, BAD_REQUEST, INVALID, CONFLICT. */
+/** Runs `web.restart`, `web-1.restart`, or a workflow. Errors: NOT_FOUND, BAD_REQUEST, INVALID, CONFLICT. */
 export function exec(ports: ConvergePorts, principal: Principal, name: string, request: ExecRequest): Promise<ServicePlanAnswer> {
   const { component, command, workflow, options = {}, batch, threads } = request;
   const isAction = component !== undefined && command !== undefined;
@@ -43,7 +43,7 @@ export function exec(ports: ConvergePorts, principal: Principal, name: string, r
       const plan = planAction(applied, component, command, options, { batch, threads });
       // after a converge that did not end well, what is applied may be of another commit
       if (phase !== 'Ready') return plan;
-      // what is brought up can be acted on also where its files cannot be read any more
+      // actions still work on applied resources whose files can no longer be read
       const source = await ports.files.at(name, commit).catch(() => undefined);
       const types = plan.steps.flatMap(({ work }) => applied.get(work?.resource ?? '')?.type ?? []);
       await assertOptions(source?.files?.copies.values() ?? [], new Set(types), command, options);
@@ -52,7 +52,7 @@ export function exec(ports: ConvergePorts, principal: Principal, name: string, r
   });
 }
 
-/** Runs the `check` of everything: what is not as it should be fails. Errors: NOT_FOUND, CONFLICT. */
+/** Runs the `check` of every resource; a resource that is not as it should be is a failed step. Errors: NOT_FOUND, CONFLICT. */
 export function drift(
   ports: ConvergePorts,
   principal: Principal,

@@ -1,4 +1,4 @@
-/** What is asked of service instances and tasks over the API: reads bodies, and hands over. */
+/** The API of service instances and tasks: parses request bodies and calls the parts that do the work. */
 import { z } from 'zod';
 import { moduleName } from '../../../../../protocol/definitions/code.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
@@ -29,15 +29,15 @@ import { stage } from './staging.ts';
 import { stateOf } from './state.ts';
 import { deleteInstance, uninstall } from './taking-down.ts';
 
-/** Bytes of a body: a service file with what is around it. */
+/** Bytes of a request body: a service file and what surrounds it. */
 const MAX_BODY_BYTES = 2 * 1024 * 1024;
-/** Commits of a log that are told at a time. */
+/** Commits of a log in one answer. */
 const MAX_COMMITS = 200;
 
 type Handle = (ports: ConvergePorts, request: InstanceRequest) => Promise<unknown>;
 type Method = InstanceRequest['method'];
 
-/** By `group/plural/subresource`. */
+/** Subresources of instances, by `group/plural/subresource`. */
 export function instanceSubresources(ports: ConvergePorts): Map<string, InstanceAction> {
   const actions: [string, CapabilityVerb, Partial<Record<Method, Handle>>][] = [
     ['state', 'READ', { GET: (of, { principal, name }) => stateOf(of, principal, name) }],
@@ -78,10 +78,10 @@ export function instanceSubresources(ports: ConvergePorts): Map<string, Instance
   return new Map(actions.map(([name, verb, handles]) => [`${group}/${plural}/${name}`, onInstance(action(ports, verb, handles), ports)]));
 }
 
-/** What then is not found is not the service, but what belongs to it. */
+/** Makes sure that the service exists, so that a later NOT_FOUND is about something that belongs to it. */
 function onInstance(run: InstanceAction, ports: ConvergePorts): InstanceAction {
   const found: InstanceAction = async (request) => {
-    // the operator's request comes without one where there is none
+    // an operator's request has no object where none exists
     if (request.object === undefined) await findInstance(ports, request.name);
     return run(request);
   };
@@ -96,7 +96,7 @@ export function taskSubresources(ports: ConvergePorts): Map<string, InstanceActi
   ]);
 }
 
-/** Daemon-wide, by name. */
+/** Daemon-wide actions, by name. */
 export function instanceActions(ports: ConvergePorts): Map<string, InstanceAction> {
   const staging: Handle = (of, { principal, body, signal }) => stage(of, principal, read(stageRequest, body), signal);
   return new Map([['stage', Object.assign(action(ports, undefined, { POST: staging }), { open: 'anybody' as const })]]);
@@ -137,7 +137,7 @@ async function log(ports: ConvergePorts, { name, query }: InstanceRequest): Prom
   };
 }
 
-/** Whoever may only read does not get a secret that somebody has put where its name belongs. */
+/** Masks, for principals without UPDATE, secrets that somebody wrote where the name of a Secret belongs. */
 async function content(ports: ConvergePorts, request: InstanceRequest): Promise<unknown> {
   return ports.files.content(request.name, { masked: !judged(ports, request, 'UPDATE').allowed });
 }
@@ -182,7 +182,7 @@ async function cancel({ tasks, store, node }: ConvergePorts, { principal, name }
   return store.get(taskRef(node, name));
 }
 
-/** Of an action whose right depends on the method. */
+/** For actions whose right depends on the method. */
 function assertMay(ports: ConvergePorts, request: InstanceRequest, verb: CapabilityVerb): void {
   const decision = judged(ports, request, verb);
   if (!decision.allowed) throw new DtkdError('FORBIDDEN', decision.reason, { next: `Ask for ${verb} on it.` });
@@ -209,7 +209,7 @@ function readRollback(name: string, body: unknown): z.output<typeof rollbackRequ
   return read(rollbackRequest, body);
 }
 
-/** People type these: that one is none is told in their words. */
+/** Checks a revision that a person typed, with an error in their words. */
 function readRevision<T extends string | undefined>(name: string, text: T): T {
   if (text === undefined || revision.safeParse(text).success) return text;
   throw new DtkdError('BAD_REQUEST', `${JSON.stringify(text.slice(0, 80))} is no commit`, {

@@ -1,8 +1,11 @@
-/** What is left to be done once a task has succeeded. */
+/** Work that is left once a task has succeeded. */
 import type { TaskEnd } from '../tasks/tasks.types.ts';
 import type { ConvergePorts } from './converge.types.ts';
 
-/** Does it before anything else is done with the instance: later it would undo what that has brought about. `failed`: what is logged if it cannot be done. */
+/**
+ * Queues `work` ahead of anything else that is done with the instance; run later, it would undo the effects of that. `failed`:
+ * what is logged if it rejects.
+ */
 export function afterSuccess(
   { turns, logger }: Pick<ConvergePorts, 'turns' | 'logger'>,
   name: string,

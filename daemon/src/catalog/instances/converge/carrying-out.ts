@@ -1,6 +1,7 @@
 /**
- * Carries a plan out: what it says is written as Types and Resources, together with the Task that runs it, and the instance is told as it is once that has ended.
- * Whoever asks is judged before anything runs: what is recorded later is recorded whoever they have become.
+ * Carries out a plan: writes its Types and Resources together with the Task that runs it, and updates the instance's status when
+ * the task has ended. The principal's rights are judged before anything runs; the end is recorded even if those rights have
+ * changed since.
  */
 
 import type { CodeRef } from '../../../../../protocol/definitions/code.ts';
@@ -22,25 +23,28 @@ import { readyStatus } from './instance-object.ts';
 import type { Planned } from './planning.ts';
 import { goalOf, publishCopies, resourceTaken, resourceToWrite, revisionOf, typesToWrite } from './resources.ts';
 
-/** Resources of an instance that are looked for. */
+/** Resources of an instance that are looked up. */
 const MAX_FOUND = 100_000;
 
 export interface CarryingOut {
   principal: Principal;
-  /** The commit that holds what was planned. */
+  /** The commit that holds the planned files. */
   commit: string;
   title: string;
   keepGoing: boolean;
   timeout?: string | undefined;
 }
 
-/** Runs what is to be run, as a task; else writes what there is to write and answers once that is done. Errors: CONFLICT, FORBIDDEN, INVALID, ALREADY_EXISTS. */
+/**
+ * Starts a task if there is something to run; otherwise writes what there is to write and resolves once that is done. Errors:
+ * CONFLICT, FORBIDDEN, INVALID, ALREADY_EXISTS.
+ */
 export async function carryOut(ports: ConvergePorts, planned: Planned, how: CarryingOut): Promise<ServicePlanAnswer> {
   const work = new Converging(ports, planned, how, await publishCopies(ports, planned.files));
   return planned.steps.length === 0 ? work.settle() : work.run();
 }
 
-/** What whoever asks may not do of all that this would write and take away. Nothing is written. */
+/** What the principal may not do of all that this would write and delete. Writes nothing. */
 export async function refusedOf(ports: ConvergePorts, planned: Planned, principal: Principal): Promise<Refused[]> {
   const how = { principal, commit: '', title: '', keepGoing: false };
   return new Converging(ports, planned, how, await publishCopies(ports, planned.files, { dryRun: true })).refused();
@@ -52,7 +56,7 @@ class Converging {
   readonly #how: CarryingOut;
   readonly #published: Awaited<ReturnType<typeof publishCopies>>;
   readonly #name: string;
-  /** The code that the instance's types need. */
+  /** Code that the instance's types need. */
   #needed: readonly CodeRef[] = [];
 
   constructor(ports: ConvergePorts, planned: Planned, how: CarryingOut, published: Awaited<ReturnType<typeof publishCopies>>) {
@@ -63,7 +67,7 @@ class Converging {
     this.#name = planned.instance.object.metadata.name;
   }
 
-  /** Nothing is to be run. */
+  /** For plans without steps. */
   async settle(): Promise<ServicePlanAnswer> {
     const { store } = this.#ports;
     this.#ports.tasks.assertIdle(this.#name);
@@ -122,7 +126,7 @@ class Converging {
     return found;
   }
 
-  /** Tries what will stand in the end, so that nothing is run that could not be recorded. */
+  /** Tries to write the final state, so that nothing is run that could not be recorded. */
   async #judge(): Promise<void> {
     await this.#ports.store.transact(
       async (tx) => {
@@ -133,14 +137,14 @@ class Converging {
     );
   }
 
-  /** Writes it as it will stand once all has been taken down that is to be. */
+  /** Writes the state after everything that is leaving has been taken down. */
   async #writeEnd(as: Applying): Promise<void> {
     const deleted = [...this.#leaving(), ...(await this.#stale(as.tx))];
     const resources = [...this.#planned.desired.resources.values()].map(resourceToWrite);
     await this.#ports.model.apply(as, { ...this.#described(), types: this.#types(), resources, deleted });
   }
 
-  /** Writes all but what has to be taken down first. */
+  /** Writes everything except what has to be taken down first. */
   async #write(as: Applying): Promise<void> {
     const moved = this.#moved();
     const { desired } = this.#planned;
@@ -162,7 +166,7 @@ class Converging {
     const applied = await appliedNow(this.#ports, this.#name);
     if (state !== 'succeeded') return this.#change(tx, { phase: 'Failed', ...applied, message });
     await this.#change(tx, { ...readyStatus(this.#how.commit, now()), ...applied });
-    // what the last resources have left can go
+    // types that only resources just taken down still used can go
     const { code } = await model.applyTypes(this.#as(tx, SELF_OPERATOR), this.#types());
     this.#needed = code;
   }
@@ -176,7 +180,7 @@ class Converging {
     );
   }
 
-  /** Before any command of it can be asked for. */
+  /** Publishes code that left resources still need, before any of its commands can be requested. */
   async #publishLeft(): Promise<void> {
     for (const { version = '', ...code } of this.#needed) {
       if (isLeftCode(code.name)) await this.#ports.copies.publishLeft({ ...code, version });
@@ -187,19 +191,19 @@ class Converging {
     return this.#leaving().length + this.#moved().size > 0;
   }
 
-  /** Resources that are applied and wanted no more. */
+  /** Resources that are applied and no longer wanted. */
   #leaving(): string[] {
     const { desired, applied } = this.#planned;
     return [...applied.keys()].filter((name) => !desired.resources.has(name));
   }
 
-  /** Resources that are taken down before they are brought up anew. */
+  /** Resources that are taken down and then brought up anew. */
   #moved(): Set<string> {
     const { steps, desired } = this.#planned;
     return new Set(steps.flatMap(({ work }) => (work?.act === 'delete' && desired.resources.has(work.resource) ? [work.resource] : [])));
   }
 
-  /** Resources that were written once and never brought up, and are wanted no more. */
+  /** Resources that were written, never brought up, and are no longer wanted. */
   async #stale(tx: Transaction): Promise<string[]> {
     const { desired, applied } = this.#planned;
     const { group, plural, namespace } = refIn(this.#ports.node, 'resources', '');

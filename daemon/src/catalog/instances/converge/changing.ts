@@ -1,4 +1,4 @@
-/** Changes of an instance's object within transactions. */
+/** Changes to an instance's object, within transactions. */
 
 import { isDeepStrictEqual } from 'node:util';
 import type { ServiceFile } from '../../../../../protocol/definitions/service-file.ts';
@@ -7,7 +7,7 @@ import { appsOf } from '../service-apps/app-rows.ts';
 import { appliedOf } from '../tasks/applied-rows.ts';
 import { appliedStatus, changedInstance, instanceOf, instanceRef } from './instance-object.ts';
 
-/** As `changedInstance`, upon what is stored; false, and nothing is written, if there is no such instance. */
+/** As `changedInstance`, on the stored object. Returns false and writes nothing if there is no such instance. */
 export async function changeInstance(
   tx: Transaction,
   { node }: { node: string },
@@ -21,7 +21,7 @@ export async function changeInstance(
   return true;
 }
 
-/** Has the object say what is applied by now, where a task that is over has left it saying something else. */
+/** Updates what the object says is applied, where a finished task has left it out of date. */
 export async function tellApplied(ports: { store: ObjectStore; node: string }, name: string): Promise<void> {
   await ports.store.transact(async (tx) => {
     const found = instanceOf(await tx.get(instanceRef(ports.node, name)));
@@ -32,7 +32,7 @@ export async function tellApplied(ports: { store: ObjectStore; node: string }, n
   });
 }
 
-/** What the object says of what is applied, as it is in the store by now. */
+/** The part of the status that describes what is applied, from the store. */
 export async function appliedNow(
   { store: { kv } }: { store: Pick<ObjectStore, 'kv'> },
   name: string,

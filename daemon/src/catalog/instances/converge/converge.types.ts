@@ -1,4 +1,4 @@
-/** What converging and the other things that are done with an instance share. */
+/** The ports that converging and the other actions on an instance share. */
 import type { Logger } from '../../../logging/logger.types.ts';
 import type { ObjectStore } from '../../../store/object-store.types.ts';
 import type { Decide } from '../../model/ports.ts';
@@ -21,7 +21,7 @@ export interface ConvergePorts {
   files: InstanceFiles;
   staging: Staging;
   tasks: Tasks;
-  /** Model, Types and Resources. */
+  /** Writes the Model, Types and Resources of an instance. */
   model: InstanceObjects;
   copies: CopyPublishing;
   nodes: PlacementNodes;

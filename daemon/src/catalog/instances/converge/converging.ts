@@ -1,6 +1,6 @@
 /**
- * Converges instances to what stands in their files, or in an earlier commit of them. What is wrong stops it before anything is changed; what was edited is
- * committed before anything runs.
+ * Converges an instance to its files, or to an earlier commit of them. Violations stop it before anything is changed, and edits
+ * are committed before anything runs.
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ConvergeRequest, ServicePlanAnswer } from '../../../../../protocol/requests/service.ts';
@@ -12,7 +12,7 @@ import { assertAsShown, commitMessage } from './plan-answer.ts';
 import { differencesBetween, type Planned, planOf, workingSource } from './planning.ts';
 import { assertRights } from './rights.ts';
 
-/** Digits of a commit in sentences. */
+/** Digits of a commit id in sentences. */
 const SHORT = 8;
 
 export interface RollbackRequest extends ConvergeRequest {
@@ -20,7 +20,10 @@ export interface RollbackRequest extends ConvergeRequest {
   discard?: boolean | undefined;
 }
 
-/** Errors: NOT_FOUND, VIOLATIONS, CONFLICT (a task runs; the plan or the files have changed), FORBIDDEN, INVALID. */
+/**
+ * Converges the instance to its work tree. Errors: NOT_FOUND, VIOLATIONS, CONFLICT (a task runs; the plan or the files have
+ * changed), FORBIDDEN, INVALID.
+ */
 export function converge(ports: ConvergePorts, principal: Principal, name: string, request: ConvergeRequest): Promise<ServicePlanAnswer> {
   return ports.turns.alone(name, async () => {
     const { tasks, repositories, node } = ports;
@@ -49,7 +52,7 @@ export function converge(ports: ConvergePorts, principal: Principal, name: strin
   });
 }
 
-/** Makes the files be those of an earlier commit, in a new one, and converges. Errors: as `converge`, and those of revisions. */
+/** Restores the files of an earlier commit in a new commit, and converges. Errors: as `converge`, and those of revisions. */
 export function rollback(ports: ConvergePorts, principal: Principal, name: string, request: RollbackRequest): Promise<ServicePlanAnswer> {
   return ports.turns.alone(name, async () => {
     const { tasks, repositories, files, node } = ports;
@@ -73,7 +76,7 @@ export function rollback(ports: ConvergePorts, principal: Principal, name: strin
   });
 }
 
-/** True if everything is as this commit says, and told so. */
+/** True if everything is applied as in `head`, and the status says so. */
 function isSettled({ steps, instance }: Planned, head: string): boolean {
   const { phase, applied } = instance.status;
   return steps.length === 0 && phase === 'Ready' && applied === head;

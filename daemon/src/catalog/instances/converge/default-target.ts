@@ -1,4 +1,4 @@
-/** Which target is taken where none is named: one of each kind. */
+/** The target that is used where none is named: one for each kind. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { DEFAULT_TARGET_LABEL, serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
 import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
@@ -7,10 +7,13 @@ import type { Transaction } from '../../../store/object-store.types.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { instanceOf, instanceRef } from './instance-object.ts';
 
-/** Instances that bear the label. */
+/** Instances with the label that are looked up. */
 const MAX_LABELLED = 1_000;
 
-/** Makes it the default of its kind, in the place of the one that was; or no more. Errors: NOT_FOUND, INVALID; FORBIDDEN for who may not MANAGE both. */
+/**
+ * Makes the instance the default target of its kind, in place of the previous one, or no longer the default. Errors: NOT_FOUND,
+ * INVALID; FORBIDDEN if the principal may not MANAGE both.
+ */
 export function setDefaultTarget(ports: ConvergePorts, principal: Principal, name: string, isDefault: boolean): Promise<ApiObject> {
   const { store, node } = ports;
   return store.transact(async (tx) => {
@@ -26,7 +29,7 @@ export function setDefaultTarget(ports: ConvergePorts, principal: Principal, nam
   });
 }
 
-/** Names of the targets that are the default of their kind. */
+/** Names of all default targets, of any kind. */
 export async function defaultTargets(tx: Pick<Transaction, 'find'>, node: string): Promise<string[]> {
   const { group, plural } = serviceInstanceKind;
   const path = `metadata.labels.${DEFAULT_TARGET_LABEL}`;

@@ -1,4 +1,4 @@
-/** Services that are staged against others: these cannot go before them. */
+/** Services that are staged against others. They must be taken down first. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
 import type { Principal } from '../../../../../protocol/rights/principal.ts';
@@ -6,19 +6,19 @@ import type { ConvergePorts } from './converge.types.ts';
 import { instanceRef, isDown } from './instance-object.ts';
 import { findInstance } from './planning.ts';
 
-/** Services staged against one that are looked for. */
+/** Services staged against one target that are looked up. */
 const MAX_DEPENDENTS = 1_000;
-/** Names in a sentence. */
+/** Names listed in a sentence. */
 const LISTED = 8;
 
-/** Services that are staged against one. */
+/** Services that are staged directly against `name`. */
 export async function dependentsOf({ store, node }: Pick<ConvergePorts, 'store' | 'node'>, name: string): Promise<string[]> {
   const { group, plural } = serviceInstanceKind;
   const refs = await store.find({ group, plural, namespace: node, path: 'spec.target', value: name, limit: MAX_DEPENDENTS });
   return refs.map((ref) => ref.name);
 }
 
-/** All that depend on it, also through others: each before what it is staged against. */
+/** All direct and indirect dependents, each before the service that it is staged against. `above`: the path so far, which breaks cycles. */
 export async function allDependents(ports: ConvergePorts, name: string, above: ReadonlySet<string> = new Set()): Promise<string[]> {
   const found = new Set<string>();
   const path = new Set(above).add(name);
@@ -30,7 +30,7 @@ export async function allDependents(ports: ConvergePorts, name: string, above: R
   return [...found];
 }
 
-/** One that has nothing applied is in nobody's way. */
+/** Those of `names` that have something applied. The others block nobody. */
 export async function withSomething(ports: ConvergePorts, names: readonly string[]): Promise<string[]> {
   const instances = await Promise.all(names.map((one) => findInstance(ports, one)));
   return instances.filter((one) => !isDown(one)).map(({ object }) => object.metadata.name);

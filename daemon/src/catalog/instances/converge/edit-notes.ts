@@ -1,4 +1,7 @@
-/** What an edit of `dtk.service.yaml` is answered with besides: files may be ahead of the node, so that an edit is not refused for what is not there (yet), but it is told. */
+/**
+ * Notes in the answer to an edit of `dtk.service.yaml`. Files may be ahead of the node, so an edit that names something that is
+ * not there yet is accepted, with a note.
+ */
 import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import { Findings } from '../desired/findings.ts';
 import { targetOf } from '../desired/target.ts';
@@ -6,7 +9,7 @@ import type { Difference } from '../instances.types.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { worldOf } from './world.ts';
 
-/** The answer to an edit, with a note for each thing that a converge would say of a target that the edit named or took away. */
+/** The answer, with a note for each thing that a converge would say of a target that the edit changed. */
 export async function withNotes<T extends { differences: readonly Difference[] }>(
   ports: ConvergePorts,
   principal: Principal,
@@ -18,7 +21,7 @@ export async function withNotes<T extends { differences: readonly Difference[] }
     const notes = await targetNotes(ports, principal, name);
     return notes.length === 0 ? edited : { ...edited, notes };
   } catch (error) {
-    // the edit is made, and its answer says so; the converge tells the rest
+    // the edit is made and must be answered as such; the converge reports the rest
     ports.logger.warn({ err: error, service: name }, 'Whether the target of a service is one could not be found out');
     return edited;
   }

@@ -1,11 +1,11 @@
-/** Options of a command that is asked for: what cannot run is refused before there is a task of it. Where the command runs they are judged anew. */
+/** Checks the options of a requested command, so that what cannot run is refused before there is a task. The target checks them again. */
 import { givenOptions } from '../../../../../protocol/definitions/given-options.ts';
 import { CopiedTypes } from '../desired/copied-types.ts';
 import { BUILTINS } from '../desired/expand.ts';
 import { Findings } from '../desired/findings.ts';
 import type { ModuleCopy } from '../instances.types.ts';
 
-/** `types`: of the resources that run it. Errors: those of givenOptions. */
+/** `types`: types of the resources that run the command. Errors: those of givenOptions. */
 export async function assertOptions(
   copies: Iterable<ModuleCopy>,
   types: ReadonlySet<string>,
@@ -15,7 +15,7 @@ export async function assertOptions(
   const book = new CopiedTypes(copies, BUILTINS, new Findings(() => ''));
   for (const name of types) {
     const known = (await book.resolve(name))?.commands.get(command);
-    // properties that were changed after the converge do not count here
+    // without the resources' properties, whose values may have changed since the converge
     if (known !== undefined) givenOptions(`the command "${command}" of ${name}`, known.options ?? {}, given, undefined);
   }
 }

@@ -12,7 +12,7 @@ import { CREATOR_ANNOTATION, displayOf, type Principal, subjectText } from '../.
 import type { AppliedResource } from '../instances.types.ts';
 import type { Author } from '../repository/repository.types.ts';
 
-/** Apps and nodes that the object lists. */
+/** Apps and nodes that the status lists at most. */
 const MAX_APPS = 256;
 const MAX_NODES = 1_024;
 
@@ -28,19 +28,19 @@ export function instanceRef(node: string, name: string): ObjectRef {
   return { group: serviceInstanceKind.group, plural: serviceInstanceKind.plural, namespace: node, name };
 }
 
-/** Undefined: it is none. */
+/** Undefined: not a service instance. */
 export function instanceOf(object: ApiObject | undefined): Instance | undefined {
   const fields = object === undefined ? undefined : serviceInstanceSchema.safeParse(object).data;
   if (object === undefined || fields === undefined) return undefined;
   return { object, spec: fields.spec, status: fields.status ?? { phase: 'Staged' } };
 }
 
-/** Nothing of it is applied. */
+/** True if nothing of it is applied. */
 export function isDown({ status }: Instance): boolean {
   return status.phase === 'Staged' || status.phase === 'Deleted';
 }
 
-/** What the object says of the file. */
+/** The spec that follows from the service file. */
 function specOf(service: ServiceFile, directory: string): ServiceInstanceFields['spec'] {
   const { module, version, assembly, role, kind, target } = service;
   return {
@@ -76,8 +76,9 @@ export function newInstance(
 }
 
 /**
- * The object with another status, and what the file says where it is given. Its generation grows with each change of what belongs to it, so that no two
- * are alike: that is how the rules of the model know who changes these.
+ * The object with a changed status, and with the spec of `service` if that is given. Each call increments the generation, so that
+ * even a call without changes writes the object: the rules of the model allow changes to what belongs to an instance only in a
+ * transaction that writes its object.
  */
 export function changedInstance(
   { object, spec, status }: Instance,
@@ -93,7 +94,7 @@ export function changedInstance(
   };
 }
 
-/** What the object says of what is applied. */
+/** The part of the status that describes what is applied. */
 export function appliedStatus(
   applied: Iterable<AppliedResource>,
   apps: readonly { name: string; node: string }[],
@@ -118,7 +119,7 @@ export function readyStatus(commit: string, now: number): Pick<InstanceStatus, '
   return { phase: 'Ready', head: commit, applied: commit, appliedAt: toTimestamp(now), message: undefined };
 }
 
-/** As whom the repository names who asked. */
+/** The git author for a principal. */
 export function authorOf(principal: Principal, node: string): Author {
   const name = displayOf(principal);
   return { name, email: name.includes('@') ? name : `${name}@${node}` };

@@ -1,8 +1,8 @@
-/** One thing at a time for each instance: what is planned is then carried out as it was planned. */
+/** Serializes work on each instance, so that a plan is carried out on the state that it was made for. */
 export class OneAtATime {
   readonly #last = new Map<string, Promise<unknown>>();
 
-  /** Waits for those who came before. */
+  /** Runs `work` after all earlier work of the same name has ended. */
   alone<T>(name: string, work: () => Promise<T>): Promise<T> {
     const mine = (this.#last.get(name) ?? Promise.resolve()).then(work);
     const done = mine.then(

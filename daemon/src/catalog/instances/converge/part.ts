@@ -1,4 +1,7 @@
-/** What is offered of service instances: handlers, subresources and actions over the parts that do the work; and what is settled when a daemon starts. */
+/**
+ * Assembles the part's offer: handlers, subresources and actions over the parts that do the work. Settles at start what an
+ * earlier daemon left unfinished.
+ */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
 import type { TaskAction } from '../../../../../protocol/kinds/task.ts';
@@ -13,7 +16,7 @@ import { dependentsOf, hasDependents } from './dependents.ts';
 import { instanceOf, instanceRef, isDown } from './instance-object.ts';
 import { putAway } from './taking-down.ts';
 
-/** The part over its own parts. */
+/** The service instances part, over its own parts. */
 export function serviceInstances(ports: ConvergePorts): Omit<ServiceInstances, 'repositories'> {
   const { group, plural } = serviceInstanceKind;
   return {
@@ -30,7 +33,7 @@ export function serviceInstances(ports: ConvergePorts): Omit<ServiceInstances, '
   };
 }
 
-/** Deleting the object is uninstalling what is down already. */
+/** Handles deletion of the object as an uninstall, for instances that are already down. */
 function instanceHandler(ports: ConvergePorts): ModelHandler {
   return {
     async delete(object, { dryRun }) {
@@ -50,13 +53,13 @@ function instanceHandler(ports: ConvergePorts): ModelHandler {
   };
 }
 
-/** An instance whose task broke off says so, in the transaction that says it of the task. */
+/** Marks an instance whose task was interrupted, in the transaction that marks the task. */
 async function interrupted(ports: ConvergePorts, tx: Transaction, instance: string, action: TaskAction): Promise<void> {
   const failed = action === 'converge' || action === 'delete' ? { phase: 'Failed', message: interruptedText(instance, action) } : {};
   await changeInstance(tx, ports, instance, { ...failed, ...(await appliedNow(ports, instance)) });
 }
 
-/** None is busy when nothing runs. */
+/** Marks instances that still show Converging or Deleting: nothing runs when a daemon starts. */
 async function settlePhases(ports: ConvergePorts): Promise<void> {
   const { store, node } = ports;
   const { group, plural } = serviceInstanceKind;
@@ -68,7 +71,10 @@ async function settlePhases(ports: ConvergePorts): Promise<void> {
   }
 }
 
-/** A repository without an object, and a branch that is not where the object says, are what an earlier daemon did not finish. */
+/**
+ * Completes what an earlier daemon did not finish: archives repositories without an object, and moves the branch "applied" to
+ * where the object says.
+ */
 async function settleRepositories({ store, node, repositories, logger }: ConvergePorts): Promise<void> {
   for (const name of await repositories.names()) {
     const object = await store.get(instanceRef(node, name));

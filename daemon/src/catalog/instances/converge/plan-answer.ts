@@ -1,13 +1,13 @@
-/** What is told of a plan, and the words of commits. Pure. */
+/** How a plan is presented, and the messages of commits. Pure. */
 import { createHash } from 'node:crypto';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ServicePlanAnswer } from '../../../../../protocol/requests/service.ts';
 import type { Difference, PlannedStep, Violation } from '../instances.types.ts';
 
-/** Characters of a commit's first line that differences take, and of one value in it. */
+/** Characters that differences take in a commit's first line, and one value in it. */
 const MAX_SUBJECT = 200;
 const MAX_VALUE = 40;
-/** Violations told. */
+/** Violations in one answer. */
 const MAX_VIOLATIONS = 512;
 
 export interface Told {
@@ -15,7 +15,7 @@ export interface Told {
   unchanged: number;
   differences: readonly Difference[];
   notes: readonly string[];
-  /** What the plan was made from, besides what is applied. */
+  /** Id of the tree of files that the plan was made from. */
   tree: string;
 }
 
@@ -42,7 +42,7 @@ function planDigest(steps: readonly PlannedStep[], tree: string): string {
     .digest('hex');
 }
 
-/** Errors: CONFLICT if a plan that was shown is not the one that would be carried out. */
+/** Errors: CONFLICT if the plan that was shown is not the one that would be carried out. */
 export function assertAsShown(shown: string | undefined, answer: ServicePlanAnswer): void {
   if (shown === undefined || shown === answer.digest) return;
   throw new DtkdError('CONFLICT', 'the plan has changed since it was shown', {
@@ -51,7 +51,7 @@ export function assertAsShown(shown: string | undefined, answer: ServicePlanAnsw
   });
 }
 
-/** The refusal of a plan that cannot be made. */
+/** The error for a plan that cannot be made. */
 export function violated(name: string, violations: readonly Violation[]): DtkdError {
   const [first] = violations;
   const more = violations.length > 1 ? ` (and ${violations.length - 1} more)` : '';
@@ -88,7 +88,7 @@ function valueText(value: unknown): string {
   return text.length <= MAX_VALUE ? text : `${text.slice(0, MAX_VALUE - 1)}…`;
 }
 
-/** What was edited, and what else is otherwise than it is applied. */
+/** What was edited, followed by other pending differences between what is wanted and what is applied. */
 export function mergedDifferences(edited: readonly Difference[], pending: readonly Difference[]): Difference[] {
   const seen = new Set(edited.map(({ kind, what }) => `${kind} ${what}`));
   return [...edited, ...pending.filter(({ kind, what }) => !seen.has(`${kind} ${what}`))];

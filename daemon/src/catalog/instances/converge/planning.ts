@@ -1,4 +1,7 @@
-/** Plans of converging: from what stands in files to what is to be done, or to what is wrong with them. Changes nothing but what it finds out of commands that have ended. */
+/**
+ * Makes plans of converging: from files to steps, or to violations. Changes nothing, except that it records the ends of earlier
+ * commands that it learns of.
+ */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ConvergeRequest, ServicePlanAnswer } from '../../../../../protocol/requests/service.ts';
 import type { Principal } from '../../../../../protocol/rights/principal.ts';
@@ -14,9 +17,9 @@ import { type Instance, instanceOf, instanceRef } from './instance-object.ts';
 import { mergedDifferences, planAnswerOf, violated } from './plan-answer.ts';
 import { worldOf } from './world.ts';
 
-/** Files of which a plan is made: of the work tree, or of a commit. */
+/** Files that a plan is made from: of the work tree or of a commit. */
 export interface Source extends ReadFiles {
-  /** Of these files against the last commit. */
+  /** Differences of these files from the last commit. */
   edited: readonly Difference[];
 }
 
@@ -27,7 +30,7 @@ export interface Planned {
   applied: ReadonlyMap<string, AppliedResource>;
   plan: Plan;
   apps: AppPlan;
-  /** Of the plan and of the apps. */
+  /** Steps of the plan followed by those of the apps. */
   steps: readonly PlannedStep[];
   edited: readonly Difference[];
   answer: ServicePlanAnswer;
@@ -53,12 +56,12 @@ export async function workingSource(
   return { ...working, edited, changed };
 }
 
-/** By kind only. What cannot be read differs in nothing that could be told. */
+/** Differences by kind. Empty if either side cannot be read. */
 export async function differencesBetween(before: ReadFiles, after: ReadFiles): Promise<Difference[]> {
   return before.files === undefined || after.files === undefined ? [] : serviceDifferences(before.files, after.files);
 }
 
-/** Expands files, with all that is wrong with them. `desired` undefined: they cannot be read. `asker`: as in `worldOf`. */
+/** Expands files, and collects all violations. `desired` undefined: they cannot be read. `asker`: as in `worldOf`. */
 export async function expandSource(
   ports: ConvergePorts,
   source: ReadFiles,
@@ -68,12 +71,12 @@ export async function expandSource(
   if (source.files === undefined) return { desired: undefined, violations: [...source.violations] };
   const { desired, violations } = await expand(source.files, worldOf(ports, applied, asker));
   const seen = new Set(source.violations.map(({ kind, where }) => `${kind} ${where}`));
-  // reading tells of every module that is missing or not sound, and more of it
+  // reading has already reported every missing or unsound module, in more detail
   const told = ({ kind, where }: Violation): boolean => seen.has(`${kind} ${where}`) || (kind === 'MISSING_MODULE' && seen.size > 0);
   return { desired, violations: [...source.violations, ...violations.filter((one) => !told(one))] };
 }
 
-/** Errors: NOT_FOUND, VIOLATIONS with all of them in the details. */
+/** Errors: NOT_FOUND; VIOLATIONS, with all of them in the details. */
 export async function planOf(
   ports: ConvergePorts,
   principal: Principal,
@@ -99,7 +102,7 @@ export async function planOf(
   return { instance, files: source.files, desired, applied, plan, apps, steps, edited: source.edited, answer };
 }
 
-/** Whoever forgot a command is told: such a step succeeds, and nothing was run. */
+/** Notes on types without a create command, which may have been forgotten: their steps succeed without running anything. */
 function silentNotes({ steps }: Plan, desired: Desired): string[] {
   const types = new Map<string, string[]>();
   for (const { work } of steps) {

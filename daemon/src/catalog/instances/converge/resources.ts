@@ -1,4 +1,4 @@
-/** From what is wanted to what is written of it: Types and Resources, and the rows of what is applied. */
+/** Converts what is wanted into what is written: Types, Resources, and rows of what is applied. */
 import type { Transaction } from '../../../store/object-store.types.ts';
 import type { ResourceToWrite, TypeToWrite } from '../apply/apply.types.ts';
 import type { AppliedResource, Desired, DesiredResource, ModuleCopy, ServiceFiles } from '../instances.types.ts';
@@ -14,7 +14,7 @@ export function resourceToWrite({ name, component, type, node, properties, paren
   return { name, component, type, node, properties, parents };
 }
 
-/** What the row of a resource says once it is as it should be. */
+/** The row of a resource once it is up to date. */
 export function goalOf(resource: DesiredResource, commit: string, at: number): AppliedResource {
   const { name, component, type, node, properties, parents, needs, digest, commands, secrets, port } = resource;
   return {
@@ -35,7 +35,10 @@ export function goalOf(resource: DesiredResource, commit: string, at: number): A
   };
 }
 
-/** Makes all copies that define types code of this node, each in a version of its own; those that are already stay as they are. `dryRun`: tells what it would be. */
+/**
+ * Publishes each copy that defines types as code of this node, in a version of its own. Copies published before keep theirs.
+ * `dryRun`: only returns what would be published.
+ */
 export async function publishCopies(
   { copies, store }: Pick<ConvergePorts, 'copies' | 'store'>,
   { service, copies: all }: ServiceFiles,
@@ -50,7 +53,7 @@ export async function publishCopies(
   return published;
 }
 
-/** The number behind `0.0.`. */
+/** The number after `0.0.`. */
 export function revisionOf({ version }: Code): number {
   return Number(version.slice(version.lastIndexOf('.') + 1)) || 0;
 }
@@ -62,7 +65,7 @@ export function typesToWrite({ types }: Desired, published: ReadonlyMap<string, 
   });
 }
 
-/** What is done in the transaction that records that a resource was taken down: it goes, or is written as it is wanted now. */
+/** Runs in the transaction that records that a resource was taken down: deletes the Resource, or writes it as it is wanted now. */
 export function resourceTaken(
   { model, node }: Pick<ConvergePorts, 'model' | 'node'>,
   instance: string,

@@ -1,6 +1,6 @@
 /**
- * Whether whoever asks may do all that a converge comes to, tried before anything is committed: each thing that they may not is a violation. What the transaction
- * that writes it refuses, and what other nodes do, is refused there.
+ * Checks, before anything is committed, whether the principal may do all that a converge involves; each missing right is a
+ * violation. Other refusals come later: from the transaction that writes, and from other nodes.
  */
 import { scopedType, typeObjectNameOf } from '../../../../../protocol/definitions/scoped-names.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
@@ -35,14 +35,14 @@ export async function assertRights(ports: ConvergePorts, principal: Principal, p
   if (findings.list.length > 0) throw violated(name, findings.list);
 }
 
-/** Whoever may only look gets the plan of somebody who may more. */
+/** Principals without EXECUTE are not checked: they are shown the plan of somebody who has the rights. */
 function mayConverge({ decide, node }: ConvergePorts, principal: Principal, { instance: { object } }: Planned): boolean {
   const { name } = object.metadata;
   const { group, plural } = instanceRef(node, name);
   return decide(principal, { verb: 'EXECUTE', group, plural, name, object }).allowed;
 }
 
-/** Where it comes from: a place in the service file, or what it is in its module. */
+/** Where the refused object comes from: a place in the service file, or in its module. */
 function originOf({ instance, desired, applied }: Planned, { plural, name }: Refused): FilePath | string {
   const { name: service } = instance.object.metadata;
   if (plural === 'models') return ['name'];
@@ -54,7 +54,7 @@ function originOf({ instance, desired, applied }: Planned, { plural, name }: Ref
   return ['components', (desired.resources.get(resource) ?? applied.get(resource))?.component ?? resource];
 }
 
-/** Why they may not make an app here. What else is wrong with it is told by its step. */
+/** The FORBIDDEN error for making an app on this node, if any. Other errors are left to the app's step. */
 async function appRefusal(
   { objects, node }: ConvergePorts,
   principal: Principal,

@@ -1,4 +1,4 @@
-/** Makes service instances: the repository, then the object. A repository whose object could not be written goes again. */
+/** Creates service instances: the repository, then the object. Removes the repository if the object cannot be written. */
 import type { ServiceFile } from '../../../../../protocol/definitions/service-file.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
@@ -68,7 +68,7 @@ function notesOf({ name, unset }: Staged, target: string | undefined): string[] 
   ];
 }
 
-/** The node's default target of the kind that the assembly needs, as far as whoever asks may see it. */
+/** This node's default target of the kind that the assembly needs, if the principal may see it. */
 async function defaultFor(ports: ConvergePorts, principal: Principal, wanted: () => Promise<ServiceFile>): Promise<string | undefined> {
   const { store: objects, node, decide } = ports;
   const { group, plural } = serviceInstanceKind;
@@ -85,7 +85,7 @@ async function defaultFor(ports: ConvergePorts, principal: Principal, wanted: ()
   return undefined;
 }
 
-/** What a target is for is judged when it is converged; that it is one, and may be seen, at once. */
+/** Checks that the target is one and is visible to the principal. Whether it fits is judged at converge. */
 async function assertTarget({ store: objects, node, decide }: ConvergePorts, principal: Principal, name: string): Promise<void> {
   const object = await objects.get(instanceRef(node, name));
   const found = instanceOf(object);

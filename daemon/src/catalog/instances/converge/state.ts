@@ -1,4 +1,7 @@
-/** How an instance stands: staged, edited, applied, running. Reads only. */
+/**
+ * The state of an instance: what is staged, edited, applied and running. Reads only, except that it records the ends of earlier
+ * commands that it learns of.
+ */
 
 import type { TaskFields } from '../../../../../protocol/kinds/task.ts';
 import { toTimestamp } from '../../../../../protocol/objects/objects.ts';
@@ -56,12 +59,12 @@ export async function stateOf(ports: ConvergePorts, principal: Principal, name: 
   };
 }
 
-/** With violations a plan might not be one. */
+/** Empty with violations: they might make a plan impossible. */
 function pendingOf(desired: Desired, applied: ReadonlyMap<string, AppliedResource>, violated: boolean): Difference[] {
   return violated ? [] : [...planConverge(desired, applied, {}).differences];
 }
 
-/** Resources of which a command runs. */
+/** Resources for which a command is running. */
 function underWay(task: TaskFields | undefined): ReadonlySet<string> {
   if (task?.status.state !== 'executing') return new Set();
   return new Set(task.status.steps.flatMap(({ state, resource }) => (state === 'executing' && resource !== undefined ? [resource] : [])));

@@ -1,6 +1,6 @@
 /**
- * Takes instances down, with those that are staged against them if that is asked for, and puts their files away. Files are never lost: a repository is kept aside
- * with its history.
+ * Takes instances down, on request with those that are staged against them, and puts their files away. Files are never lost: the
+ * repository is archived with its history.
  */
 import { DtkdError, type ErrorCode } from '../../../../../protocol/errors.ts';
 import type { ServicePlanAnswer } from '../../../../../protocol/requests/service.ts';
@@ -26,7 +26,10 @@ import { planAnswerOf } from './plan-answer.ts';
 import { expandSource, findInstance } from './planning.ts';
 import { resourceTaken } from './resources.ts';
 
-/** Why a service that was to be uninstalled may stay: it was cancelled, a command failed, somebody brought it up, or this daemon ends. Its task and its status tell. */
+/**
+ * Expected reasons why a service that was to be uninstalled stays: it was cancelled, a command failed, somebody brought it up, or
+ * this daemon shuts down. Its task and its status tell which.
+ */
 const NO_FAULTS: ReadonlySet<ErrorCode> = new Set(['TASK_FAILED', 'CONFLICT', 'UNAVAILABLE']);
 
 export interface TakeDownRequest {
@@ -42,7 +45,10 @@ interface TakenDown {
   task: StartedTask | undefined;
 }
 
-/** Takes down all that is applied; the files are kept. Errors: NOT_FOUND, CONFLICT (dependents, a task that runs), FORBIDDEN, TASK_FAILED (of a dependent). */
+/**
+ * Takes down everything that is applied and keeps the files. Errors: NOT_FOUND, CONFLICT (dependents, a running task), FORBIDDEN,
+ * TASK_FAILED (of a dependent).
+ */
 export async function deleteInstance(
   ports: ConvergePorts,
   principal: Principal,
@@ -55,7 +61,10 @@ export async function deleteInstance(
   return { ...answer, notes: [...before, ...answer.notes] };
 }
 
-/** The same, and the instance goes. Its history is kept: `kept` says where, unless commands are to be run before. */
+/**
+ * Takes down and removes the instance. Its history is kept: `kept` says where, unless commands have to run first. Errors: as
+ * `deleteInstance`.
+ */
 export async function uninstall(
   ports: ConvergePorts,
   principal: Principal,
@@ -73,7 +82,7 @@ export async function uninstall(
   return { ...answer, notes: [...before, ...answer.notes] };
 }
 
-/** `done` resolves once it is away; it rejects if it stays. */
+/** `done` resolves once the instance is put away, and rejects if it stays. */
 async function uninstallOne(
   ports: ConvergePorts,
   principal: Principal,
@@ -86,7 +95,7 @@ async function uninstallOne(
     const answer = planAnswerOf({ steps: [], unchanged: 0, differences: [], notes: [], tree: '' });
     if (request.dryRun === true) return { answer, done: Promise.resolve() };
     const kept = await ports.turns.alone(name, async () => {
-      // what goes without being taken down is still only for whoever may take it away
+      // abandoning needs the same rights as taking down
       if (request.abandon === true) await judge(ports, principal, name);
       return putAway(ports, name, { abandon: request.abandon });
     });
@@ -106,8 +115,9 @@ async function uninstallOne(
 }
 
 /**
- * Moves the repository aside, and removes the object with all that belongs to it. The task that took it down says where it is. Takes a turn of the instance:
- * whoever came before may have brought it up. Errors: NOT_FOUND, CONFLICT.
+ * Archives the repository, and removes the object with all that belongs to it. The task that took it down then says where the
+ * history is. Call it in a turn of the instance, and it checks that nobody has brought it up meanwhile. Returns where the history
+ * is kept. Errors: NOT_FOUND, CONFLICT.
  */
 export async function putAway(
   ports: ConvergePorts,
@@ -117,7 +127,7 @@ export async function putAway(
   const { store, node, repositories, copies, tasks, model } = ports;
   tasks.assertIdle(name);
   if (!abandon) assertDown(await findInstance(ports, name));
-  // gone: put away before, by a daemon that did not come to the rest, or removed by hand
+  // gone: archived by a daemon that died before the rest, or removed by hand
   const kept = await repositories.archive(name).catch(unlessGone);
   const unsettled = await unsettledOf(store.kv, name);
   await store.transact(async (tx) => {
@@ -181,7 +191,7 @@ async function takeDown(ports: ConvergePorts, principal: Principal, name: string
   });
 }
 
-/** Its `delete` workflow is that of the files as they were applied last. */
+/** Uses the `delete` workflow of the files that were applied last. */
 async function planOf(
   ports: ConvergePorts,
   { object, status }: Instance,
@@ -194,7 +204,7 @@ async function planOf(
   return planDelete(applied, workflows['delete'], { ...options, workflows });
 }
 
-/** Tries whether whoever asks may take all of it away, so that nothing is run that could not be recorded. */
+/** Checks that the principal may delete everything, so that nothing is run that could not be recorded. */
 async function judge(ports: ConvergePorts, principal: Principal, name: string): Promise<void> {
   const { store, model } = ports;
   await store.transact(
@@ -239,7 +249,10 @@ function unlessGone(error: unknown): undefined {
   throw error;
 }
 
-/** Refuses while others are staged against it, or takes those down, each after its own. What was done is told. */
+/**
+ * Refuses while others are staged against the instance, or with `recursive` takes those down first, in order. Returns notes on
+ * what was done.
+ */
 async function dependentsFirst(
   ports: ConvergePorts,
   principal: Principal,

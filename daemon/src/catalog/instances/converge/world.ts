@@ -1,4 +1,4 @@
-/** The rest of the node as the files of one instance see it when they are expanded: nodes, Secrets, targets and other services as they are applied. */
+/** What the files of one instance see of the node when they are expanded: nodes, Secrets, targets and other services as applied. */
 
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { Principal } from '../../../../../protocol/rights/principal.ts';
@@ -13,14 +13,14 @@ import { appliedOf } from '../tasks/applied-rows.ts';
 import type { ConvergePorts } from './converge.types.ts';
 import { type Instance, instanceOf, instanceRef } from './instance-object.ts';
 
-/** Targets that have targets: deeper ones are not looked at. */
+/** How many levels of targets of targets are followed. */
 const MAX_DEPTH = 8;
 
 type Ports = Pick<ConvergePorts, 'store' | 'node' | 'nodes' | 'secrets' | 'files' | 'decide'>;
 
 /**
- * `applied`: the instance's own rows. `asker`: other services are there as far as they may READ them, since values go from these into the instance;
- * undefined: for files that somebody was judged for before.
+ * `applied`: the instance's own rows. `asker`: only other services that this principal may READ are visible, since their values
+ * flow into the instance; undefined for files whose asker was judged before.
  */
 export function worldOf(ports: Ports, applied: ReadonlyMap<string, AppliedResource>, asker: Principal | undefined, depth = 0): World {
   const { node, nodes, secrets } = ports;
@@ -88,7 +88,7 @@ async function findInstance({ store, node, decide }: Ports, name: string, asker:
   return instanceOf(object);
 }
 
-/** Its files at the commit that is applied. Undefined: there are none, or not any more. */
+/** The instance's files at the applied commit. Undefined: nothing is applied, or the commit is gone. */
 async function appliedFiles({ files }: Ports, { object, status }: Instance): Promise<ServiceFiles | undefined> {
   if (status.applied === undefined) return undefined;
   try {

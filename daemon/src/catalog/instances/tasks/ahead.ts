@@ -1,13 +1,13 @@
 /**
- * Has the commands of a task prepared that come next, one after the other, while those before them run: what is left when a place is free is to start them. Waits for the
- * machine to be calm, since what is started and what ends goes first. Starts nothing itself, and keeps no more than may run at a time. What cannot be prepared is refused
- * when it is started, by whoever starts it.
+ * Prepares the next commands of a task, one after the other, while earlier ones run, so that a free place only needs a start.
+ * Waits for a quiet moment, since commands that start or end go first. Starts nothing itself, and prepares no more than may run
+ * at a time. A command that cannot be prepared fails later, when it is started.
  */
 import type { PreparedCommand } from '../instances.types.ts';
 import { CALM_MS } from './limits.ts';
 
 export interface AheadOptions {
-  /** Numbers of the steps that come next; none while there is something better to do. */
+  /** Numbers of the steps that come next; empty while preparing would get in the way of starts. */
   next(): readonly string[];
   /** Undefined: the step has nothing to prepare. */
   prepare(number: string): Promise<PreparedCommand> | undefined;
@@ -23,7 +23,7 @@ export class Ahead {
     this.#options = options;
   }
 
-  /** Something has been started: there may be time soon. */
+  /** Call after each start: prepares the next command once things have been quiet for CALM_MS. */
   look(): void {
     clearTimeout(this.#calm);
     this.#calm = setTimeout(() => {
@@ -32,7 +32,7 @@ export class Ahead {
     }, CALM_MS).unref();
   }
 
-  /** What was prepared for a step that is started now, once. */
+  /** Returns, once, what was prepared for a step that is about to start. */
   take(number: string): Promise<PreparedCommand | undefined> | undefined {
     const prepared = this.#prepared.get(number);
     this.#prepared.delete(number);

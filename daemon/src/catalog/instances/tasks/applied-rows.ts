@@ -1,4 +1,4 @@
-/** What is kept of what is applied: rows `i/a/INSTANCE/RESOURCE`, JSON. Written in the transactions that record what commands did. */
+/** Rows of applied resources: `i/a/INSTANCE/RESOURCE`, JSON. Written in the transactions that record what commands did. */
 import { z } from 'zod';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { type Kv, prefixEnd } from '../../../store/kv.ts';
@@ -44,7 +44,7 @@ export function putApplied(tx: Transaction, instance: string, applied: AppliedRe
   tx.putRow(appliedRow(instance, applied.name), encodeApplied(applied));
 }
 
-/** What a row says; undefined: it is none. */
+/** Undefined: not a valid row. */
 export function readApplied(value: unknown): AppliedResource | undefined {
   const read = appliedResource.safeParse(value).data;
   if (read === undefined) return undefined;
@@ -60,7 +60,7 @@ function checkOf({ message, ...check }: NonNullable<z.infer<typeof appliedResour
   return message === undefined ? check : { ...check, message };
 }
 
-/** All of an instance, by resource. */
+/** All applied resources of an instance, by name. */
 export async function appliedOf(kv: Kv, instance: string): Promise<Map<string, AppliedResource>> {
   const found = new Map<string, AppliedResource>();
   const prefix = appliedRow(instance, '');
@@ -71,7 +71,7 @@ export async function appliedOf(kv: Kv, instance: string): Promise<Map<string, A
   return found;
 }
 
-/** Rows whose keys begin so, page by page. */
+/** All rows whose keys start with `prefix`, read page by page. */
 export async function* rowsOf(kv: Kv, prefix: string): AsyncGenerator<[key: string, value: Uint8Array]> {
   for (let gte = prefix; ; ) {
     const page = await kv.page({ gte, lt: prefixEnd(prefix) });
@@ -90,7 +90,7 @@ export function jsonOf(bytes: Uint8Array): unknown {
   }
 }
 
-/** What the row says from when a command is begun until it has ended well: without a digest the resource may be in any state. */
+/** The row from when a command is begun until it has ended well. It has no digest, since the resource may be in any state. */
 export function begun(act: Act, before: AppliedResource | undefined, goal: AppliedResource | undefined): AppliedResource | undefined {
   const known = act === 'create' ? (goal ?? before) : (before ?? goal);
   if (known === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** Numbers of an instance that only grow, also when another one of the same name comes after it: row `i/n/INSTANCE`. */
+/** Counters of an instance (row `i/n/INSTANCE`). They only grow, also across instances that reuse the name. */
 import { z } from 'zod';
 import type { Transaction } from '../../../store/object-store.types.ts';
 import { jsonOf } from './applied-rows.ts';
@@ -8,7 +8,7 @@ export type Counters = z.infer<typeof counters>;
 
 const row = (instance: string): string => `i/n/${instance}`;
 
-/** `task`: the number of its last task; `revision`: of its last published copies. */
+/** `task`: number of the last task; `revision`: number of the last published copies. */
 export async function readCounters(rows: Pick<Transaction, 'getRow'>, instance: string): Promise<Counters> {
   const bytes = await rows.getRow(row(instance));
   return (bytes === undefined ? undefined : counters.safeParse(jsonOf(bytes)).data) ?? { task: 0, revision: 0 };

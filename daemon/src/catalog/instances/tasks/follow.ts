@@ -1,7 +1,7 @@
 /**
- * The lines that somebody gets who follows a task: the tree as it stands, each step that changes, the output of commands, the end. Output is read as whoever
- * follows, from dispatch; of a step it comes before the word that it has ended, and so does
- * the word that there is more of it than they get. What is not taken is not read on.
+ * The lines that a follower of a task gets: the tree as it stands, each step that changes, the output of commands, the end.
+ * Output is read from dispatch with the follower's rights. A step's output, and the notice that it was cut, come before the
+ * step's end. Nothing is read ahead of a slow follower beyond a small buffer.
  */
 import type { z } from 'zod';
 import type { TaskStep } from '../../../../../protocol/kinds/task.ts';
@@ -14,12 +14,12 @@ import type { TaskStatus } from './task-object.ts';
 
 export type TaskLine = z.infer<typeof taskLine>;
 
-/** A task as it is followed: one that runs, or one that is over. */
+/** A task as followers see it, running or over. */
 export interface TaskView {
   title: string;
   status(): TaskStatus;
   step(number: string): TaskStep | undefined;
-  /** As of a TaskRun; of one that is over it never calls. */
+  /** As `TaskRun.onChange`. Never calls back for a task that is over. */
   onChange(listener: (number?: string) => void): () => void;
   /** Resolves when nothing changes any more. */
   ended: Promise<unknown>;
@@ -28,7 +28,7 @@ export interface TaskView {
 export interface FollowTaskOptions {
   principal: Principal;
   output: CommandOutput;
-  /** Of which steps: of all, of none, or of one by its number. */
+  /** Whose output to read: all steps, none, or the one with this number. */
   of: 'all' | 'none' | { number: string };
   signal: AbortSignal;
 }
@@ -50,10 +50,10 @@ class Follower {
   readonly #options: FollowTaskOptions;
   readonly #closed = new AbortController();
   readonly #lines: TaskLine[] = [];
-  /** Executions that are, or were, read. */
+  /** Executions whose output is being read or has been. */
   readonly #known = new Set<string>();
   readonly #waiting: TaskStep[] = [];
-  /** Steps whose output is not read to its end. */
+  /** Numbers of steps whose output has not been read to the end. */
   readonly #reading = new Set<string>();
   readonly #dirty = new Set<string>();
   #running = 0;
@@ -61,7 +61,7 @@ class Follower {
   #bell = Promise.withResolvers<void>();
   #room = Promise.withResolvers<void>();
   #forget: () => void = () => undefined;
-  /** From when the task is over until output is not waited for any longer. */
+  /** Runs once the task is over: ends the wait for late output. */
   #patience: NodeJS.Timeout | undefined;
 
   constructor(view: TaskView, options: FollowTaskOptions) {
@@ -112,7 +112,7 @@ class Follower {
       if (this.#lines.length > 0) continue;
       if (over && this.#reading.size === 0 && this.#dirty.size === 0) {
         const { state, message } = this.#view.status();
-        // the daemon ends before the task does: whoever follows asks again
+        // still executing: the daemon is shutting down before the task ends, so no end is sent and the follower asks again
         if (state !== 'executing') yield { type: 'end', state, ...(message === undefined ? {} : { message }) };
         return;
       }
@@ -132,7 +132,10 @@ class Follower {
     this.#bell = Promise.withResolvers<void>();
   }
 
-  /** A command that was left to itself may say something for days, or nothing: whoever follows the task is not kept waiting for it. */
+  /**
+   * (Re)starts the idle timer once the task is over. A command that was left running may print for days or not at all, and must
+   * not keep a follower waiting.
+   */
   #bePatient(): void {
     clearTimeout(this.#patience);
     if (!this.#over || this.#closed.signal.aborted) return;
@@ -146,7 +149,7 @@ class Follower {
     this.#patience.unref();
   }
 
-  /** Reads the output of its execution, once. */
+  /** Queues the output of the step's execution for reading, once. */
   #consider(step: TaskStep): void {
     const { of } = this.#options;
     if (step.execution === undefined || of === 'none' || (of !== 'all' && of.number !== step.number)) return;
@@ -171,7 +174,7 @@ class Follower {
     }
   }
 
-  /** Whoever may follow a task need not see what its commands say. */
+  /** Reads output. A follower of the task may lack the right to see what its commands print. */
   async #read({ number, resource = '', node = '' }: TaskStep, execution: string): Promise<void> {
     const { principal, output } = this.#options;
     const { signal } = this.#closed;
@@ -196,7 +199,7 @@ class Follower {
         }
       }
     } catch {
-      // it is gone, or not for them to see
+      // the execution is gone, or the follower may not see it
     }
   }
 }
@@ -205,7 +208,7 @@ function isOver({ state }: TaskStep): boolean {
   return state !== 'created' && state !== 'executing';
 }
 
-/** What the system logs of a command is a line, without its end. */
+/** The text of a record. System log lines come without a line end and get one. */
 function textOf({ s, text, base64 }: FollowedRecord): string {
   return `${text ?? Buffer.from(base64 ?? '', 'base64').toString()}${s === 'log' ? '\n' : ''}`;
 }

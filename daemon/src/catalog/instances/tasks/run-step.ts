@@ -1,6 +1,7 @@
 /**
- * Runs one step of a task: its command, again where it may be tried again, until it has ended and that is recorded. A command of an interrupted task that may
- * still run on the same resource is waited for first, and its end taken if it does what this step is to do.
+ * Runs one step of a task: its command, with retries where they are allowed, until it has ended and that is recorded. First waits
+ * for any command of an interrupted task that may still run on the same resource, and takes that command's end if it did what
+ * this step is to do.
  */
 import { durationMs } from '../../../../../protocol/definitions/commands.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
@@ -18,38 +19,38 @@ import { putStep } from './step-rows.ts';
 import { shortened } from './task-object.ts';
 import type { Deleted, StepEnd, StepRow, TasksOptions, TaskToRun } from './tasks.types.ts';
 
-/** As whom this node looks after executions that it has started itself. */
+/** The principal with which this node looks after executions that it has started itself. */
 export const SELF_OPERATOR: OperatorPrincipal = { type: 'operator', name: OPERATOR };
 
 export type Work = NonNullable<PlannedStep['work']>;
 
-/** The daemon ends: what runs is left alone, and nothing is recorded. */
+/** The daemon is shutting down: commands are left running, and nothing more is recorded. */
 export class Closing extends Error {}
 
-/** Of a task, for its steps. */
+/** What all steps of a task share. */
 export interface StepContext {
   options: TasksOptions;
   /** Name of the task. */
   task: string;
   of: Pick<TaskToRun, 'instance' | 'principal' | 'timeout' | 'goals'>;
-  /** What the rows of resources say: brought up to date with each that is written. */
+  /** The rows of resources, updated with each write. */
   applied: Map<string, AppliedResource>;
-  /** Commands of earlier tasks on a resource whose ends are not known. */
+  /** Commands of earlier tasks whose ends are not known, by resource. */
   earlier: ReadonlyMap<string, StepRow[]>;
-  /** Who looks at those now. */
+  /** The last waiter for such commands, by resource: steps take turns. */
   turns: Map<string, Promise<void>>;
-  /** Commands that are being started. */
+  /** Limits how many commands are being started at a time. */
   starts: Starts;
   /** Commands that were prepared before their turn. */
   ahead: Pick<Ahead, 'take'>;
   deleted: Deleted | undefined;
-  /** Somebody has cancelled the task. */
+  /** Aborted when somebody cancels the task. */
   cancelled: AbortSignal;
-  /** The daemon ends. */
+  /** Aborted when the daemon shuts down. */
   closing: AbortSignal;
-  /** The step's command has an execution. */
+  /** Called once the step's command has an execution. */
   onExecution(number: string, id: string): void;
-  /** Nothing of the step runs any more: what is left is to write down that it has succeeded. */
+  /** Called when nothing of the step runs any more and only its success remains to be recorded. */
   onOver(number: string): void;
 }
 
@@ -70,7 +71,7 @@ export async function runStep(context: StepContext, { number, work }: { number: 
   }
 }
 
-/** A refusal or fault as the end of a step. */
+/** The end of a step that was refused or failed with an error. */
 export function failedBy(error: unknown): StepEnd {
   if (error instanceof DtkdError) {
     const said = error.next === undefined ? error.message : `${error.message}. ${error.next}`;
@@ -97,7 +98,7 @@ async function runCommand(context: StepContext, number: string, work: Work, comm
       delay *= work.retry?.backoff ?? 1;
       if (!cancelled.aborted) continue;
     }
-    // what a command wrote may say why it failed, and nothing of an end that is not known
+    // only a failure is explained by the output; an unknown end is not
     const tail = end.outcome !== 'failed' ? '' : await options.commands.tail(SELF_OPERATOR, id).catch(() => '');
     assertOpen(context);
     const shown = stepEnd(end, tail, {
@@ -105,7 +106,7 @@ async function runCommand(context: StepContext, number: string, work: Work, comm
       cancelled: cancelled.aborted,
       check: work.act === 'check',
     });
-    // what may still run is looked at again by the next task
+    // the next task looks again at a command that may still run
     if (!isOpen(end)) {
       await settle(options, applied, { row: { ...row, execution: id }, end: shown, command: end, earlier: false }, context.deleted);
     }
@@ -113,7 +114,10 @@ async function runCommand(context: StepContext, number: string, work: Work, comm
   }
 }
 
-/** Starts it, with its rows in the same transaction. Undefined: the task was cancelled before. Errors: those of planning. */
+/**
+ * Starts the command and writes its rows in the same transaction. Undefined: the task was cancelled before that. Errors: those of
+ * planning.
+ */
 async function startCommand(context: StepContext, row: Omit<StepRow, 'execution'>, work: Work): Promise<StartedCommand | undefined> {
   const { options, of, applied, cancelled } = context;
   const underWay = row.act === 'run' || row.act === 'check' ? undefined : begun(row.act, applied.get(row.resource), row.goal);
@@ -145,7 +149,7 @@ async function startCommand(context: StepContext, row: Omit<StepRow, 'execution'
   }
 }
 
-/** Plans the command of a step whose turn has not come yet. Undefined: there is none, or it depends on how something earlier ends. */
+/** Plans the command of a step before its turn. Undefined: the step has no command, or depends on how an earlier task's command ends. */
 export function prepareStep(
   context: Pick<StepContext, 'options' | 'of' | 'earlier'>,
   work: Work | undefined,
@@ -171,13 +175,16 @@ function requestOf(
   };
 }
 
-/** What the step says goes before what is said of all. */
+/** The shorter of the step's own limit and the task's. Undefined if neither is set. */
 function shorter(own: string | undefined, all: string | undefined): string | undefined {
   if (own === undefined || all === undefined) return own ?? all;
   return durationMs(own) <= durationMs(all) ? own : all;
 }
 
-/** How an execution ended. After a cancel it is told to end, and waited for a while: then undefined. */
+/**
+ * How an execution ended. After a cancel the execution is aborted and given CANCEL_MS to end; undefined if it does not, or if the
+ * daemon shuts down.
+ */
 async function endOf({ options, cancelled, closing }: StepContext, id: string, succeeded?: () => void): Promise<CommandEnd | undefined> {
   const { commands, logger } = options;
   const given = new AbortController();
@@ -204,7 +211,10 @@ async function endOf({ options, cancelled, closing }: StepContext, id: string, s
   }
 }
 
-/** Waits for what an earlier task left on the resource. Its end, if that is what the step is to come to. One step of a resource at a time does. */
+/**
+ * Waits for commands that an earlier task left on the resource, one step per resource at a time. Returns the end of one that did
+ * what this step is to do.
+ */
 async function takeEarlier(context: StepContext, number: string, work: Work): Promise<StepEnd | undefined> {
   const { earlier, turns } = context;
   if (!earlier.has(work.resource)) return undefined;
@@ -246,7 +256,7 @@ function goalOf({ of }: StepContext, { act, resource, due }: Work): AppliedResou
   return goal === undefined || due === undefined || due.length === 0 ? goal : { ...goal, due };
 }
 
-/** What is kept of a step whether or not there is something to run. */
+/** The fields of a step's row that do not depend on a command. */
 function partOfRow(context: StepContext, work: Work): Pick<StepRow, 'instance' | 'resource' | 'act' | 'goal' | 'settles'> {
   const goal = goalOf(context, work);
   return {
@@ -262,7 +272,7 @@ function assertOpen({ closing }: StepContext): void {
   if (closing.aborted) throw new Closing();
 }
 
-/** A while, or until the task is cancelled. Errors: Closing. */
+/** Waits `ms`, or until the task is cancelled. Errors: Closing. */
 async function rest(context: StepContext, ms: number): Promise<void> {
   const { cancelled, closing } = context;
   if (ms > 0 && !cancelled.aborted && !closing.aborted) {

@@ -1,6 +1,6 @@
 /**
- * In which order the steps of a task run: what may start now, and what becomes of a step because of others. Groups end with what is in them. Knows no
- * time and starts nothing. Pure but for its own state.
+ * The order in which the steps of a task run: which may start now, and how the end of one affects others. A group ends with its
+ * last child. Has no clock and starts nothing. Pure but for its own state.
  */
 import type { TaskState } from '../../../../../protocol/kinds/task.ts';
 
@@ -15,11 +15,11 @@ interface Entry {
   readonly step: ScheduledStep;
   readonly parent: Entry | undefined;
   readonly children: Entry[];
-  /** Those that wait for it. */
+  /** Steps that wait for this one. */
   readonly dependents: Entry[];
-  /** Steps that it waits for. */
+  /** Number of steps that it still waits for. */
   waiting: number;
-  /** Of a group: children that have not ended. */
+  /** For groups: number of children that have not ended. */
   open: number;
   state: TaskState;
 }
@@ -33,7 +33,7 @@ export class Schedule {
   readonly #keepGoing: boolean;
   #stopped = false;
 
-  /** `steps` in the order of the tree: a group before what is in it. */
+  /** `steps` in tree order: a group comes before its children. */
   constructor(steps: readonly ScheduledStep[], { keepGoing }: { keepGoing: boolean }) {
     this.#keepGoing = keepGoing;
     for (const step of steps) {
@@ -60,7 +60,7 @@ export class Schedule {
     return this.#entries.get(number)?.state ?? 'skipped';
   }
 
-  /** Steps that may start, so many at most, in the order of the tree as they came free. */
+  /** At most `most` steps that may start, in the order in which they became ready; initially tree order. */
   ready(most = Number.POSITIVE_INFINITY): string[] {
     const first: string[] = [];
     for (const number of this.#ready) {
@@ -84,21 +84,21 @@ export class Schedule {
     if (state === 'failed' && !this.#keepGoing) this.stop();
   }
 
-  /** Starts nothing any more: what has not begun is skipped. */
+  /** Lets nothing more start: steps that have not begun are skipped. */
   stop(): void {
     if (this.#stopped) return;
     this.#stopped = true;
     for (const entry of this.#entries.values()) if (entry.step.works && entry.state === 'created') this.#end(entry, 'skipped');
   }
 
-  /** Numbers of steps whose state is another than when this was last asked. */
+  /** Numbers of the steps whose state has changed since the last call. */
   changes(): string[] {
     const changed = [...this.#changed];
     this.#changed.clear();
     return changed;
   }
 
-  /** What it comes to: all has to have ended. */
+  /** The outcome. All steps must have ended. */
   outcome(): 'succeeded' | 'failed' {
     for (const entry of this.#entries.values()) if (entry.step.works && entry.state !== 'succeeded') return 'failed';
     return 'succeeded';
@@ -141,7 +141,7 @@ export class Schedule {
   }
 }
 
-/** What a step waits for: for that of the groups that it is in, too. */
+/** What a step waits for, including what its groups wait for. */
 function afterOf(entry: Entry): Set<string> {
   const after = new Set<string>();
   for (let one: Entry | undefined = entry; one !== undefined; one = one.parent) for (const number of one.step.after) after.add(number);

@@ -1,6 +1,6 @@
 /**
- * Records how a command ended: the row of its step, that of its resource and what a task that is over says of it in one transaction. Whoever records is not asked for rights again: what a task does
- * was judged when it began.
+ * Records how a command ended. Writes the step's row, the resource's row and the correction of a task that is over in one
+ * transaction. Does not check rights again: what a task does was judged when it began.
  */
 import type { Transaction } from '../../../store/object-store.types.ts';
 import type { AppliedResource, CommandEnd } from '../instances.types.ts';
@@ -10,19 +10,19 @@ import { dropStep, putStep, stepKey } from './step-rows.ts';
 import { correctedStatus, fieldsOfTask, taskRef } from './task-object.ts';
 import type { Deleted, StepEnd, StepRow, TasksOptions } from './tasks.types.ts';
 
-/** A command that ended, of a task that runs or of one that was interrupted. */
+/** The end of a command, of a running task or of an interrupted one. */
 export interface Settled {
   row: StepRow;
   end: StepEnd;
-  /** As dispatch knows it. */
+  /** The end as dispatch reports it. */
   command: CommandEnd;
-  /** It is of an earlier task, whose rows nobody reads any more. */
+  /** The command is of an earlier task, whose rows nobody reads any more. */
   earlier: boolean;
 }
 
 /**
- * Writes the end, and brings `applied` up to date once it is durable. What an earlier task left may be settled by several at once, and by one that has long
- * looked: only the first writes, upon what the rows say then.
+ * Writes the end, and updates `applied` once it is durable. Several callers may settle the same command of an earlier task at
+ * once, some from a stale read: only the first writes, based on the rows inside the transaction.
  */
 export async function settle(
   { store, node, now }: Pick<TasksOptions, 'store' | 'node' | 'now'>,
@@ -33,7 +33,7 @@ export async function settle(
   const { row, end, earlier } = settled;
   const at = now();
   const after = await store.transact(async (tx) => {
-    // not what is remembered, which may be of before another end that is written with this one
+    // not from memory: that may predate another end that is committed in the same batch
     const before = await appliedIn(tx, row);
     if (earlier && (await tx.getRow(stepKey(row.task, row.number))) === undefined) return before;
     const next = rowAfter(settled, before, at);
@@ -47,7 +47,7 @@ export async function settle(
   remember(applied, row.resource, after);
 }
 
-/** The task says how the command ended, too. */
+/** Updates the finished task with how the command ended. */
 async function correct(tx: Transaction, node: string, { row, end }: Settled, at: number): Promise<void> {
   const object = await tx.get(taskRef(node, row.task));
   const fields = object === undefined ? undefined : fieldsOfTask(object);
@@ -63,14 +63,14 @@ async function appliedIn(
   return bytes === undefined ? undefined : readApplied(jsonOf(bytes));
 }
 
-/** The same of a step for which there is nothing to run. */
+/** The same for a step that has nothing to run. */
 export async function settleUnrun(
   { store, now }: Pick<TasksOptions, 'store' | 'now'>,
   applied: Map<string, AppliedResource>,
   row: Pick<StepRow, 'instance' | 'resource' | 'act' | 'goal' | 'settles'>,
   deleted?: Deleted,
 ): Promise<void> {
-  // nothing was looked at
+  // nothing was checked, so there is no result
   if (row.act === 'check') return;
   const at = now();
   const after = await store.transact(async (tx) => {
@@ -82,7 +82,7 @@ export async function settleUnrun(
   remember(applied, row.resource, after);
 }
 
-/** The row of a resource once a command has ended. Undefined: the resource is gone. */
+/** The row of a resource after a command has ended. Undefined: the resource is gone. */
 export function rowAfter(
   { row, end, command }: Pick<Settled, 'end' | 'command'> & { row: Pick<StepRow, 'act' | 'goal' | 'settles'> },
   before: AppliedResource | undefined,

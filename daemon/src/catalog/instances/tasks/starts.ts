@@ -1,6 +1,6 @@
 /**
- * Lets so many of a task's commands be started at a time, in the order in which they came: the first run while others are still planned, and what follows them does not
- * come all at once either.
+ * Limits how many of a task's commands are being started at a time, first come, first served. The first run while others are
+ * still planned, and those that follow do not all arrive at once.
  */
 export class Starts {
   readonly #all: number;
@@ -12,19 +12,19 @@ export class Starts {
     this.#free = atATime;
   }
 
-  /** Nothing is being started. */
+  /** True if nothing is being started. */
   get idle(): boolean {
     return this.#free === this.#all;
   }
 
-  /** Runs it when it is its turn. */
+  /** Runs `work` when its turn comes. */
   async turn<T>(work: () => Promise<T>): Promise<T> {
     if (this.#free > 0) this.#free -= 1;
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
     try {
       return await work();
     } finally {
-      // a turn goes on to the next one without becoming free in between
+      // hand the turn over without freeing it in between
       const next = this.#waiting.shift();
       if (next === undefined) this.#free += 1;
       else next();

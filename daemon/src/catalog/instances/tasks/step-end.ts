@@ -4,20 +4,20 @@ import { MAX_TAIL } from './limits.ts';
 import { notCounted, shortened } from './task-object.ts';
 import type { StepEnd } from './tasks.types.ts';
 
-/** Lines of output that a message repeats. */
+/** Output lines that a message repeats. */
 const TAIL_LINES = 5;
 
-/** True if it is not known whether the command runs yet: it is not started anew before somebody has looked again. */
+/** True if the command may still be running. It must not be started again before somebody has looked. */
 export function isOpen(end: CommandEnd): boolean {
   return end.outcome === 'unknown';
 }
 
-/** True if another attempt may come to something else. */
+/** True if another attempt may end differently. */
 export function isWorthRetrying({ outcome }: CommandEnd): boolean {
   return outcome === 'failed' || outcome === 'unreachable';
 }
 
-/** `tail`: the last lines of output; `check`: the command only says whether the resource is as it should be. */
+/** `tail`: the last lines of output; `check`: the command only tells whether the resource is as it should be. */
 export function stepEnd(end: CommandEnd, tail: string, { ignoreFailure = false, cancelled = false, check = false } = {}): StepEnd {
   const { outcome, exitStatus, code } = end;
   const facts = { ...(exitStatus === undefined ? {} : { exitStatus }), ...(code === undefined ? {} : { code: code.slice(0, 64) }) };
@@ -39,7 +39,7 @@ function failure({ outcome, exitStatus, reason }: CommandEnd, tail: string, chec
   return shortened(lines === '' ? why : `${why}: ${lines}`);
 }
 
-/** The end of a text, in whole lines where they are short, without control characters. */
+/** The last lines of a text without control characters, whole if they fit into MAX_TAIL, otherwise the end of the last one. */
 export function lastLines(text: string): string {
   const lines = text
     .split('\n')

@@ -1,4 +1,4 @@
-/** What is kept of steps whose command was started: rows `i/s/TASK/NUMBER`, JSON. */
+/** Rows of steps whose command was started: `i/s/TASK/NUMBER`, JSON. */
 import { z } from 'zod';
 import type { Kv } from '../../../store/kv.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
@@ -43,18 +43,18 @@ export function dropStep(tx: Transaction, { task, number }: Pick<StepRow, 'task'
   tx.delRow(stepKey(task, number));
 }
 
-/** All of a task. */
+/** All step rows of a task. */
 export async function stepsOfTask(kv: Kv, task: string): Promise<StepRow[]> {
   return collect(kv, `${ROWS}${task}/`);
 }
 
-/** Of commands of an instance of which it is not known how they ended. */
+/** Step rows of an instance whose commands have no known end. */
 export async function unsettledOf(kv: Kv, instance: string): Promise<StepRow[]> {
-  // a name may begin as another with a number does
+  // the prefix also matches tasks of other instances: that of "shop" matches "shop-2-1", a task of "shop-2"
   return (await collect(kv, `${ROWS}${instance}-`)).filter((row) => row.instance === instance && row.ended === undefined);
 }
 
-/** The same of all instances. */
+/** The same for all instances. */
 export async function unsettledRows(kv: Kv): Promise<StepRow[]> {
   return (await collect(kv, ROWS)).filter((row) => row.ended === undefined);
 }

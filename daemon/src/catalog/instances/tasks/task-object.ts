@@ -18,14 +18,14 @@ import type { StepEnd, StepRow, TaskToRun } from './tasks.types.ts';
 
 const INTERRUPTED = 'interrupted: the daemon ended while it ran';
 
-/** What is said of a task that an earlier daemon left, and how to go on. */
+/** The message of a task that an earlier daemon left unfinished, with how to go on. */
 export function interruptedText(instance: string, action: TaskAction): string {
   const again: Partial<Record<TaskAction, string>> = { converge: `dtkd converge ${instance}`, delete: `dtkd service delete ${instance}` };
   const next = again[action];
   return next === undefined ? INTERRUPTED : `${INTERRUPTED}; ${next} goes on`;
 }
 
-/** What a task says of its end, to whoever looks at its instance. `settled`: nothing is left to go on with. */
+/** The message of a task's end, as the instance's state shows it. `settled`: nothing is left to resume. */
 export function messageOf({ spec, status }: TaskFields, settled: boolean): string | undefined {
   const { message } = status;
   return settled && message === interruptedText(spec.instance, spec.action) ? INTERRUPTED : message;
@@ -45,7 +45,7 @@ export function fieldsOfTask(object: ApiObject): TaskFields | undefined {
   return taskSchema.safeParse(object).data;
 }
 
-/** As it is first stored. `owner`: who made the instance. */
+/** The Task as it is first stored. `owner`: who made the instance. */
 export function newTask(
   { node, name, now, owner }: { node: string; name: string; now: number; owner: string | undefined },
   { instance, principal, action, title, commit, plan }: Pick<TaskToRun, 'instance' | 'principal' | 'action' | 'title' | 'commit' | 'plan'>,
@@ -85,17 +85,20 @@ function newStep({ number, title, work }: PlannedStep): TaskStep {
   };
 }
 
-/** Of a failure that counts as success. */
+/** The message of a failure that counts as success. */
 export function notCounted(message = 'failed'): string {
   return shortened(`not counted: ${message}`);
 }
 
-/** A message as a Task keeps it. */
+/** Cuts a message to the length that a Task keeps. */
 export function shortened(message: string, limit = MAX_MESSAGE): string {
   return message.length <= limit ? message : `${message.slice(0, limit - 1)}…`;
 }
 
-/** The status of a task that an earlier daemon left: what is known of its steps stands, and the rest has not succeeded. */
+/**
+ * The status of a task that an earlier daemon left unfinished: known ends of steps stay, running steps have failed, and the rest
+ * is skipped.
+ */
 export function interruptedStatus(
   status: TaskStatus,
   rows: readonly StepRow[],
@@ -117,12 +120,12 @@ export function interruptedStatus(
   };
 }
 
-/** What is said of a task that did not succeed, all of whose steps turned out to have. */
+/** The message of a failed task whose steps all turned out to have succeeded. */
 const FOUND_OUT = 'how a command ended was not known in time; it was found out since, and every step has succeeded';
 
 /**
- * The status of a task that is over, once it is known how the command of one of its steps ended. The task stays as it ended: what would have come after was not
- * run. Undefined: it has no such step.
+ * The status of a finished task once the end of one of its commands is known. The task's state stays: the steps that would have
+ * followed were not run. Undefined: it has no such step.
  */
 export function correctedStatus(
   status: TaskStatus,
@@ -151,7 +154,7 @@ function withRow(step: TaskStep, { execution, startedAt, ended }: StepRow): Task
   return { ...started, ...end, finishedAt: toTimestamp(at) };
 }
 
-/** Numbers that have others below them. */
+/** Numbers of steps that have others below them. */
 function groupsOf(steps: readonly TaskStep[]): Set<string> {
   const groups = new Set<string>();
   for (const { number } of steps) {
@@ -160,7 +163,7 @@ function groupsOf(steps: readonly TaskStep[]): Set<string> {
   return groups;
 }
 
-/** Groups as what is in them says. */
+/** Sets the state of each group from the steps in it. */
 function regrouped(steps: readonly TaskStep[]): TaskStep[] {
   const groups = groupsOf(steps);
   return steps.map((step) => (groups.has(step.number) ? { ...step, state: stateOfGroup(step.number, steps) } : step));
@@ -173,7 +176,7 @@ function stateOfGroup(number: string, steps: readonly TaskStep[]): TaskState {
   return states.has('succeeded') && !states.has('skipped') ? 'succeeded' : 'skipped';
 }
 
-/** One sentence of how a task ended: its first failure. */
+/** One sentence on why a task failed: its first failure. */
 export function failureText(steps: readonly TaskStep[]): string {
   const groups = groupsOf(steps);
   const failed = steps.filter(({ state, number }) => state === 'failed' && !groups.has(number));

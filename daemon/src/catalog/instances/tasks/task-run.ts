@@ -1,6 +1,7 @@
 /**
- * One task while it runs: starts its steps as they come free, so many at a time, shows what becomes of them in its Task object, and records the end. Guarantees
- * that each thing that ended well is recorded before the next that needs it begins, and that the object's last state is that of the task.
+ * One task while it runs: starts steps as they become ready, up to the limit, shows their progress in the Task object, and
+ * records the end. Guarantees that the success of a step is recorded before a step that needs it begins, and that the stored
+ * object ends in the task's final state.
  */
 import { MAX_TASK_STEPS, type TaskStep } from '../../../../../protocol/kinds/task.ts';
 import { type ApiObject, toTimestamp } from '../../../../../protocol/objects/objects.ts';
@@ -15,7 +16,7 @@ import { dropStep, stepsOfTask } from './step-rows.ts';
 import { failureText, fieldsOfTask, shortened, type TaskStatus, taskRef } from './task-object.ts';
 import type { OwnWork, StepEnd, StepRow, TaskEnd, TasksOptions, TaskToRun } from './tasks.types.ts';
 
-/** Milliseconds between attempts to store the end, where the disk does not take it. */
+/** Milliseconds between attempts to store the end while the disk refuses it. */
 const STORE_AGAIN_MS = 5_000;
 
 export class TaskRun {
@@ -35,7 +36,7 @@ export class TaskRun {
   readonly #closing = new AbortController();
   readonly #listeners = new Set<(number?: string) => void>();
   readonly #startedAt: string;
-  /** Steps that take a place: so many at a time. */
+  /** Steps that count against the limit of threads. */
   readonly #placed = new Set<string>();
   #wake = Promise.withResolvers<void>();
   #end: TaskEnd | undefined;
@@ -44,7 +45,7 @@ export class TaskRun {
   #timer: NodeJS.Timeout | undefined;
   #saving: Promise<void> = Promise.resolve();
 
-  /** `object`: the Task as it is stored; `earlier`: commands of earlier tasks, whose ends are not known. */
+  /** `object`: the Task as stored; `earlier`: commands of earlier tasks whose ends are not known. */
   constructor(options: TasksOptions, task: TaskToRun, object: ApiObject, earlier: readonly StepRow[]) {
     this.#options = options;
     this.#task = task;
@@ -87,7 +88,7 @@ export class TaskRun {
     this.ended = this.#run();
   }
 
-  /** As it stands. */
+  /** The current status. */
   status(): TaskStatus {
     return {
       state: this.#end?.state ?? 'executing',
@@ -112,7 +113,7 @@ export class TaskRun {
     return this.#listeners.size;
   }
 
-  /** Starts nothing more, and tells what runs to end. */
+  /** Starts nothing more, and aborts running commands. */
   cancel(by: string): void {
     this.#cancelledBy ??= by;
     this.#schedule.stop();
@@ -120,7 +121,7 @@ export class TaskRun {
     this.#cancelled.abort();
   }
 
-  /** The daemon ends: what runs is left to itself. */
+  /** For shutdown: commands are left running. */
   async close(): Promise<void> {
     this.#closing.abort();
     clearTimeout(this.#timer);
@@ -129,7 +130,7 @@ export class TaskRun {
   }
 
   async #run(): Promise<TaskEnd | undefined> {
-    // whoever has made it first looks at it
+    // let the constructor's caller see the run first
     await Promise.resolve();
     try {
       await this.#runSteps();
@@ -173,13 +174,13 @@ export class TaskRun {
     }
   }
 
-  /** What could be started if there were places, and may be prepared meanwhile. */
+  /** Steps to prepare: those that could start if there were free places. Empty while something is being started or the task is ending. */
   #comesNext(): string[] {
     const isOver = this.#cancelled.signal.aborted || this.#closing.signal.aborted;
     return isOver || !this.#context.starts.idle ? [] : this.#schedule.ready(this.#threads);
   }
 
-  /** Another one may have its place. */
+  /** Frees the step's place for another. */
   #leave(number: string): void {
     this.#placed.delete(number);
     this.#wake.resolve();
@@ -214,7 +215,7 @@ export class TaskRun {
     return { state, message: failureText([...this.#shown.values()]) };
   }
 
-  /** Stores the end: all that depends on it in the same transaction. */
+  /** Stores the end, with everything that depends on it in the same transaction. */
   async #finish(end: TaskEnd): Promise<TaskEnd | undefined> {
     clearTimeout(this.#timer);
     await this.#saving;
@@ -251,7 +252,7 @@ export class TaskRun {
     this.#tell(number);
   }
 
-  /** Takes over what the schedule says, and has it written soon. */
+  /** Takes over state changes from the schedule, and schedules a write of the Task. */
   #gather(): void {
     const now = toTimestamp(this.#options.now());
     for (const number of this.#schedule.changes()) {

@@ -1,7 +1,8 @@
 /**
- * Tasks of service instances: one at a time of each. Owns the Task objects and the rows `i/a/…` (what is applied), `i/s/…` (commands that were started) and
- * `i/n/…` (numbers). Guarantees that a command that ended well is known to have, whenever the daemon dies; that none is started while one that was started
- * before may still run on the same resource; and that a task which an earlier daemon left is told as failed. Decides nothing about what is to be done.
+ * Tasks of service instances, one at a time per instance. Owns the Task objects and the rows `i/a/…` (what is applied), `i/s/…`
+ * (commands that were started) and `i/n/…` (counters). Guarantees that a command that ended well is known to have, whenever the
+ * daemon dies; that no command starts while an earlier one may still run on the same resource; and that tasks left by an earlier
+ * daemon are marked failed. Does not decide what is to be done.
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { executionKind, executionSchema } from '../../../../../protocol/kinds/execution.ts';
@@ -23,21 +24,21 @@ import { fieldsOfTask, interruptedStatus, newTask, taskName, taskRef } from './t
 import { TaskRun } from './task-run.ts';
 import type { Deleted, StartedTask, StepRow, TasksOptions, TaskToRun } from './tasks.types.ts';
 
-/** Tasks looked at in one turn after a restart. */
+/** Interrupted tasks looked up after a restart. */
 const PAGE = 1_000;
-/** Tasks of a page that are read whole: they may be large. */
+/** Tasks per page when all are read: they may be large. */
 const LISTED = 20;
 
 export interface Tasks {
-  /** Makes the Task and runs it. Errors: CONFLICT while another one of the instance runs, those of `begin`. */
+  /** Creates the Task and runs it. Errors: CONFLICT while another task of the instance runs; those of `begin`. */
   start(task: TaskToRun): Promise<StartedTask>;
-  /** The task of an instance that runs. */
+  /** The instance's running task. */
   running(instance: string): { name: string; title: string } | undefined;
   /** Errors: CONFLICT naming the task that runs. */
   assertIdle(instance: string): void;
-  /** What is applied of an instance, by resource; with the ends of commands of interrupted tasks that are known by now. */
+  /** What is applied of an instance, by resource, including the ends of interrupted commands that are known by now. */
   applied(instance: string): Promise<Map<string, AppliedResource>>;
-  /** Ends it: what runs is told to end. One that has ended already stays so. Errors: NOT_FOUND. */
+  /** Cancels a task and aborts its running commands. No effect if it has ended. Errors: NOT_FOUND. */
   cancel(principal: Principal, name: string): Promise<void>;
   /** Errors: NOT_FOUND, TOO_MANY_REQUESTS. */
   follow(
@@ -45,11 +46,14 @@ export interface Tasks {
     object: ApiObject,
     options: { of: 'all' | 'none' | { number: string }; signal: AbortSignal },
   ): AsyncIterable<TaskLine>;
-  /** Tells tasks that an earlier daemon left as failed, and looks out for what their commands come to. `interrupted` runs in the transaction that does. */
+  /**
+   * Marks tasks left by an earlier daemon as failed, and watches for the ends of their commands. `interrupted` runs in the
+   * transaction that marks them.
+   */
   recover(interrupted: (tx: Transaction, instance: string, action: TaskAction) => Promise<void>): Promise<void>;
-  /** Removes tasks of instances that are gone: of all of them together only the newest are kept. Never rejects. */
+  /** Removes tasks of deleted instances, keeping only the newest of all of them together. Never rejects. */
   tidy(): Promise<void>;
-  /** Starts no more commands, and lets go of those that run. */
+  /** Starts no more commands, and leaves running ones alone. */
   close(): Promise<void>;
 }
 
@@ -59,9 +63,9 @@ export function createTasks(options: TasksOptions): Tasks {
 
 class InstanceTasks implements Tasks {
   readonly #options: TasksOptions;
-  /** By instance. `run` undefined: it is being made. */
+  /** By instance. `run` undefined: it is being created. */
   readonly #running = new Map<string, { run: TaskRun | undefined; deleted: Deleted }>();
-  /** Commands of tasks that are over, whose ends are not known: by execution. */
+  /** Commands of finished tasks whose ends are not known, by execution. */
   readonly #unsettled = new Map<string, StepRow>();
   readonly #unsubscribe: () => void;
   #closed = false;
@@ -147,7 +151,7 @@ class InstanceTasks implements Tasks {
     return applied;
   }
 
-  /** For word of commands that the last task has left without knowing how they ended. */
+  /** Watches for the ends of commands that the last task left open. */
   async #lookOut(instance: string): Promise<void> {
     const { store, logger } = this.#options;
     if (this.#closed) return;
@@ -160,10 +164,10 @@ class InstanceTasks implements Tasks {
     }
   }
 
-  /** What still runs, or may, is left to the next task. */
+  /** Settles the command if it has ended. One that runs, or may, is left to the next task. */
   async #settleEarlier(row: StepRow, applied: Map<string, AppliedResource>): Promise<void> {
     const { commands } = this.#options;
-    // a task that runs may want back what an earlier one was taking down
+    // a running task may want the resource back that an earlier one was taking down
     const deleted: Deleted = (tx, resource) =>
       (this.#running.get(row.instance)?.deleted ?? this.#options.deleted(row.instance))(tx, resource);
     try {
@@ -230,7 +234,7 @@ class InstanceTasks implements Tasks {
     }
   }
 
-  /** All tasks of instances that are not there. */
+  /** All tasks whose instance no longer exists. */
   async #ofGone(): Promise<{ ref: ObjectRef; startedAt: string }[]> {
     const { store, node } = this.#options;
     const found: { ref: ObjectRef; startedAt: string }[] = [];
@@ -273,7 +277,7 @@ function isFinished(execution: ApiObject): boolean {
   return executionSchema.shape.status.safeParse(execution['status']).data?.phase === 'Finished';
 }
 
-/** A task that is over. */
+/** The view of a task that is over. */
 function storedTask(object: ApiObject): TaskView {
   const fields = fieldsOfTask(object);
   const status = fields?.status ?? { state: 'failed' as const, steps: [] };

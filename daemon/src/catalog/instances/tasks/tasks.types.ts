@@ -1,4 +1,4 @@
-/** What tasks take and what is kept of them. */
+/** What tasks need, and what is kept of them. */
 import type { TaskAction, TaskState, TaskStep } from '../../../../../protocol/kinds/task.ts';
 import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
 import type { Principal } from '../../../../../protocol/rights/principal.ts';
@@ -7,7 +7,7 @@ import type { ObjectStore, Transaction } from '../../../store/object-store.types
 import type { Act, AppliedResource, Commands, Plan } from '../instances.types.ts';
 import type { CommandOutput } from '../service-instances.types.ts';
 
-/** What is done besides, in the same transaction, when a resource was taken down. */
+/** Further writes in the transaction that records that a resource was taken down. */
 export type Deleted = (tx: Transaction, resource: string) => Promise<void>;
 
 export interface TasksOptions {
@@ -17,43 +17,43 @@ export interface TasksOptions {
   commands: Commands;
   output: CommandOutput;
   logger: Logger;
-  /** What is done when a resource of an instance was taken down by a task that is over. */
+  /** Further writes when a task that is over turns out to have taken down a resource. */
   deleted(instance: string): Deleted;
-  /** Told when it is recorded how a command of a task that is over has ended. */
+  /** Called once the end of a command of a finished task is recorded. */
   settled(instance: string): Promise<void>;
   /** Milliseconds since the epoch. */
   now(): number;
 }
 
-/** What a step does that is no command. To be done again if it was interrupted. */
+/** The work of a step that runs no command. It is done again after an interruption. */
 export type OwnWork = (signal: AbortSignal) => Promise<void>;
 
-/** Something to be done with an instance, as it was planned. */
+/** A planned task. */
 export interface TaskToRun {
   instance: string;
   principal: Principal;
   action: TaskAction;
   title: string;
-  /** The commit that it brings about. */
+  /** The commit that the task brings about. */
   commit?: string | undefined;
   plan: Pick<Plan, 'steps' | 'threads'>;
-  /** Work of steps that have none in the plan, by their number. */
+  /** Work of steps that have none in the plan, by number. */
   own?: ReadonlyMap<string, OwnWork> | undefined;
-  /** After a failure, what does not depend on it is still started. */
+  /** After a failure, still starts the steps that do not depend on it. */
   keepGoing: boolean;
-  /** How long each command may take, where its step says nothing. */
+  /** Time limit of each command. A shorter limit of its step goes first. */
   timeout?: string | undefined;
-  /** What the row of a resource says once it was created or converged. */
+  /** The row of each resource once it has been created or converged. */
   goals: ReadonlyMap<string, AppliedResource>;
-  /** What the rows of resources say now. */
+  /** The rows of resources now. */
   applied: ReadonlyMap<string, AppliedResource>;
-  /** In the transaction that makes the Task, which is given as it is to be stored. Its refusal is the task's. */
+  /** Runs in the transaction that creates the Task, with the Task as it will be stored. If it rejects, the start does. */
   begin?(tx: Transaction, task: ApiObject): Promise<void>;
-  /** In the transaction that records that a resource was taken down. */
+  /** Runs in the transaction that records that a resource was taken down. */
   deleted?(tx: Transaction, resource: string): Promise<void>;
-  /** In the transaction that records the end. Its refusal makes the task fail. */
+  /** Runs in the transaction that records the end. If it rejects, the task fails. */
   finish?(tx: Transaction, end: TaskEnd): Promise<void>;
-  /** Told once the end is stored, and before anybody can begin another one. */
+  /** Called once the end is stored, before another task can begin. */
   over?(end: TaskEnd): void;
 }
 
@@ -62,22 +62,22 @@ export interface TaskEnd {
   message: string | undefined;
 }
 
-/** A task that runs. */
+/** A running task. */
 export interface StartedTask {
   name: string;
-  /** As it was first stored. */
+  /** The Task as it was first stored. */
   object: ApiObject;
-  /** Resolves once its end is stored. Never rejects; undefined: the daemon ends before the task does. */
+  /** Resolves once the end is stored. Never rejects. Undefined: the daemon shuts down before the task ends. */
   ended: Promise<TaskEnd | undefined>;
 }
 
-/** How a step that runs a command ended, as it is shown. */
+/** How a step ended, as it is shown. */
 export type StepEnd = Pick<TaskStep, 'exitStatus' | 'code' | 'message'> & {
   state: Extract<TaskState, 'succeeded' | 'failed' | 'cancelled' | 'skipped'>;
 };
 
 /**
- * What is kept of a step from when its command is started until the task has ended, or longer: until the end of the command is known. In the
+ * What is kept of a step from the start of its command until both the task and the command have ended. Written in the
  * transactions that store the Execution and that record its end.
  */
 export interface StepRow {
@@ -94,7 +94,7 @@ export interface StepRow {
   startedAt: number;
   /** As in the plan. */
   settles?: string | undefined;
-  /** What becomes of the resource's row if the command ends well. */
+  /** The resource's row if the command ends well. */
   goal?: AppliedResource | undefined;
   ended?: (StepEnd & { at: number }) | undefined;
 }
