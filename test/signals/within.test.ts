@@ -42,4 +42,22 @@ describe('a limit of time', () => {
     expect(limit.reason).toMatchObject({ message: 'given up' });
     expect(within(60_000, controller.signal).aborted).toBe(true);
   });
+
+  it('leaves nothing behind, also if it was part of another', async () => {
+    const other = new AbortController().signal;
+    const left = Array.from({ length: 8 }, () => {
+      const limit = within(1, other);
+      AbortSignal.any([limit, new AbortController().signal]).addEventListener('abort', () => undefined, { once: true });
+      return new WeakRef(limit);
+    });
+    await waitFor(
+      async () => {
+        // in a turn of its own, since what was looked at is kept to the end of one
+        await delay(1);
+        collect();
+        return left.every((limit) => limit.deref() === undefined);
+      },
+      { what: 'them to be collected' },
+    );
+  });
 });
