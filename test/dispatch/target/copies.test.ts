@@ -154,7 +154,7 @@ describe('commands of service instances', () => {
     ]);
   });
 
-  it('show it as deployed as long as it is not taken down', async () => {
+  it('show it as deployed as long as it is not taken down, and are found as long', async () => {
     const all = await owner();
     await all.stage('shop', 'base', [web('web-1'), web('web-2')]);
     const site = await targetOf(all);
@@ -163,12 +163,21 @@ describe('commands of service instances', () => {
       const { items } = await site.store.list({ group: 'dtkd.dev', plural: 'deployments', namespace: TARGET });
       return items.map((one) => `${Object(one['spec']).name} ${Object(one['status']).phase}`).sort();
     };
+    const { installed } = site.target;
+    const found = async () => (await installed.find(OPERATOR, { model: 'shop' }, 9)).map(({ name }) => name);
     for (const resource of ['web-1', 'web-2']) await run(resource, 'create');
     expect(await deployed()).toEqual(['web-1 Installed', 'web-2 Installed']);
+    const [part] = await all.plan({ model: 'shop', resource: 'web-1', command: 'which' });
+    const of = { node: 'builder', object: part?.work.type === 'command' ? part.work.resource.object : '' };
+    expect(await found()).toEqual(['web-1', 'web-2']);
+    expect(await installed.bundle(OPERATOR, of)).toBeDefined();
     expect(await run('web-1', 'delete')).toBe('');
     expect(await deployed()).toEqual(['web-2 Installed']);
+    expect(await found()).toEqual(['web-2']);
+    expect(await installed.bundle(OPERATOR, of)).toBeUndefined();
     await run('web-1', 'create');
     expect(await deployed()).toEqual(['web-1 Installed', 'web-2 Installed']);
+    expect(await found()).toEqual(['web-1', 'web-2']);
   });
 
   it('leave no pin of code that was there only to take down what was left', async () => {

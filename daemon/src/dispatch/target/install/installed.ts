@@ -121,9 +121,8 @@ export class Installations implements Installed {
 
   /** True if a resource of a service of that owner is deployed here. */
   async isLeftOf(tx: Transaction, owner: string, service: string): Promise<boolean> {
-    for (const { owner: of, resource } of this.#known.values()) {
-      if (of !== owner || instanceOfType(resource.type) !== service) continue;
-      if ((await tx.get(deploymentRef(this.#options.node, owner, resource.object))) !== undefined) return true;
+    for (const known of this.#known.values()) {
+      if (known.owner === owner && instanceOfType(known.resource.type) === service && !(await this.#isTakenDown(known, tx))) return true;
     }
     return false;
   }
@@ -133,7 +132,7 @@ export class Installations implements Installed {
     const found: ResourceMatch[] = [];
     for (const [, known] of [...this.#known].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const { resource, about } = known;
-      if (!matches(resource, by) || !decide(principal, asked(about, node, 'READ')).allowed) continue;
+      if (!matches(resource, by) || !decide(principal, asked(about, node, 'READ')).allowed || (await this.#isTakenDown(known))) continue;
       const owner = await nodeOf(known.owner);
       if (owner === undefined || (by.node !== undefined && by.node !== owner)) continue;
       found.push({ node: owner, ...resource });
@@ -144,13 +143,20 @@ export class Installations implements Installed {
 
   async bundle(principal: Principal, of: { node: string; object: string }): Promise<Uint8Array | undefined> {
     const { store, decide, node, nodeOf } = this.#options;
-    for (const { owner, resource, about } of this.#known.values()) {
+    for (const known of this.#known.values()) {
+      const { owner, resource, about } = known;
       if (resource.object !== of.object || (await nodeOf(owner)) !== of.node) continue;
-      if (!decide(principal, asked(about, node, 'READ')).allowed) return undefined;
+      if (!decide(principal, asked(about, node, 'READ')).allowed || (await this.#isTakenDown(known))) return undefined;
       const row = await store.kv.get(bundleKey(owner, resource.object));
       return row === undefined ? undefined : decodeBundleRow(row).bytes;
     }
     return undefined;
+  }
+
+  /** Of a service, and deployed here no more: then nobody finds it here. */
+  async #isTakenDown({ owner, resource }: Known, from: Pick<Transaction, 'get'> = this.#options.store): Promise<boolean> {
+    if (instanceOfType(resource.type) === undefined) return false;
+    return (await from.get(deploymentRef(this.#options.node, owner, resource.object))) === undefined;
   }
 
   #remember({ bundle }: CheckedBundle): void {
