@@ -1,4 +1,7 @@
-/** What an instance's objects should be, as they are written in one transaction. Types are bare names throughout: the instance is put to them here. */
+/**
+ * The objects that an instance should have, as one transaction writes them. Names of types are bare throughout; the instance's
+ * name is added here.
+ */
 import type { CodeRef } from '../../../../../protocol/definitions/code.ts';
 import type { ModuleType } from '../../../../../protocol/definitions/module.ts';
 import type { DtkdError } from '../../../../../protocol/errors.ts';
@@ -6,16 +9,22 @@ import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
 import type { Plural } from '../../model/objects.ts';
 
-/** In which transaction, as whom, and of which instance. The same transaction has to write the ServiceInstance object, or is refused. */
+/**
+ * The transaction, the principal and the instance of a write. The same transaction must write the ServiceInstance object, or it
+ * is refused.
+ */
 export interface Applying {
   tx: Transaction;
   principal: Principal;
   instance: string;
-  /** Of a trial: is told each thing that the principal may not do, which is then done all the same. Absent: the first of them is thrown. */
+  /**
+   * For dry runs: called with each object that the principal may not write or delete, and the write goes on. Absent: the first
+   * refusal is thrown.
+   */
   refused?(one: Refused): void;
 }
 
-/** An object that somebody may not write, or take away. */
+/** An object that the principal may not write or delete. */
 export interface Refused {
   plural: Plural;
   name: string;
@@ -24,28 +33,28 @@ export interface Refused {
 
 /** A type of one of the instance's module copies. */
 export interface TypeToWrite {
-  /** Bare, as the module spells it. */
+  /** Bare, spelled as in the module. */
   name: string;
   type: ModuleType;
-  /** The copy as it was published: what `publishCopy` gave. */
+  /** The published copy, as `publishCopy` returned it. */
   code: CodeRef & { version: string };
 }
 
 export interface ResourceToWrite {
-  /** Within the instance: `web-1`. */
+  /** Name within the instance: `web-1`. */
   name: string;
   component: string;
-  /** Bare: one of the instance's types, else a built-in one. */
+  /** Bare name of one of the instance's types, otherwise of a built-in one. */
   type: string;
   node: string;
   /** Own values. */
   properties: Readonly<Record<string, unknown>>;
-  /** Resources of the same instance that it is a child of. */
+  /** Parent resources, of the same instance. */
   parents: readonly string[];
   description?: string | undefined;
 }
 
-/** Names of what was written: types bare, resources within the instance. */
+/** Names of what was written: bare for types, within the instance for resources. */
 export interface Written {
   created: string[];
   changed: string[];
@@ -53,23 +62,27 @@ export interface Written {
 }
 
 export interface WrittenTypes extends Written {
-  /** Code of all types that the instance has now, also of those that stayed because resources are of them yet: what `releaseCopies` has to keep. */
+  /**
+   * Code of all types that the instance has now, including types that stay because resources still use them. `releaseCopies` has
+   * to keep it.
+   */
   code: CodeRef[];
 }
 
-/** The Model, Types and Resources of an instance. Errors of all: FORBIDDEN, INVALID, CONFLICT, ALREADY_EXISTS. */
+/** Writes the Model, Types and Resources of an instance. Errors of all methods: FORBIDDEN, INVALID, CONFLICT, ALREADY_EXISTS. */
 export interface InstanceObjects {
-  /** Makes the Model of the instance's name, or changes what it says. ALREADY_EXISTS if there is one that is none of the instance's. */
+  /** Creates or updates the Model with the instance's name. ALREADY_EXISTS if that Model does not belong to the instance. */
   applyModel(as: Applying, model: { description?: string | undefined }): Promise<void>;
   /**
-   * Makes the types be these. Others that the instance has go, unless resources are of them (or of types that extend them) that `deleted` does not
-   * name: those stay as they are until then, with their code by a name of its own (`leftCode`) where newer code has the one that it had.
+   * Writes these types and removes the instance's others, except those that are still used by resources not named in `deleted`,
+   * directly or through subtypes. They stay unchanged until then. Where newer code has taken the name of their code, that gets a
+   * name of its own (`leftCode`).
    */
   applyTypes(as: Applying, types: readonly TypeToWrite[], deleted?: readonly string[]): Promise<WrittenTypes>;
   /**
-   * Writes the resources that are not so yet, and deletes those that are named; leaves all others alone. Their types are to be written before.
-   * `leaving`: resources that stay until they are taken down, but are wanted no more. They keep what they have, whether or not that still fits their
-   * types: a change of these does not wait for them.
+   * Writes the resources that differ and deletes those named in `deleted`; leaves all others alone. Their types must be written
+   * before. `leaving`: resources that are no longer wanted but stay until they are taken down. They keep their properties even if
+   * these no longer fit their types, so that a change of types need not wait for them.
    */
   applyResources(
     as: Applying,
@@ -77,7 +90,7 @@ export interface InstanceObjects {
     deleted: readonly string[],
     leaving?: readonly string[],
   ): Promise<Written>;
-  /** All three, in the right order. */
+  /** Does all three in the right order. */
   apply(
     as: Applying,
     state: {

@@ -1,6 +1,7 @@
 /**
- * Writes the Model, the Types and the Resources of a service instance, within a transaction that somebody else makes and as the one who asks. Writes only what
- * is not so yet. Does not judge: the rules of the model do, in the same transaction. Does not know what the instance should be, and runs nothing.
+ * Writes the Model, Types and Resources of a service instance within the caller's transaction, on behalf of the principal. Writes
+ * only what differs. Does not validate: the rules of the model do, in the same transaction. Does not decide what the instance
+ * should be, and runs nothing.
  */
 import type { CodeRef } from '../../../../../protocol/definitions/code.ts';
 import { bareType, leftCode } from '../../../../../protocol/definitions/scoped-names.ts';
@@ -17,7 +18,7 @@ import type { Applying, InstanceObjects, ResourceToWrite, TypeToWrite, Written, 
 import { type Meaning, meaningOf, resourceObjectName, resourceSpecFor, scopedTypes } from './scoping.ts';
 import { isForeign, takenText } from './taken.ts';
 
-/** Objects of one kind that an instance may have: more than its resources and the types of its modules can be. */
+/** Objects of one kind that are looked up: more than an instance's resources or its modules' types can be. */
 const MAX_OBJECTS = 100_000;
 
 const KINDS: Readonly<Record<Plural, string>> = { models: 'Model', types: 'Type', resources: 'Resource' };
@@ -66,7 +67,7 @@ class ObjectsOfInstances implements InstanceObjects {
     return { ...written, code: [...code.values()] };
   }
 
-  /** A type that stays has the code that it had, by another name where that of its copy is one of newer code now. */
+  /** Keeps the code of a type that stays, under another name if the copy's name refers to newer code now. */
   async #setApart(as: Applying, object: ApiObject, types: readonly TypeToWrite[]): Promise<CodeRef | undefined> {
     const spec = typeSpecOf(object);
     const { module } = spec ?? {};
@@ -100,7 +101,7 @@ class ObjectsOfInstances implements InstanceObjects {
       types.map(({ name }) => name),
       as.instance,
     );
-    // resources first: a type that the last of them has just left can go
+    // resources first: a type that has just lost its last resource can go
     const writtenResources = await this.#resources(as, { resources, deleted, leaving }, means);
     return { types: await this.applyTypes(as, types), resources: writtenResources };
   }
@@ -131,7 +132,7 @@ class ObjectsOfInstances implements InstanceObjects {
     return written;
   }
 
-  /** Types out of `others` that have to stay: resources are of them, or types that stay extend them. */
+  /** Types out of `others` that must stay: resources are of them, or remaining types extend them. */
   async #needed({ tx }: Applying, others: readonly ObjectRef[], deleted: ReadonlySet<string>): Promise<Set<string>> {
     const stay = new Set<string>();
     const above = new Map<string, string[]>();
@@ -154,13 +155,13 @@ class ObjectsOfInstances implements InstanceObjects {
     return stay;
   }
 
-  /** What the instance has of a kind. */
+  /** The instance's objects of a kind. */
   #found({ tx, instance }: Applying, plural: Plural): Promise<ObjectRef[]> {
     const { group, namespace } = refIn(this.#node, plural, '');
     return tx.find({ group, plural, namespace, path: `metadata.labels.${INSTANCE_LABEL}`, value: instance, limit: MAX_OBJECTS });
   }
 
-  /** Undefined if it is so already. */
+  /** Undefined if nothing differs. */
   async #put(
     as: Applying,
     plural: Plural,
@@ -202,7 +203,7 @@ class ObjectsOfInstances implements InstanceObjects {
     await tx.put(after);
   }
 
-  /** False if it is not there. */
+  /** False if there is no such object. */
   async #remove(as: Applying, plural: Plural, ref: ObjectRef): Promise<boolean> {
     const { tx } = as;
     const before = await tx.get(ref);

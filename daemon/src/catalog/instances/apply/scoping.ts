@@ -1,4 +1,4 @@
-/** From what an instance's files say, with bare names of types, to the objects that stand for it: pure. */
+/** Maps what an instance's files say, with bare names of types, to its objects. Pure. */
 import { scopedType, typeObjectNameOf } from '../../../../../protocol/definitions/scoped-names.ts';
 import type { LinkRule, RelationRule } from '../../../../../protocol/definitions/type-rules.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
@@ -9,7 +9,7 @@ import { nearMiss } from '../../../../../protocol/text/near-miss.ts';
 import { NODE_PARENT, NODE_TYPE, typeKey } from '../../model/objects.ts';
 import type { ResourceToWrite, TypeToWrite } from './apply.types.ts';
 
-/** How an instance means a bare name of a type: its own, as it is spelled there, else a built-in one; undefined: there is none. */
+/** Resolves a bare type name: the instance's own type, spelled as there, otherwise a built-in one. Undefined: neither. */
 export type Meaning = (bare: string) => string | undefined;
 
 const BUILTIN = new Map([NODE_TYPE, ...BUILTIN_TYPES.map(({ name }) => name)].map((name) => [typeKey(name), name]));
@@ -21,8 +21,8 @@ export function meaningOf(own: Iterable<string>, instance: string): Meaning {
 }
 
 /**
- * The specs of an instance's types, by the names of their objects. Errors: ALREADY_EXISTS for two types of one name; INVALID for one that extends what is
- * neither the instance's nor built in: types of other modules of the node are none of its business.
+ * The specs of an instance's types, by object name. Errors: ALREADY_EXISTS if two copies define one name; INVALID for a type that
+ * extends one which is neither the instance's nor built in: an instance does not use types of other modules on the node.
  */
 export function scopedTypes(types: readonly TypeToWrite[], instance: string): Map<string, TypeSpec> {
   const means = meaningOf(
@@ -60,7 +60,7 @@ function typeSpecOf({ name: bare, type, code }: TypeToWrite, name: string, insta
   };
 }
 
-/** The name of the object of an instance's resource. */
+/** The object name of an instance's resource. */
 export function resourceObjectName(instance: string, name: string): string {
   return `${instance}.${name}`;
 }

@@ -1,11 +1,11 @@
-/** How it is said that a name is taken which an object of an instance is to have: pure. */
+/** Texts for names that an instance needs and that are taken. Pure. */
 import type { Kind } from '../../../../../protocol/kinds/kind.ts';
 import { INSTANCE_LABEL } from '../../../../../protocol/kinds/service-instance.ts';
 import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
 import type { Plural } from '../../model/objects.ts';
 import { titleOf } from '../../model/refusal.ts';
 
-/** True of what is none of the instance's. */
+/** True if the object does not belong to the instance. */
 export function isForeign(object: ApiObject, instance: string): boolean {
   return object.metadata.labels?.[INSTANCE_LABEL] !== instance;
 }
@@ -17,7 +17,7 @@ export function takenText(plural: Plural, name: string, instance: string): { mes
   };
 }
 
-/** Of what an app is made of, on the node that is to have it. */
+/** The same for the objects of an app, on the app's node. */
 export function takenAppText({ kind }: Kind, node: string, name: string, instance: string): { message: string; next: string } {
   return {
     message: `${kind} "${name}" is on ${node} already, and not of the service "${instance}"`,

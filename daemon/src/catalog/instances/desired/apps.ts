@@ -1,4 +1,4 @@
-/** Apps of a service: one of each node that has a resource of the component, with all of them there as its endpoints. */
+/** Apps of a service: one for each node that has a resource of the component, with that node's resources as its endpoints. */
 import { type AssemblyApp, MAX_APP_DOMAINS } from '../../../../../protocol/definitions/assembly.ts';
 import type { ServiceFile } from '../../../../../protocol/definitions/service-file.ts';
 import type { DesiredApp } from '../instances.types.ts';
@@ -12,7 +12,7 @@ import type { Values } from './values.ts';
 
 const DEFAULT_PORT = 'port';
 const LOOPBACK = '127.0.0.1';
-/** A Service's name is a label of the DNS. */
+/** A Service's name must be a DNS label. */
 const MAX_NAME = 63;
 
 export function appsOf(service: ServiceFile, components: Components, values: Values, scope: Scope, findings: Findings): DesiredApp[] {
@@ -46,7 +46,7 @@ function appOf(
   if (port === undefined || address === 'broken' || url === 'broken' || domains === undefined) return [];
   const { authenticationURL: _url, ...rest } = written;
   const nodes = [...new Set(component.resources.map(({ node }) => node))].sort();
-  // resources of one component listen alike, so that several on one node are one endpoint, unless that says otherwise
+  // resources of a component share address and port, so that several on one node are a single endpoint
   const endpoints = [{ address: address ?? LOOPBACK, port }];
   return nodes.map((node) => ({ ...rest, ...(url === undefined ? {} : { authenticationURL: url }), domains, name, node, endpoints }));
 }
@@ -91,7 +91,7 @@ function textAt(written: string | undefined, path: FilePath, scope: Scope, findi
   return 'broken';
 }
 
-/** A reference may bring several. */
+/** A single reference may yield several domains. */
 function domainsOf({ domains }: AssemblyApp, path: FilePath, scope: Scope, findings: Findings): string[] | undefined {
   const outcomes = domains.map((domain, index) => interpolate(domain, scope.at([...path, index])));
   if (outcomes.includes('broken')) return undefined;

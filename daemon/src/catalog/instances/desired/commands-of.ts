@@ -1,7 +1,7 @@
-/** Which of a resource's commands does what: pure. By convention, see docs/services.md. */
+/** Which command of a resource serves which purpose, by the conventions in docs/services.md. Pure. */
 import type { ComponentType } from './copied-types.ts';
 
-/** Commands that can be asked for, in the order of their names. */
+/** Names of the commands that can be requested, sorted. */
 export function askedFor(type: ComponentType): string[] {
   return [...type.commands]
     .filter(([, command]) => command.private !== true)
@@ -9,7 +9,7 @@ export function askedFor(type: ComponentType): string[] {
     .sort();
 }
 
-/** What brings a resource up, follows a change of it, takes it down or looks at it; undefined: there is nothing to run. */
+/** The command that creates, converges, deletes or checks a resource. Undefined: nothing is run. */
 export function commandFor(act: 'create' | 'converge' | 'delete' | 'check', commands: readonly string[]): string | undefined {
   if (commands.includes(act)) return act;
   return act === 'converge' && commands.includes('create') ? 'create' : undefined;

@@ -1,9 +1,9 @@
-/** A component on its way to resources. */
+/** A component that is being expanded to resources. */
 import type { Component } from '../../../../../protocol/definitions/assembly.ts';
 import type { ComponentType } from './copied-types.ts';
 
 export interface Placed {
-  /** Within the instance: `web`, `web-1`, `web-node3`. */
+  /** Name within the instance: `web`, `web-1`, `web-node3`. */
   name: string;
   node: string;
 }
@@ -11,13 +11,13 @@ export interface Placed {
 export interface ExpandedComponent {
   name: string;
   written: Component;
-  /** Undefined: a violation tells why. */
+  /** Undefined: a violation says why. */
   type: ComponentType | undefined;
-  /** In the order of their numbers, else of their nodes. */
+  /** Ordered by number, or by node. */
   resources: readonly Placed[];
-  /** It has a count, so that there may be several: taking from it gives a list even if there is one. */
+  /** Has a `count`: values taken from it are lists, even if there is one resource. */
   counted: boolean;
-  /** False: a violation tells why it has no resources. */
+  /** False: a violation says why it has no resources. */
   placed: boolean;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The types of an instance: those of its module copies, and where these have none of a name, the ones that every node has. Each is judged as if it were to be installed, so that
- * writing it later is not refused.
+ * The types of an instance: those of its module copies, then those that every node has. Checks each as if it were being
+ * installed, so that writing it later is not refused.
  */
 import type { Commands } from '../../../../../protocol/definitions/commands.ts';
 import type { ModuleType } from '../../../../../protocol/definitions/module.ts';
@@ -18,15 +18,15 @@ import type { ModuleCopy } from '../instances.types.ts';
 import { type FilePath, type Findings, listed } from './findings.ts';
 import { type Wanted, wantedBy } from './wanted.ts';
 
-/** Of a type's name that stands behind it. */
+/** Message of a violation, followed by the type's name. */
 export const UNDEFINED = 'no module of this service defines the type';
 
-/** A type with all that it inherits, as components need it. */
+/** A type with everything that it inherits that components need. */
 export interface ComponentType extends ResolvedType {
-  /** Nearest first; of each name the first holds. */
+  /** By name. The nearest type in the chain that defines a name wins. */
   links: ReadonlyMap<string, LinkRule>;
   commands: ReadonlyMap<string, Commands[string]>;
-  /** Name and archive digest of the types of its chain that are of copies. */
+  /** Name and archive digest of each type of its chain that a copy defines. */
   code: readonly string[];
   /** Properties that its texts refer to. */
   wanted: readonly Wanted[];
@@ -37,10 +37,10 @@ export class CopiedTypes {
   readonly #resolved = new Map<string, Promise<ComponentType | undefined>>();
   readonly #findings: Findings;
   readonly #complete: boolean;
-  /** Of the copies, by bare name. */
+  /** The types of the copies, by bare name. */
   readonly own = new Map<string, { type: ModuleType; copy: ModuleCopy }>();
 
-  /** `complete`: false if a copy is missing, and types that are not known may be of that. */
+  /** `complete`: false if a copy is missing, which may define the unknown types; they are then not reported. */
   constructor(copies: Iterable<ModuleCopy>, builtins: readonly NamedType[], findings: Findings, { complete = true } = {}) {
     this.#findings = findings;
     this.#complete = complete;
@@ -63,17 +63,17 @@ export class CopiedTypes {
     }
     if (key === typeKey(NODE_TYPE) || before?.copy !== undefined) return;
     const { digest, version } = copy;
-    // what stands in `module` says only that it is of one: the copy is published later, and then signed
+    // this only marks the type as part of a module: the copy is published, and then signed, later
     this.#byKey.set(key, { named: { name, spec: { ...type, module: { name: copy.name, version, digest, publisher: '' } } }, copy });
     this.own.set(name, { type, copy });
   }
 
-  /** Judges every type of the copies, also those of which there is no component. */
+  /** Checks every type of the copies, including those without a component. */
   async judge(): Promise<void> {
     for (const name of this.own.keys()) await this.resolve(name);
   }
 
-  /** Tells of a type that is not there. */
+  /** Reports a type that does not exist. */
   unknown(where: FilePath | string, name: string, message: string): void {
     if (!this.#complete) return;
     const names = [...this.#byKey.values()].map(({ named }) => named.name).sort();
@@ -87,7 +87,10 @@ export class CopiedTypes {
     return this.#byKey.has(typeKey(name));
   }
 
-  /** Undefined if there is none of that name, or it is not sound: the violation is told. */
+  /**
+   * Undefined if there is no type of that name, or its chain is faulty. Reports what is wrong with it, except that the name
+   * itself is unknown.
+   */
   resolve(name: string): Promise<ComponentType | undefined> {
     const key = typeKey(name);
     const found = this.#resolved.get(key) ?? this.#resolve(name);

@@ -1,9 +1,12 @@
-/** Whether all modules that are used are there as copies that can be read. */
+/** Checks that every module that is used has a readable copy. */
 import { COPIES_DIRECTORY, LOCK_FILE } from '../../../../../protocol/definitions/service-file.ts';
 import type { ServiceFiles } from '../instances.types.ts';
 import type { Findings } from './findings.ts';
 
-/** False if one is not: types that are not there are then no mistake of whoever names them. Places are named as reading the files names them, which tells the same and more. */
+/**
+ * False if a copy is missing; unknown types are then not reported. Reports places with the same words as reading the files does,
+ * which reports the same faults in more detail.
+ */
 export function judgeCopies({ service, lock, copies, place }: ServiceFiles, findings: Findings): boolean {
   const missing = new Map<string, string>();
   for (const name of Object.keys(lock.modules)) missing.set(`${LOCK_FILE} ${name}`, name);

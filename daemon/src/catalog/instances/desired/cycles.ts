@@ -1,11 +1,14 @@
-/** Cycles of graphs: pure. */
+/** Cycles in graphs. Pure. */
 
-/** One cycle of each part of the graph whose members all lead to one another, from its first member back to it. Edges to what is no node are passed over. */
+/** One cycle for each knot, from its first member back to it. Edges to unknown nodes are ignored. */
 export function cyclesOf(graph: ReadonlyMap<string, readonly string[]>): string[][] {
   return knotsOf(graph).map((knot) => cycleIn(knot, graph));
 }
 
-/** The parts of a graph whose members all lead to one another (also a node that leads to itself), each in the order of the graph. Without recursion: graphs come from files. */
+/**
+ * The knots of a graph: its strongly connected components of more than one node, and nodes with an edge to themselves. Members
+ * are in depth-first order. Tarjan's algorithm without recursion, since graphs come from files.
+ */
 export function knotsOf<T>(graph: ReadonlyMap<T, readonly T[]>): T[][] {
   const index = new Map<T, number>();
   const low = new Map<T, number>();
@@ -45,7 +48,7 @@ export function knotsOf<T>(graph: ReadonlyMap<T, readonly T[]>): T[][] {
   return knots;
 }
 
-/** A shortest way from the first member of a knot back to it. */
+/** A shortest cycle through the first member of a knot. */
 function cycleIn(knot: readonly string[], graph: ReadonlyMap<string, readonly string[]>): string[] {
   const [start = ''] = knot;
   const members = new Set(knot);

@@ -1,6 +1,6 @@
 /**
- * What an instance should come to: its files, expanded to resources on nodes, with every value resolved. Reads the world through ports and changes nothing. All that is wrong is told at
- * once, each thing once: what follows only from something else that is wrong is passed over.
+ * Expands the files of an instance to resources on nodes, with every value resolved. Reads the world through ports and changes
+ * nothing. Reports all faults together, each once, and none that only follows from another.
  */
 import { missingOptions } from '../../../../../protocol/definitions/option-value.ts';
 import { BUILTIN_TYPES } from '../../../../../protocol/modules/builtin-types.ts';
@@ -33,7 +33,7 @@ import { workflowsOf } from './workflows.ts';
 /** The types that every node has. */
 export const BUILTINS: readonly NamedType[] = BUILTIN_TYPES.map(({ name, ...spec }) => ({ name, spec }));
 
-/** Expands the files of an instance. With violations, `desired` is only to be shown. Throws only what the ports throw. */
+/** Expands the files of an instance. With violations, `desired` may only be shown. Throws only what the ports throw. */
 export async function expand(files: ServiceFiles, world: World): Promise<Expanded> {
   const { service, copies } = files;
   const findings = new Findings((path) => files.place(path));
@@ -90,10 +90,13 @@ async function componentsOf(
   return components;
 }
 
-/** Commands that a converge runs by itself to bring something up. What cannot be checked or taken down, it does bring up. */
+/**
+ * Commands that a converge runs on its own to bring a resource up. A resource without a working check or delete can still be
+ * brought up.
+ */
 const ACTS = ['create', 'converge'] as const;
 
-/** What a converge runs by itself gets no options: one that needs some would always fail, after what comes before it. */
+/** A converge passes no options to these commands: one that requires an option would always fail, after the steps before it. */
 function judgeActs(type: ComponentType, path: FilePath, findings: Findings): void {
   for (const act of ACTS) {
     const [option] = missingOptions(type.commands.get(act)?.options);
@@ -131,7 +134,7 @@ function resourcesOf(
   });
 }
 
-/** What a target offers. Its filter of nodes has to be one. */
+/** What a target offers. `nodes` must be a valid filter. */
 async function offersOf(
   { service }: ServiceFiles,
   world: World,

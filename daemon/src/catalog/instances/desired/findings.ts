@@ -1,10 +1,10 @@
-/** Gathers violations as they are found: each once, with where it is in words and in the file. */
+/** Collects violations: each once, with its place in words and in the file. */
 import type { Violation, ViolationKind } from '../instances.types.ts';
 
-/** Violations of one instance that are told: enough to correct a file in one go. */
+/** Violations that are reported for one instance: enough to correct a file in one go. */
 const MAX_FINDINGS = 500;
 
-/** Where something stands in `dtk.service.yaml`: `['components', 'web', 'properties', 'port']`. */
+/** A path in `dtk.service.yaml`: `['components', 'web', 'properties', 'port']`. */
 export type FilePath = readonly (string | number)[];
 
 export class Findings {
@@ -16,12 +16,12 @@ export class Findings {
     this.#place = place;
   }
 
-  /** Something in the service file. */
+  /** Adds a violation in the service file. */
   add(kind: ViolationKind, path: FilePath, message: string, next?: string): void {
     this.#put(kind, wordsOf(path), message, next, path);
   }
 
-  /** Something of a module copy, or of no place in the service file. */
+  /** Adds a violation in a module copy, or without a place in the service file. */
   addAt(kind: ViolationKind, where: string, message: string, next?: string): void {
     this.#put(kind, where, message, next);
   }
@@ -39,14 +39,14 @@ export class Findings {
   }
 }
 
-/** `web.port` for a property of a component, `web.links.db`, `parameters.tier`, `workflows.create.steps[0]`. */
+/** A path in words: `web.port` for a property of a component, `web.links.db`, `parameters.tier`, `workflows.create.steps[0]`. */
 export function wordsOf(path: FilePath): string {
   const [first, ...rest] = path;
   const shown = first === 'components' && rest.length > 0 ? rest.filter((part, index) => index !== 1 || part !== 'properties') : path;
   return shown.map((part, index) => (typeof part === 'number' ? `[${part}]` : index === 0 ? part : `.${part}`)).join('');
 }
 
-/** `db, web and cache`; the first few of many. */
+/** `db, web, cache`; of a long list the first few and the number of the rest. */
 export function listed(names: readonly string[], most = 8): string {
   if (names.length === 0) return 'none';
   return names.length > most ? `${names.slice(0, most).join(', ')} and ${names.length - most} more` : names.join(', ');

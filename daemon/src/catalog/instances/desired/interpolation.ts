@@ -1,6 +1,7 @@
 /**
- * `${…}` in values: pure. A text that is nothing but one reference takes what it refers to, with its type; within a text it becomes text: lists of scalars with commas between,
- * as filters take them, anything else that is no scalar as JSON. `$${` stands for `${`.
+ * `${…}` in values. Pure. A text that is only a reference becomes the value, with its type. Within a longer text the value
+ * becomes text: a list of scalars is joined by commas, as filters expect, and any other list or object becomes JSON. `$${` stands
+ * for a literal `${`.
  */
 import { isRecord } from '../../../../../protocol/encoding/json.ts';
 import { fits, isKnown, known, MAX_VALUE, type Outcome } from './outcome.ts';
@@ -8,15 +9,15 @@ import { fits, isKnown, known, MAX_VALUE, type Outcome } from './outcome.ts';
 export type Piece = { text: string } | { reference: string };
 
 export interface Surroundings {
-  /** What a reference comes to. One that is unknown is told there, and is broken. */
+  /** The outcome of a reference. Reports an unknown one and returns 'broken'. */
   resolve(reference: string): Outcome;
-  /** Something that is wrong with the text itself. */
+  /** Reports a fault in the text itself. */
   fault(message: string, next?: string): void;
 }
 
 const MARK = /\$\$\{|\$\{/g;
 
-/** A text in its pieces; `open` if a `${` is not closed. */
+/** Splits a text into pieces; `open` if a `${` is not closed. */
 export function piecesOf(text: string): Piece[] | 'open' {
   const pieces: Piece[] = [];
   let plain = '';
@@ -42,7 +43,7 @@ export function piecesOf(text: string): Piece[] | 'open' {
   return pieces;
 }
 
-/** A value with all references in it resolved, however deep they stand. Items and fields that come to nothing are left out. */
+/** Resolves all references in a value, at any depth. Items and fields that come out unset are left out. */
 export function interpolate(value: unknown, surroundings: Surroundings): Outcome {
   if (!fits(value)) {
     surroundings.fault(`is larger than the ${MAX_VALUE} characters that a value may have`);
@@ -112,7 +113,7 @@ function filledText(text: string, surroundings: Surroundings): Outcome {
   return broken ? 'broken' : known(all, secret);
 }
 
-/** A value within a text. */
+/** A value as it appears within a text. */
 export function textOf(value: unknown): string {
   if (typeof value === 'string') return value;
   if (Array.isArray(value) && value.every((item) => typeof item !== 'object')) return value.map(String).join(',');
@@ -120,8 +121,8 @@ export function textOf(value: unknown): string {
 }
 
 /**
- * Texts whose references of one scope are left for later, with everything else filled in so that it is not taken for a reference then: options of workflows, which are known only when
- * one is run.
+ * Fills in all references except those of one scope, and escapes what is filled in so that it is not taken for a reference later.
+ * Used for the options of workflows, which are known only when a workflow is run.
  */
 export function interpolateBut(scope: string, text: string, surroundings: Surroundings): Outcome {
   const pieces = piecesOf(text);

@@ -1,4 +1,4 @@
-/** The own values of a component, against the rules of its type. */
+/** Checks the own values of a component against the rules of its type. */
 import { valueFault } from '../../../../../protocol/definitions/property-value.ts';
 import { nearMiss } from '../../../../../protocol/text/near-miss.ts';
 import type { ExpandedComponent } from './component.ts';
@@ -8,11 +8,11 @@ import type { Values } from './values.ts';
 
 export interface OwnValues {
   properties: Readonly<Record<string, unknown>>;
-  /** Those whose values are not to be shown. */
+  /** Properties whose values must not be shown. */
   secrets: readonly string[];
 }
 
-/** Own values that fit, in the order of their names; tells of every one that does not, and of every one that is missing. */
+/** The valid own values, sorted by name. Reports every invalid and every missing one. */
 export function judgeValues(service: string, component: ExpandedComponent, values: Values, findings: Findings): OwnValues {
   const { type, name } = component;
   const properties: [string, unknown][] = [];

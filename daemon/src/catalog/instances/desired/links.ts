@@ -1,4 +1,4 @@
-/** Links of components: what each leads to, and which values go through it in which direction. */
+/** Links of components: where each leads, and which values it carries in which direction. */
 import type { Link } from '../../../../../protocol/definitions/assembly.ts';
 import type { LinkRule } from '../../../../../protocol/definitions/type-rules.ts';
 import { nearMiss } from '../../../../../protocol/text/near-miss.ts';
@@ -8,27 +8,27 @@ import type { Components, ExpandedComponent } from './component.ts';
 import type { ServiceResource, ServiceView, World } from './desired.types.ts';
 import { type FilePath, type Findings, listed } from './findings.ts';
 
-/** What a link leads to. */
+/** Where a link leads. */
 export type End =
   | { of: 'component'; name: string }
   | { of: 'service'; service: string; resources: readonly ServiceResource[]; counted: boolean }
   | { of: 'target' };
 
-/** A link of a component, with the mappings that hold for it. */
+/** A link of a component, with its effective mappings. */
 export interface ResolvedLink {
   component: string;
   name: string;
   path: FilePath;
   end: End;
-  /** Own property, and what of the other end it gets. */
+  /** Own property → source at the other end. */
   take: Readonly<Record<string, string>>;
-  /** Property of the other end, and what of this one it gets. */
+  /** Property at the other end → source at this one. */
   give: Readonly<Record<string, string>>;
 }
 
 const TARGET = 'target';
 
-/** The services of this node to which links lead, each looked at once. */
+/** The other services of this node to which links lead, each read once. */
 export async function servicesOf(own: string, components: Components, world: World): Promise<Map<string, ServiceView | undefined>> {
   const names = new Set<string>();
   for (const { written } of components.values()) {
@@ -40,7 +40,7 @@ export async function servicesOf(own: string, components: Components, world: Wor
   return new Map(await Promise.all([...names].map(async (name) => [name, await world.service(name)] as const)));
 }
 
-/** All links that lead somewhere. What is wrong with the others is told, and which links are missing that types require. */
+/** All valid links. Reports invalid ones, and required links that are missing. */
 export function resolveLinks(
   own: string,
   components: Components,

@@ -1,4 +1,7 @@
-/** Names of the objects that an instance comes to, its Model, Types, Resources and apps: what is there already and not its own stays, so that it cannot be made. */
+/**
+ * Checks the names of an instance's Model, Types, Resources and app objects: an object of that name that belongs to something
+ * else is never overwritten, and so is a violation.
+ */
 import { scopedType, typeObjectNameOf } from '../../../../../protocol/definitions/scoped-names.ts';
 import type { Plural } from '../../model/objects.ts';
 import { resourceObjectName } from '../apply/scoping.ts';
@@ -24,7 +27,7 @@ export async function judgeNames(
     if (type !== undefined) findings.addAt('ILLEGAL_VALUE', whereOf(copy, name), type.message, type.next);
   }
   for (const { name, component } of resources.values()) {
-    // what is applied is written
+    // an applied resource has its object already
     const resource = applied.has(name) ? undefined : await taken('resources', resourceObjectName(instance, name));
     if (resource !== undefined) findings.add('ILLEGAL_VALUE', ['components', component], resource.message, resource.next);
   }

@@ -1,4 +1,4 @@
-/** Which components have to be there before which: those that values are taken from, and those that `after` names. */
+/** Which components must be up before which: those that values are taken from, and those that `after` names. */
 import type { Components } from './component.ts';
 import { cyclesOf, knotsOf } from './cycles.ts';
 import type { Findings } from './findings.ts';
@@ -6,8 +6,8 @@ import type { ResolvedLink } from './links.ts';
 import { isThere } from './relations.ts';
 
 /**
- * The resources that each component's need, as one list for all of them. A link makes the one that has it need the other end; one that only gives makes the other end need the one that has
- * it, whose values it gets.
+ * For each component, the resources that its own ones need, as one shared list. A component with a link needs the other end. If
+ * the link only gives values, the other end needs the component instead.
  */
 export function needsOf(components: Components, links: readonly ResolvedLink[], findings: Findings): Map<string, readonly string[]> {
   const needs = new Map<string, Set<string>>([...components.keys()].map((name) => [name, new Set()]));

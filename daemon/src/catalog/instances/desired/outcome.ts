@@ -1,18 +1,21 @@
-/** What evaluating something comes to: pure. */
+/** The outcome of evaluating a value. Pure. */
 import { isRecord } from '../../../../../protocol/encoding/json.ts';
 
 export interface Known {
   value: unknown;
-  /** It is, or is made of, the value of a secret property, and is not to be repeated. */
+  /** The value is, or contains, that of a secret property, and must not be repeated. */
   secret: boolean;
 }
 
-/** `unset`: nobody gave it a value. `broken`: a violation tells why there is none, and what depends on it says nothing more. */
+/** `unset`: nothing gives it a value. `broken`: a violation says why there is none; dependent values report nothing more. */
 export type Outcome = Known | 'unset' | 'broken';
 
-/** Characters of one value, written as JSON: as long as the longest text of a property may be. Values are put into values, so that small files could mean large ones. */
+/**
+ * Characters of one value as JSON: the longest text that a property may have. The limit is needed because values are inserted
+ * into values, so that small files could expand to large ones.
+ */
 export const MAX_VALUE = 65_536;
-/** Levels of one value. */
+/** Nesting levels of one value. */
 const MAX_DEPTH = 64;
 
 export function known(value: unknown, secret = false): Known {
@@ -23,15 +26,15 @@ export function isKnown(outcome: Outcome): outcome is Known {
   return typeof outcome === 'object';
 }
 
-/** Characters of all own values of one component: each of its resources is written with them. */
+/** Characters of all own values of a component. Each of its resources is written with them. */
 export const MAX_VALUES = 256 * 1024;
 
-/** True if a value is no larger than one may be. Stops looking as soon as it is. */
+/** True if a value is within the limit. Stops counting once it is exceeded. */
 export function fits(value: unknown, most = MAX_VALUE): boolean {
   return measured(value, most, 0) >= 0;
 }
 
-/** What is left of `room` after a value; negative if it does not fit. */
+/** The part of `room` that a value leaves over; negative if it does not fit. */
 function measured(value: unknown, room: number, depth: number): number {
   if (depth > MAX_DEPTH) return -1;
   if (typeof value === 'string') return room - value.length - 2;

@@ -1,4 +1,4 @@
-/** The values of a service's parameters, against their rules. */
+/** Checks the values of a service's parameters against their rules. */
 
 import { compilePattern } from '../../../../../protocol/definitions/pattern.ts';
 import { ruleFaults, valueFault } from '../../../../../protocol/definitions/property-value.ts';
@@ -10,7 +10,7 @@ import { interpolate } from './interpolation.ts';
 import { isKnown, known, type Outcome } from './outcome.ts';
 import type { Scope } from './scope.ts';
 
-/** By name: all that there are rules for. Values and defaults may refer to what the target offers, not to one another. */
+/** All parameters that have rules, by name. Values and defaults may refer to what the target offers, not to one another. */
 export async function parametersOf(service: ServiceFile, scope: Scope, findings: Findings): Promise<Map<string, Outcome>> {
   const rules = service['parameter-rules'] ?? {};
   const values = service.parameters ?? {};

@@ -1,6 +1,7 @@
 /**
- * On which nodes components go. A resource stays where it was applied as long as that node is known and matches. New ones go where the fewest are of those that were placed before them,
- * in the order of the file: what is placed depends only on what stands before it, so that a converge that was interrupted half-way places the rest as an undisturbed one would have.
+ * Places components on nodes. A resource stays where it is applied as long as that node is known and matches. A new one goes to
+ * the node with the fewest resources placed so far, in the order of the file. Placement depends only on what comes earlier in the
+ * file, so an interrupted converge, when resumed, places the rest as an undisturbed one would have.
  */
 import { type Component, MAX_INSTANCE_RESOURCES } from '../../../../../protocol/definitions/assembly.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
@@ -13,20 +14,20 @@ import { isKnown } from './outcome.ts';
 import type { Scope } from './scope.ts';
 import type { Target } from './target.ts';
 
-/** `self` as a filter: the node that has the service. */
+/** The filter for this node, which has the service. */
 const SELF = 'self';
-/** A filter that only names nodes. */
+/** Matches a filter that only names nodes. */
 const NAMES = /^(?:name=)?([a-z0-9-]+(?:,[a-z0-9-]+)*)$/i;
 
 export interface PlacementWorld {
   node: string;
   nodes: Pick<PlacementNodes, 'matching'>;
   applied: ReadonlyMap<string, AppliedResource>;
-  /** Names of the nodes that are known. */
+  /** Names of known nodes. */
   known: ReadonlySet<string>;
 }
 
-/** What stands under `on`, read. */
+/** The parsed value of `on`. */
 interface Wanted {
   include: string;
   exclude: string | undefined;
@@ -46,7 +47,7 @@ export class Placing {
   readonly #target: Target;
   readonly #findings: Findings;
   readonly #matched = new Map<string, Promise<string[] | DtkdError>>();
-  /** Resources placed so far, by node; names given so far, with the component of each. */
+  /** Number of resources placed so far, by node; component of each name given so far. */
   readonly #load = new Map<string, number>();
   readonly #names = new Map<string, string>();
 
@@ -57,7 +58,7 @@ export class Placing {
     this.#findings = findings;
   }
 
-  /** To be called for the components in the order of the file. */
+  /** Call it for the components in the order of the file. */
   async place(name: string, component: Component): Promise<Placement> {
     const path: FilePath = ['components', name, 'on'];
     const counted = typeof component.on === 'object' && component.on.count !== undefined;
@@ -97,7 +98,7 @@ export class Placing {
     return { include, exclude, count, together: written.together ?? false };
   }
 
-  /** Where the target says, else this node. */
+  /** The nodes that the target offers, otherwise this node. */
   #default(path: FilePath): string | undefined {
     const { view } = this.#target;
     if (view === 'gone') return undefined;
@@ -190,7 +191,7 @@ export class Placing {
     return false;
   }
 
-  /** Takes names, unless another component has one of them. */
+  /** Reserves names, unless another component has one of them. */
   #name(component: string, names: readonly string[]): boolean {
     const taken = names.find((name) => this.#names.has(name));
     if (taken !== undefined) {
@@ -226,7 +227,7 @@ export class Placing {
     });
   }
 
-  /** The node with the fewest resources; of several the first by name, as which they come. */
+  /** The node with the fewest resources. Of several, the first by name: `nodes` is sorted. */
   #emptiest(nodes: readonly string[], more: (node: string) => number, without: ReadonlySet<string> | undefined): string {
     let best = '';
     let least = Number.POSITIVE_INFINITY;

@@ -8,7 +8,7 @@ import type { ComponentType } from './copied-types.ts';
 import { cyclesOf } from './cycles.ts';
 import { type FilePath, type Findings, listed } from './findings.ts';
 
-/** Resources with their parents: of a parent component those on the same node, else all of it. */
+/** The parents of each resource: the resources of a parent component on the same node, otherwise all of that component's. */
 export function parentsOf(components: Components, findings: Findings): Map<string, readonly string[]> {
   const above = new Map<string, string[]>();
   for (const { name, written } of components.values()) {
@@ -36,7 +36,7 @@ export function parentsOf(components: Components, findings: Findings): Map<strin
   return parents;
 }
 
-/** True if there is such a component. */
+/** True if there is such a component; otherwise reports a violation. */
 export function isThere(name: string, path: FilePath, components: Components, findings: Findings): boolean {
   if (components.has(name)) return true;
   const near = nearMiss(name, components.keys());
@@ -79,7 +79,7 @@ function judge(components: Components, parents: ReadonlyMap<string, readonly str
     }
     for (const { name } of resources) {
       const above = parents.get(name) ?? [];
-      // its node is one of them
+      // its node counts as one parent
       if (above.length + 1 > MAX_PARENTS) {
         const message = `it would have ${above.length} resources as parents; at most ${MAX_PARENTS - 1} are possible`;
         findings.add(

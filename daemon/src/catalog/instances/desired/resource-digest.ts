@@ -1,8 +1,8 @@
-/** What decides whether a resource is as it was applied: pure. */
+/** Digests that tell whether a resource is still as it was applied. Pure. */
 import { createHash } from 'node:crypto';
 import { canonicalJson } from '../../../../../protocol/definitions/code.ts';
 
-/** What all resources of a component have in common: its type with the digests of the archives that its code is in, and its own values. */
+/** The part that all resources of a component share: type, archive digests of its code, own values. */
 export function componentDigest(type: string, code: readonly string[], properties: Readonly<Record<string, unknown>>): string {
   return sha256(canonicalJson({ type, code, properties }));
 }

@@ -1,4 +1,4 @@
-/** What references in values lead to: parameters, what the target offers, and in offers and apps what components have. */
+/** What references in values can refer to: parameters and what the target offers; in offers and apps also values of components. */
 import { nearMiss } from '../../../../../protocol/text/near-miss.ts';
 import type { FilePath, Findings } from './findings.ts';
 import { listed } from './findings.ts';
@@ -12,9 +12,9 @@ type ScopeName = (typeof SCOPES)[number];
 export class Scope {
   readonly #findings: Findings;
   readonly #target: Target;
-  /** Filled in as soon as they are known. */
+  /** Set once they are known. */
   parameters: ReadonlyMap<string, Outcome> = new Map();
-  /** `NAME.PROPERTY` of a component. */
+  /** Resolves `NAME.PROPERTY` of a component. Set once components are known. */
   components: ((reference: string, path: FilePath) => Outcome) | undefined;
 
   constructor(target: Target, findings: Findings) {
@@ -22,7 +22,7 @@ export class Scope {
     this.#findings = findings;
   }
 
-  /** For values that stand at a place of the file, with the scopes that there are there. */
+  /** The surroundings of a value at a place of the file, where these scopes are available. */
   at(path: FilePath, scopes: readonly ScopeName[] = ['parameters', 'target']): Surroundings {
     return {
       resolve: (reference) => this.#resolve(reference, path, scopes),

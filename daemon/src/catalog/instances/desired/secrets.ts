@@ -1,4 +1,4 @@
-/** Whether the Secrets are there that resources on this node name. Those of other nodes are known only there. */
+/** Checks that the Secrets exist that resources on this node name. Secrets of other nodes are known only there. */
 
 import { valueFault } from '../../../../../protocol/definitions/property-value.ts';
 import type { SecretNames } from '../instances.types.ts';
@@ -7,7 +7,7 @@ import type { Findings } from './findings.ts';
 import { isKnown } from './outcome.ts';
 import type { Values } from './values.ts';
 
-/** The value is never told: it may be what belongs into the Secret. */
+/** Messages never contain the value, which may be the secret itself by mistake. */
 export async function judgeSecrets(
   { service, node, secrets }: { service: string; node: string; secrets: SecretNames },
   components: Components,

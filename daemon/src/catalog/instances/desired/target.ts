@@ -1,4 +1,4 @@
-/** The target of a service: whether it is what the service needs, and what it offers. */
+/** The target of a service: whether it fits, and what it offers. */
 
 import type { ServiceFile } from '../../../../../protocol/definitions/service-file.ts';
 import { nearMiss } from '../../../../../protocol/text/near-miss.ts';
@@ -8,7 +8,7 @@ import { known, type Outcome } from './outcome.ts';
 
 export class Target {
   readonly #findings: Findings;
-  /** Undefined: the service names none. `gone`: a violation tells why it is no use. */
+  /** Undefined: the service names no target. `gone`: a violation says why the target cannot be used. */
   readonly view: TargetView | 'gone' | undefined;
 
   constructor(view: TargetView | 'gone' | undefined, findings: Findings) {
@@ -16,7 +16,7 @@ export class Target {
     this.#findings = findings;
   }
 
-  /** What it offers under a name. One that is not there is told, unless all of the target is missing, which was. */
+  /** The value of an offer. Reports a missing one, unless the target itself was reported as unusable. */
   offer(name: string, path: FilePath): Outcome {
     if (this.view === 'gone') return 'broken';
     if (this.view === undefined) {
@@ -37,7 +37,7 @@ export class Target {
   }
 }
 
-/** The target that the service names, judged. */
+/** Checks the target that the service names. */
 export async function targetOf(service: ServiceFile, world: World, findings: Findings): Promise<Target> {
   return new Target(await viewOf(service, world, findings), findings);
 }

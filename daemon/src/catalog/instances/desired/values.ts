@@ -1,6 +1,7 @@
 /**
- * What properties of components come to: what is written for them, else what links bring, else their default. Each is evaluated once, when it is first asked for; one that is asked
- * for while it is evaluated depends on itself. All resources of a component have the same values.
+ * Values of components' properties: what the file says, else what links bring, else the default. Each is evaluated once, when
+ * first requested; a value requested during its own evaluation depends on itself. All resources of a component have the same
+ * values.
  */
 import type { PropertyRule } from '../../../../../protocol/definitions/type-rules.ts';
 import { isRecord } from '../../../../../protocol/encoding/json.ts';
@@ -13,29 +14,29 @@ import { fits, isKnown, type Known, known, MAX_VALUE, type Outcome } from './out
 import type { Scope } from './scope.ts';
 import type { Target } from './target.ts';
 
-/** Values that a value is taken through. */
+/** Length of a chain of values taken from one another. */
 const MAX_CHAIN = 256;
 const LOOPBACK = '127.0.0.1';
 
-/** Something that a link brings to a property. */
+/** A value that a link brings to a property. */
 interface Contribution {
   end: End;
-  /** What of the end: a property, `node.name`, `node.address`, `resource.name` or `component.name`; of the target, an offer. */
+  /** Source at the end: a property, `node.name`, `node.address`, `resource.name` or `component.name`; for the target, an offer. */
   source: string;
   path: FilePath;
 }
 
-/** Values of one source, each with the resource that it is of. */
+/** Values of one source, each with its resource. */
 interface Taken {
   items: { resource: string; value: Known }[];
-  /** There may be more or fewer of them another time. */
+  /** The number of items may change, so that they always form a list. */
   counted: boolean;
 }
 
 export interface Addresses {
-  /** How others reach a node, if that is known. */
+  /** The address by which others reach a node, if known. */
   of(node: string): string | undefined;
-  /** This node is the only one that is known. */
+  /** True if this node is the only known one. */
   alone: boolean;
 }
 
@@ -65,14 +66,14 @@ export class Values {
     this.#findings = options.findings;
   }
 
-  /** Names of the properties of a component that something is written for, or links bring values to. */
+  /** Names of a component's properties that have a value in the file or from links. */
   named(component: ExpandedComponent): string[] {
     return [
       ...new Set([...Object.keys(component.written.properties ?? {}), ...(this.#contributions.get(component.name)?.keys() ?? [])]),
     ].sort();
   }
 
-  /** Where a property of a component gets its value, in the file. */
+  /** The place in the file that a property gets its value from. */
   pathOf(component: ExpandedComponent, property: string): FilePath {
     const path = this.#contributions.get(component.name)?.get(property)?.[0]?.path;
     return isWritten(component, property) || path === undefined ? ['components', component.name, 'properties', property] : path;
@@ -105,7 +106,7 @@ export class Values {
     return outcome;
   }
 
-  /** Own value, else default. */
+  /** The own value, else the default. */
   effective(component: ExpandedComponent, property: string): Outcome {
     const own = this.own(component, property);
     if (own !== 'unset') return own;
@@ -113,7 +114,7 @@ export class Values {
     return rule?.default === undefined ? 'unset' : known(rule.default, rule.type === 'secret');
   }
 
-  /** What `NAME.SOURCE` refers to in offers and apps: of several resources a list. */
+  /** Resolves `NAME.SOURCE` in offers and apps. A list if the component has several resources or a count. */
   referred(reference: string, path: FilePath): Outcome {
     const dot = reference.indexOf('.');
     const [name, source] = dot === -1 ? [reference, ''] : [reference.slice(0, dot), reference.slice(dot + 1)];
@@ -157,7 +158,7 @@ export class Values {
     return rule?.type === 'secret' ? known(outcome.value, true) : outcome;
   }
 
-  /** What links bring, put together as the property takes it. */
+  /** Combines what links bring into the form that the property takes. */
   #brought(component: ExpandedComponent, property: string, rule: PropertyRule | undefined): Outcome {
     const contributions = this.#contributions.get(component.name)?.get(property) ?? [];
     if (contributions.length === 0) return 'unset';

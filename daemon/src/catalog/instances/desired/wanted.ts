@@ -1,4 +1,4 @@
-/** Properties that texts of types refer to, which are filled in when a resource is installed and brought up: pure. */
+/** Properties that a type's texts refer to. The texts are filled in when a resource is installed and brought up. Pure. */
 import { propertiesIn } from '../../../../../protocol/definitions/command-text.ts';
 import type { Command, Script, Step } from '../../../../../protocol/definitions/commands.ts';
 import { lineOf } from '../../../../../protocol/modules/template-check.ts';
@@ -6,22 +6,25 @@ import type { NamedType } from '../../model/resolved-type.ts';
 import { copyPath } from '../files/copies.ts';
 import type { ModuleCopy } from '../instances.types.ts';
 
-/** What is run by itself to bring something up. */
+/** Commands that are run without being requested, to bring a resource up. */
 const ACTS = ['install', 'create', 'converge'] as const;
 
-/** A property that has to have a value, and where that is said. */
+/** A property that must have a value, and the text that needs it. */
 export interface Wanted {
   property: string;
   where: string;
 }
 
-/** A type with the copy that it is of; undefined for those that every node has. */
+/** A type with its copy; undefined for types that every node has. */
 export interface TypeOfCopy {
   named: NamedType;
   copy: ModuleCopy | undefined;
 }
 
-/** What the templates of a chain of types (nearest first) and the commands that bring it up refer to, each property once. */
+/**
+ * The properties that the templates of a chain of types (nearest first), and the commands that bring it up, refer to. Each
+ * property once.
+ */
 export function wantedBy(chain: readonly TypeOfCopy[]): Wanted[] {
   const wanted = new Map<string, string>();
   const want = (property: string, where: string): void => void (wanted.has(property) || wanted.set(property, where));
@@ -57,7 +60,7 @@ function inScript({ args = [], env = {}, directory = '', secrets = [] }: Script,
   for (const { property, optional } of secrets) if (property !== undefined && optional !== true) want(property);
 }
 
-/** The commands that steps run. */
+/** Returns the commands that the steps run. */
 function inSteps(steps: readonly Step[], want: (property: string) => void): string[] {
   return steps.flatMap(({ command, script, options = {}, 'on-failure': handlers }) => {
     if (script !== undefined) inScript(script, want);

@@ -1,4 +1,7 @@
-/** Workflows of a service, judged before one is run: what they name is there, none runs itself, and all of them come to an end. */
+/**
+ * Checks the workflows of a service before one is run: everything that they name exists, none calls itself, and none has too many
+ * steps.
+ */
 import { MAX_WORKFLOW_LEVELS, type ServiceStep, type ServiceWorkflow } from '../../../../../protocol/definitions/assembly.ts';
 import type { OptionRule } from '../../../../../protocol/definitions/commands.ts';
 import { missingOptions, readOptionValue } from '../../../../../protocol/definitions/option-value.ts';
@@ -16,10 +19,10 @@ import { isKnown } from './outcome.ts';
 import { fill } from './plan/workflow-options.ts';
 import type { Scope } from './scope.ts';
 
-/** What a converge follows, where it is there: nobody gives it options. */
+/** The workflow that a converge follows. Nobody passes it options. */
 const BY_ITSELF = 'create';
 
-/** The workflows with all references filled in but those to options, which are known when one is run. */
+/** The workflows with all references filled in except those to options, which are known only when one is run. */
 export function workflowsOf(
   service: ServiceFile,
   components: Components,
@@ -86,7 +89,7 @@ function judgeStep(judge: Judge, step: ServiceStep, options: ReadonlyMap<string,
   }
   const component = byResource.get(step.component);
   if (component === undefined) {
-    // one that is placed with fewer resources than before has not been mistyped, but is not there either
+    // not resources: a number beyond the current count is no typing error, but does not exist either
     const near = nearMiss(step.component, [...components.keys()]);
     const next = near === undefined ? `There are: ${listed([...components.keys()])}.` : `Did you mean ${near}?`;
     findings.add(
@@ -111,7 +114,7 @@ function judgeStep(judge: Judge, step: ServiceStep, options: ReadonlyMap<string,
   findings.add('COMPONENT_CONSTRAINT', [...path, 'command'], `the command ${step.command} of ${type.name} ${why}`, next);
 }
 
-/** What a step gives, against the options that there are. */
+/** Checks the options that a step passes against the rules. */
 function judgeOptions(
   { findings }: Judge,
   { title, rules }: { title: string; rules: Readonly<Record<string, OptionRule>> },
@@ -132,7 +135,7 @@ function judgeOptions(
     findings.add('REQUIRED_UNSET', [...path, 'options'], `${title} needs the option ${option}`, `Give it under \`options\`.`);
 }
 
-/** What a step gives for an option: with references to options of its workflow, which are known only when that is run, its value is not. */
+/** The value that a step passes for an option. It is not known before the run if it refers to options of the workflow. */
 interface StepOption {
   value: string | number | boolean;
   isKnown: boolean;
@@ -150,14 +153,14 @@ function optionOf({ scope, findings }: Judge, value: string | number | boolean, 
     );
   }
   const outcome = interpolateBut('options', value, scope.at(path));
-  // what nobody has set yet is told of where the workflow is run: a service comes up without it
+  // an unset value is reported when the workflow is run: the service comes up without it
   if (!isKnown(outcome)) return { value: '', isKnown: false };
   const filled = textOf(outcome.value);
-  // what may be the name of a Secret is not repeated
+  // what may be the name of a Secret must not be repeated in a message
   return { value: filled, isKnown: !outcome.secret && !hasReference(filled) };
 }
 
-/** None may run itself, be nested too deeply, or come to too many steps. */
+/** No workflow may call itself, be nested too deeply, or have too many steps. */
 function judgeWhole(workflows: Readonly<Record<string, ServiceWorkflow>>, findings: Findings): void {
   const graph = new Map(Object.entries(workflows).map(([name, { steps }]) => [name, workflowsRun(steps)]));
   const cycles = cyclesOf(graph);

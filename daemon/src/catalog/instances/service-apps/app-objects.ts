@@ -1,4 +1,4 @@
-/** The objects that one app is made of: a Service with its Endpoints, and a dtApp that shares it. Pure. */
+/** The objects of an app: a Service with its Endpoints, and the dtApp that shares it. Pure. */
 import { createHash } from 'node:crypto';
 import { dtAppKind } from '../../../../../protocol/kinds/dtapp.ts';
 import { endpointsKind } from '../../../../../protocol/kinds/endpoints.ts';
@@ -7,10 +7,10 @@ import { serviceKind } from '../../../../../protocol/kinds/service.ts';
 import { INSTANCE_LABEL } from '../../../../../protocol/kinds/service-instance.ts';
 import type { DesiredApp } from '../instances.types.ts';
 
-/** Endpoints and Service call the port alike, whatever its number. */
+/** Name of the port in both Endpoints and Service, whatever its number. */
 const PORT = 'app';
 
-/** In the order in which they are made: what the app leads to is there before it. */
+/** In the order of creation: the objects behind an app exist before it does. */
 export const APP_KINDS: readonly Kind[] = [endpointsKind, serviceKind, dtAppKind];
 
 export function appObjects(instance: string, app: DesiredApp): Record<string, unknown>[] {
@@ -37,7 +37,7 @@ export function appObjects(instance: string, app: DesiredApp): Record<string, un
   ];
 }
 
-/** Tells whether an app is as it was made. */
+/** Changes whenever the app's objects would differ. */
 export function appDigest(instance: string, app: DesiredApp): string {
   return createHash('sha256')
     .update(JSON.stringify(appObjects(instance, app)))

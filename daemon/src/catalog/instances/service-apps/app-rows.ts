@@ -1,4 +1,4 @@
-/** What is kept of apps that converging made, by node: rows `i/p/INSTANCE/NODE/APP`, JSON. */
+/** Rows of the apps that converging made: `i/p/INSTANCE/NODE/APP`, JSON. */
 import { z } from 'zod';
 import type { Kv } from '../../../store/kv.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
@@ -9,10 +9,10 @@ const ROWS = 'i/p/';
 const appRow = z.object({ name: z.string(), node: z.string(), digest: z.string().optional() });
 
 export interface AppRow {
-  /** As its dtApp, Service and Endpoints are called. */
+  /** Name of its dtApp, Service and Endpoints. */
   name: string;
   node: string;
-  /** Of what was written; absent: something was begun. */
+  /** Digest of what was written. Absent: writing began and did not finish. */
   digest?: string | undefined;
 }
 
@@ -26,7 +26,7 @@ export function dropApp(tx: Transaction, instance: string, row: AppRow): void {
   tx.delRow(keyOf(instance, row));
 }
 
-/** Apps of an instance that are there, or may be. */
+/** Apps of an instance that exist, or may. */
 export async function appsOf(kv: Kv, instance: string): Promise<AppRow[]> {
   const found: AppRow[] = [];
   for await (const [, value] of rowsOf(kv, `${ROWS}${instance}/`)) {

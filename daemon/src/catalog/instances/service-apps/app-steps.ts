@@ -1,6 +1,6 @@
 /**
- * Apps as steps of a task: those that are wanted and not as they should be are written, at the nodes that have them and as whoever converges; those that are
- * wanted no more go. What was made where is kept before it is made, so that nothing is forgotten that was begun.
+ * Plans apps as steps of a task: writes wanted apps that differ, on their nodes and on behalf of the principal, and removes the
+ * others. The row of an app is written before the app, so that nothing that was begun is forgotten.
  */
 import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import type { ObjectStore } from '../../../store/object-store.types.ts';
@@ -12,7 +12,7 @@ import { type AppRow, dropApp, putApp } from './app-rows.ts';
 export interface AppPlan {
   steps: PlannedStep[];
   own: Map<string, OwnWork>;
-  /** Those that are to be written. */
+  /** Apps that are to be written. */
   coming: readonly DesiredApp[];
 }
 
@@ -24,13 +24,13 @@ export interface AppPorts {
 export interface Apps {
   wanted: readonly DesiredApp[];
   made: readonly AppRow[];
-  /** The steps to which these come. */
+  /** The steps that these are appended to. */
   before: readonly PlannedStep[];
-  /** Nodes that are members. What was made on others is forgotten: nobody answers there, and nobody will. */
+  /** Names of the member nodes. Apps on any other node are forgotten, since it will never answer. */
   nodes: ReadonlySet<string>;
 }
 
-/** Numbers of the steps begin after those of `before`. What brings up the resources that an app leads to comes first. */
+/** Step numbers continue after those of `before`. An app waits for the steps on the resources that it leads to. */
 export function planApps(
   ports: AppPorts,
   { instance, principal }: { instance: string; principal: Principal },
@@ -61,7 +61,7 @@ export function planApps(
   return { steps, own, coming };
 }
 
-/** The resources of its component on its node. */
+/** Steps on the resources of the app's component on its node. */
 function upTo(app: DesiredApp, steps: readonly PlannedStep[], componentOf: (resource: string) => string | undefined): string[] {
   return steps.flatMap(({ number, work }) =>
     work !== undefined && work.act !== 'delete' && work.node === app.node && componentOf(work.resource) === app.component ? [number] : [],

@@ -1,4 +1,4 @@
-/** Values of parameters when a service is staged: all that is wrong with them at once. */
+/** Checks values of parameters when a service is staged, and reports all faults at once. */
 import type { Assembly } from '../../../../../protocol/definitions/assembly.ts';
 import { valueFault } from '../../../../../protocol/definitions/property-value.ts';
 import { nearMiss } from '../../../../../protocol/text/near-miss.ts';
@@ -9,7 +9,7 @@ export interface ParameterFault {
   message: string;
 }
 
-/** A value with `${…}` in it is judged when it is known, at a converge. */
+/** A value with `${…}` is checked at a converge, when it can be resolved. */
 function refersElsewhere(value: unknown): boolean {
   return typeof value === 'string' && value.includes('${');
 }
@@ -34,7 +34,7 @@ export async function parameterFaults(rules: Assembly['parameters'], values: Rea
   return faults;
 }
 
-/** Required, without a value and without a default. */
+/** Required parameters with neither a value nor a default. */
 export function unsetParameters(rules: Assembly['parameters'], values: Readonly<Record<string, unknown>>): string[] {
   return Object.entries(rules ?? {})
     .filter(([name, { required, default: fallback }]) => required === true && fallback === undefined && !Object.hasOwn(values, name))

@@ -1,13 +1,13 @@
-/** The files of a new instance as texts: pure. The assembly is taken over as its author wrote it, with the comments. */
+/** The files of a new instance as text. Pure. The assembly is copied as its author wrote it, with comments. */
 import type { Document, Pair } from 'yaml';
 import type { Assembly } from '../../../../../protocol/definitions/assembly.ts';
 import { type LockFile, SERVICE_FILE } from '../../../../../protocol/definitions/service-file.ts';
 import { readYamlDocument } from '../../../../../protocol/modules/yaml.ts';
 import type { Yaml } from '../files/positions.ts';
 
-/** What is called otherwise in a service than in an assembly. */
+/** Fields that have another name in a service than in an assembly. */
 const RENAMED: Readonly<Record<string, string>> = { parameters: 'parameter-rules', target: 'target-kind' };
-/** These stand first, in this order. */
+/** Fields that come first, in this order. */
 const FIRST = ['description', 'role', 'kind', 'target'];
 
 export interface ServiceText {
@@ -18,11 +18,11 @@ export interface ServiceText {
   assembly: Assembly;
   target?: string | undefined;
   parameters: Readonly<Record<string, unknown>>;
-  /** The text of the module's manifest. */
+  /** Text of the module's manifest. */
   manifest: string;
 }
 
-/** `dtk.service.yaml`. */
+/** The text of `dtk.service.yaml`. */
 export async function serviceText(options: ServiceText): Promise<string> {
   const { name, module, version, assemblyName, assembly, target, parameters } = options;
   const yaml = await import('yaml');
@@ -45,7 +45,7 @@ export async function serviceText(options: ServiceText): Promise<string> {
   return document.toString({ lineWidth: 0 });
 }
 
-/** `dtk.lock.yaml`. */
+/** The text of `dtk.lock.yaml`. */
 export async function lockText(lock: LockFile): Promise<string> {
   const yaml = await import('yaml');
   const document = new yaml.Document(lock);
@@ -65,7 +65,7 @@ function head(name: string, from: string): string {
   ].join('\n');
 }
 
-/** The assembly's own lines, if it is written out in the manifest: what refers to elsewhere in it would be lost. */
+/** The assembly's own lines, if the manifest spells them out. Undefined if they contain aliases or tags, which would be lost. */
 async function writtenPairs(yaml: Yaml, to: Document, { manifest, assemblyName }: ServiceText): Promise<Pair[] | undefined> {
   const { document } = await readYamlDocument(manifest, SERVICE_FILE);
   const node = document.getIn(['assemblies', assemblyName], true);

@@ -1,6 +1,6 @@
 /**
- * Stages: makes an instance's repository from an assembly, with its own copies of all modules that it uses. Guarantees that what it makes can be read back,
- * and that it is whole or not there. Does not write objects, and does not know what runs.
+ * Creates an instance's repository from an assembly, with the instance's own copies of all modules that it uses. Guarantees that
+ * the result can be read back, and that it is complete or absent. Writes no objects, and does not know what runs.
  */
 
 import type { Assembly } from '../../../../../protocol/definitions/assembly.ts';
@@ -24,7 +24,7 @@ import { parameterFaults, unsetParameters } from './parameters.ts';
 import { lockText, serviceText } from './service-text.ts';
 import type { Staged, StageOrder, Staging } from './staging.types.ts';
 
-/** Numbers that are tried for a name. */
+/** Numbers tried when looking for a free name. */
 const MAX_NUMBER = 9_999;
 const MAX_NAME = 40;
 
@@ -72,7 +72,7 @@ async function filesOf(name: string, order: StageOrder, assembly: Assembly, { ro
     manifest: manifestText(root),
   });
   const written = { service: Buffer.from(text), lock: Buffer.from(await lockText(lock)) };
-  // what cannot be read back is not written
+  // do not write what cannot be read back
   const service = await readYamlFile(written.service, { name: SERVICE_FILE, schema: serviceFile, maxBytes: MAX_SERVICE_FILE_BYTES });
   const read = await readYamlFile(written.lock, { name: LOCK_FILE, schema: lockFile, maxBytes: MAX_LOCK_BYTES });
   const [fault] = [...service.violations, ...read.violations];
@@ -116,7 +116,7 @@ async function takenNames(repositories: Repositories, { taken: others }: StageOr
   return async (name) => there.has(name) || ((await others?.(name)) ?? false);
 }
 
-/** `web-tier`, else `web-tier-2` and so on. */
+/** The first free name: `web-tier`, `web-tier-2` and so on. */
 async function freeName(assembly: string, isTaken: (name: string) => Promise<boolean>): Promise<string> {
   for (let number = 1; number <= MAX_NUMBER; number++) {
     const end = number === 1 ? '' : `-${number}`;

@@ -6,10 +6,10 @@ import type { Author } from '../repository/repository.types.ts';
 export interface StageOrder {
   /** `acme/web`. */
   module: string;
-  /** A range; absent: the version whose types are the node's, else the newest. */
+  /** A version range. Absent: the version whose types this node has installed, else the newest. */
   version?: string | undefined;
   assembly: string;
-  /** Absent: after the assembly, with a number if that is taken. */
+  /** Absent: the assembly's name, with a number if that is taken. */
   name?: string | undefined;
   target?: string | undefined;
   parameters?: Readonly<Record<string, unknown>> | undefined;
@@ -17,25 +17,26 @@ export interface StageOrder {
   author: Author;
   dryRun?: boolean | undefined;
   signal?: AbortSignal | undefined;
-  /** True for names that are not to be used, besides those of the repositories that are there. */
+  /** True for names that must not be used, besides those of existing repositories. */
   taken?: ((name: string) => Promise<boolean>) | undefined;
 }
 
 export interface Staged {
   name: string;
   directory: string;
-  /** Absent: `dryRun`. */
+  /** Undefined for a dry run. */
   commit: string | undefined;
   service: ServiceFile;
   lock: LockFile;
-  /** Parameters that have to be set before it can be converged. */
+  /** Parameters that must be set before the first converge. */
   unset: readonly string[];
 }
 
 export interface Staging {
   /**
-   * Makes the repository: whole or not at all. Whoever calls it writes the ServiceInstance object, and drops the repository if that fails.
-   * Errors: ALREADY_EXISTS, NOT_FOUND (module, assembly), INVALID (parameters, all at once; a module that is not sound), those of resolving, DISK_FULL.
+   * Creates the repository, completely or not at all. The caller writes the ServiceInstance object, and drops the repository if
+   * that fails. Errors: ALREADY_EXISTS, NOT_FOUND (module, assembly), INVALID (parameters, all at once; a module that is not
+   * sound), those of resolving, DISK_FULL.
    */
   stage(order: StageOrder): Promise<Staged>;
 }

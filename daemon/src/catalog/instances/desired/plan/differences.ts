@@ -1,10 +1,13 @@
-/** How what is wanted differs from what is applied, for people: pure. Values of secrets are left out. */
+/** Differences between what is wanted and what is applied, for people. Pure. Values of secrets are left out. */
 import { jsonEqual } from '../../../../../../protocol/encoding/json.ts';
 import { typeKey } from '../../../model/objects.ts';
 import type { AppliedResource, DesiredResource, Difference } from '../../instances.types.ts';
 import type { Applied } from './plan.types.ts';
 
-/** Each once, by components in the order of the file. Resources that were begun and did not end well differ in nothing but that. */
+/**
+ * Each difference once, by component in the order of the file. A resource whose last command did not end well shows no difference
+ * for that alone.
+ */
 export function differencesOf(desired: ReadonlyMap<string, DesiredResource>, applied: Applied): Difference[] {
   const found = new Map<string, Difference>();
   const add = (difference: Difference): void => {

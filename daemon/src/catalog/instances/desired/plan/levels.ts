@@ -1,4 +1,4 @@
-/** Resources in groups of which each needs only earlier ones: pure. */
+/** Groups resources into levels, each of which needs only earlier ones. Pure. */
 
 import { listed } from '../findings.ts';
 import type { Group, Leaf, Tree } from './plan.types.ts';
@@ -12,7 +12,8 @@ export interface Needing {
 }
 
 /**
- * For each of `wanted` the ones of `wanted` that it needs, directly or through others that are not. Resources that need the same have the same list.
+ * For each resource in `wanted`, those in `wanted` that it needs, directly or through resources outside `wanted`. Resources with
+ * the same `needs` array get the same array.
  */
 export function neededOf(all: ReadonlyMap<string, Needing>, wanted: ReadonlySet<string>): Map<string, readonly string[]> {
   const byList = new Map<readonly string[], readonly string[]>();
@@ -32,7 +33,7 @@ export function neededOf(all: ReadonlyMap<string, Needing>, wanted: ReadonlySet<
   return new Map([...wanted].map((name) => [name, through(all.get(name)?.needs ?? [], new Set())]));
 }
 
-/** Names by level: those that need nothing first. */
+/** Names by level, starting with resources that need nothing. */
 export function levelsOf(needed: ReadonlyMap<string, readonly string[]>): string[][] {
   const level = new Map<string, number>();
   const ofList = new Map<readonly string[], number>();
@@ -58,7 +59,7 @@ export function levelsOf(needed: ReadonlyMap<string, readonly string[]>): string
   return levels.filter((names) => names !== undefined);
 }
 
-/** The leaves of one level as a group, or of one component in it as groups within. */
+/** A group of the leaves of one level, with a subgroup for each component if there are several. */
 export function groupOf(what: string, leaves: readonly { component: string; leaf: Leaf }[]): Group {
   const byComponent = new Map<string, Tree[]>();
   for (const { component, leaf } of leaves) {

@@ -1,14 +1,17 @@
-/** Numbers a tree of steps: pure. */
+/** Numbers a tree of steps. Pure. */
 import { DtkdError } from '../../../../../../protocol/errors.ts';
 import { MAX_TASK_STEPS } from '../../../../../../protocol/kinds/task.ts';
 import type { PlannedStep } from '../../instances.types.ts';
 import type { Order } from './order.ts';
 import { isLeaf, type Leaf, type Tree } from './plan.types.ts';
 
-/** Characters of a title, as a Task takes them. */
+/** Maximum length of a title in a Task. */
 const MAX_TITLE = 256;
 
-/** Steps in the order of the tree: `1`, `1.1`, … A group of one step is that step, one of one group has what is in it, an empty one is nothing. Errors: TOO_LARGE. */
+/**
+ * The steps in tree order: `1`, `1.1`, … A group with one leaf becomes that leaf, a group with one subgroup takes over its
+ * children, and an empty group disappears. Errors: TOO_LARGE.
+ */
 export function numbered(trees: readonly Tree[], order: Order): PlannedStep[] {
   const placed: { number: string; tree: Tree }[] = [];
   place(
@@ -20,7 +23,7 @@ export function numbered(trees: readonly Tree[], order: Order): PlannedStep[] {
   const numberOf = new Map<Leaf, string>();
   for (const { number, tree } of placed) if (isLeaf(tree)) numberOf.set(tree, number);
   const numbers = leaves.map((leaf) => numberOf.get(leaf) ?? '');
-  // leaves that wait for the same share one list
+  // leaves that wait for the same ones share one list
   const named = new Map<readonly number[], string[]>();
   const after = new Map<Leaf | undefined, string[]>();
   for (const [index, before] of order.settle(leaves).entries()) {

@@ -1,26 +1,27 @@
 /**
- * What has to wait for what: pure. Some must (what is needed goes before who needs it), some should (what a workflow says, or what is safer). Where what should be contradicts what must be,
- * it gives way, so that there is always an order in which everything runs.
+ * Collects which leaves wait for which. Pure. Some orders are mandatory (a resource comes after what it needs), others preferred
+ * (what a workflow says, or what is safer). A preference that contradicts the mandatory order gives way, so that everything can
+ * always run.
  */
 import { knotsOf } from '../cycles.ts';
 import type { Leaf } from './plan.types.ts';
 
 export class Order {
-  /** For each leaf lists of those before it; a list may be that of many leaves. */
+  /** For each leaf, lists of the leaves before it. Leaves may share a list. */
   readonly #must = new Map<Leaf, (readonly Leaf[])[]>();
   readonly #should = new Map<Leaf, (readonly Leaf[])[]>();
 
-  /** All of `before` have to have ended well before `leaf`. The list is kept, and may be given for many leaves. */
+  /** All of `before` must have ended well before `leaf` runs. Keeps the list, which may be passed for many leaves. */
   must(leaf: Leaf, before: readonly Leaf[]): void {
     if (before.length > 0) listIn(this.#must, leaf).push(before);
   }
 
-  /** The same, unless it contradicts what must be. */
+  /** The same as a preference, dropped where it contradicts what must be. */
   should(leaf: Leaf, before: readonly Leaf[]): void {
     if (before.length > 0) listIn(this.#should, leaf).push(before);
   }
 
-  /** What each leaf waits for: numbers of the leaves, in the order in which these come. */
+  /** For each leaf, the indexes in `leaves` of those that it waits for. */
   settle(leaves: readonly Leaf[]): (readonly number[])[] {
     const at = new Map(leaves.map((leaf, index) => [leaf, index]));
     const shared = new Map<readonly Leaf[], readonly number[]>();
@@ -46,14 +47,17 @@ function listIn(lists: Map<Leaf, (readonly Leaf[])[]>, leaf: Leaf): (readonly Le
   return list;
 }
 
-/** Numbers of all lists, each once and in order, without the leaf's own. One list is taken as it is, so that many leaves share it. */
+/**
+ * The numbers of all lists, deduplicated and sorted, without the leaf's own. A single list is returned as it is, so that many
+ * leaves share it.
+ */
 function joined(lists: readonly (readonly number[])[], own: number): readonly number[] {
   const [first] = lists;
   if (first !== undefined && lists.length === 1 && !first.includes(own)) return first;
   return [...new Set(lists.flat())].filter((one) => one !== own).sort((a, b) => a - b);
 }
 
-/** Within each knot what should be stays as far as it can. */
+/** Breaks the cycles within each knot, and keeps as many preferences as possible. */
 function withoutKnots(all: readonly (readonly number[])[], must: readonly (readonly number[])[]): (readonly number[])[] {
   const eased = [...all];
   for (const knot of knotsOf(new Map(all.map((before, index) => [index, before])))) {
@@ -67,8 +71,9 @@ function withoutKnots(all: readonly (readonly number[])[], must: readonly (reado
 }
 
 /**
- * Members of a knot one after another: always the first in the plan before which nothing is left that must or should be; if there is none, nothing that must be; if there is none of
- * these either, which rows of different times can bring about, the first.
+ * Puts the members of a knot into a sequence. Each turn takes, in plan order, the first member with nothing left before it;
+ * failing that, the first with nothing mandatory before it; failing that, which rows written at different times can cause, the
+ * first that is left.
  */
 function sequenceOf(
   knot: readonly number[],

@@ -1,6 +1,7 @@
 /**
- * From what is applied to what is wanted: pure. Resources come up in the order of their needs, or as the workflow `create` has them and their needs allow; what is no longer wanted is taken
- * down after that, those that need others first, unless it stands in the way: a resource that moves to another node, or that listens where a new one is to listen.
+ * Plans the way from what is applied to what is wanted. Pure. Resources come up in the order of their needs, and in that of the
+ * workflow `create` as far as their needs allow. What is no longer wanted is taken down afterwards, dependents first, except
+ * where it is in the way: a resource that moves to another node, or that listens on a port that a new one needs.
  */
 import type { ServiceWorkflow } from '../../../../../../protocol/definitions/assembly.ts';
 import type { Desired, DesiredResource, Plan } from '../../instances.types.ts';
@@ -16,7 +17,10 @@ import { broughtBy, type TreeMaker, workflowTree } from './workflow-tree.ts';
 
 const CREATE = 'create';
 
-/** What a converge does. Nothing to do: no steps. Errors: TOO_LARGE; INVALID for a workflow `create` whose options have no defaults. */
+/**
+ * Plans a converge. Without anything to do there are no steps. Errors: TOO_LARGE; INVALID for a workflow `create` with options
+ * that have no defaults.
+ */
 export function planConverge(
   desired: Pick<Desired, 'resources' | 'workflows'>,
   applied: Applied,
@@ -33,11 +37,11 @@ class Converge {
   readonly #options: PlanOptions;
   readonly #order = new Order();
   readonly #acts: Acts;
-  /** What brings up, by resource. */
+  /** Leaves that bring resources up, by resource. */
   readonly #ups = new Map<string, Leaf>();
-  /** Resources whose place in the tree is passed, whether there is something to do or not. */
+  /** Resources whose place in the workflow has been reached, whether or not there is anything to do. */
   readonly #passed = new Set<string>();
-  /** Commands of the workflow after it, by resource: keys by which rows remember that they are due. */
+  /** Commands that the workflow runs after bringing a resource up, by resource: the keys under which its row lists them as due. */
   readonly #due = new Map<string, string[]>();
 
   constructor(
@@ -84,7 +88,7 @@ class Converge {
     };
   }
 
-  /** What is taken down: what is not wanted any more, and what is wanted elsewhere or as something else. */
+  /** Leaves that take down what is no longer wanted, and what is wanted on another node or with another type. */
   #downs(): Map<string, Leaf> {
     const downs = new Map<string, Leaf>();
     for (const [name, row] of this.#applied) {
@@ -94,7 +98,7 @@ class Converge {
     return downs;
   }
 
-  /** Those that have to be down before something comes up, with all that need them and go as well. */
+  /** Resources that must be down before something comes up, and all that need them and are taken down as well. */
   #inTheWay(downs: ReadonlyMap<string, Leaf>): Set<string> {
     const first = new Set<string>();
     const listening = new Map<string, string[]>();
@@ -148,7 +152,7 @@ class Converge {
     return { group: { ...group, title: 'Create' }, last, runs };
   }
 
-  /** What brings a resource up, where the workflow first names it. */
+  /** The leaf that brings a resource up, at the place where the workflow first names it. */
   #place(name: string, manner: Manner): readonly Leaf[] {
     const up = this.#ups.get(name);
     if (this.#passed.has(name) || up === undefined) {
@@ -161,8 +165,9 @@ class Converge {
   }
 
   /**
-   * A command that the workflow runs. Before the resource is brought up it is run only on what is there already; after that, if the resource was brought up now, or if it is still due from
-   * earlier. What the workflow brings up nowhere is brought up just before its first command.
+   * A command that the workflow runs. Before the resource is brought up it runs only on a resource that exists already; after
+   * that, only if the resource is brought up now or the command is still due from earlier. A resource that the workflow never
+   * brings up is brought up just before its first command.
    */
   #run(
     name: string,
@@ -191,7 +196,7 @@ class Converge {
     return [...brought, leaf];
   }
 
-  /** By what rows remember that a command is due: its name, with a number if the workflow runs it more than once. */
+  /** The key under which a row lists a command as due: its name, with a number if the workflow runs it more than once. */
   #keyOf(name: string, command: string): string {
     const keys = this.#due.get(name) ?? [];
     this.#due.set(name, keys);
@@ -201,7 +206,7 @@ class Converge {
     return key;
   }
 
-  /** Resources that the workflow does not bring up, by level. */
+  /** Groups of the resources that the workflow does not bring up, by level. */
   #unnamed(after: readonly Leaf[]): Tree[] {
     const needed = neededOf(this.#desired, new Set([...this.#ups.keys()].filter((name) => !this.#passed.has(name))));
     return levelsOf(needed).map((names) => {

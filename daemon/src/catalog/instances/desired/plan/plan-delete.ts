@@ -1,4 +1,7 @@
-/** Taking an instance down: pure. As its workflow `delete` says, if it has one, and as what resources need allows; then all that this leaves. */
+/**
+ * Plans taking an instance down. Pure. Follows the workflow `delete`, if there is one, as far as needs allow, and then takes down
+ * what is left.
+ */
 import type { ServiceWorkflow } from '../../../../../../protocol/definitions/assembly.ts';
 import type { Plan } from '../../instances.types.ts';
 import { numbered } from './numbered.ts';
@@ -11,8 +14,9 @@ import { workflowTree } from './workflow-tree.ts';
 const DELETE = 'delete';
 
 /**
- * Takes everything down that is applied; `workflow`: the instance's `delete`, `options.workflows`: all of its workflows, which that one may name. A step of the workflow without a command takes down; one with a command runs it on what is not down by then. Errors: TOO_LARGE; INVALID for
- * options of the workflow that have no defaults.
+ * Takes down everything that is applied. `workflow`: the instance's `delete`; `options.workflows`: all of its workflows, which
+ * `delete` may call. A step without a command takes its resources down; one with a command runs it on those that are not down by
+ * then. Errors: TOO_LARGE; INVALID for options of the workflow that have no defaults.
  */
 export function planDelete(
   applied: Applied,

@@ -1,4 +1,4 @@
-/** Plans while they are made. */
+/** Types of plans that are being made. */
 import type { Act, AppliedResource, PlannedStep } from '../../instances.types.ts';
 
 export type Work = NonNullable<PlannedStep['work']>;
@@ -9,7 +9,7 @@ export interface Leaf {
   work: Work;
 }
 
-/** What belongs together. */
+/** Steps that belong together. */
 export interface Group {
   title: string;
   children: Tree[];
@@ -17,7 +17,7 @@ export interface Group {
 
 export type Tree = Leaf | Group;
 
-/** What a step of a workflow says about how its commands are run; what is within it has the same, unless it says otherwise. */
+/** How a workflow step runs its commands. Inner steps inherit this unless they say otherwise. */
 export interface Manner {
   ignoreFailure?: boolean | undefined;
   retry?: Work['retry'];
@@ -25,20 +25,21 @@ export interface Manner {
 }
 
 export interface PlanOptions {
-  /** Commands at a time. Default: what the workflow says, else 16. */
+  /** How many commands run at a time. Default: what the workflow says, else 16. */
   threads?: number | undefined;
   /**
-   * Nodes that are members. On another nothing is run to take down what is applied there: nobody answers, and nobody will. Absent: all are taken for known.
+   * Names of the member nodes. Resources on any other node are forgotten without running anything, since it will never answer.
+   * Undefined: every node counts as a member.
    */
   nodes?: ReadonlySet<string> | undefined;
 }
 
 export interface ActionOptions extends PlanOptions {
-  /** So many resources at a time, or such a part of them: `1`, `25%`. */
+  /** Resources in one batch, as a number or a share of all: `1`, `25%`. */
   batch?: string | undefined;
 }
 
-/** By the names of resources. */
+/** Applied resources, by name. */
 export type Applied = ReadonlyMap<string, AppliedResource>;
 export type Acts = Map<string, Act>;
 

@@ -1,4 +1,4 @@
-/** Commands on what is applied: actions, workflows of one's own and checks. Pure; nothing of what is applied changes. */
+/** Plans commands on applied resources: actions, the instance's own workflows and checks. Pure. None of these changes what is applied. */
 import type { ServiceWorkflow } from '../../../../../../protocol/definitions/assembly.ts';
 import { DtkdError } from '../../../../../../protocol/errors.ts';
 import { nearMiss } from '../../../../../../protocol/text/near-miss.ts';
@@ -12,12 +12,13 @@ import type { ActionOptions, Applied, Leaf, Manner, PlanOptions, Tree } from './
 import { DEFAULT_THREADS } from './taking-down.ts';
 import { workflowTree } from './workflow-tree.ts';
 
-/** Workflows that are not run by themselves, and what is asked instead. */
+/** Workflows that cannot be run by name, with the command to use instead. */
 const NOT_BY_NAME: Readonly<Record<string, string>> = { create: 'dtkd converge NAME', delete: 'dtkd service delete NAME' };
 
 /**
- * Runs a workflow of an instance. A step without a command runs again what brings its resources up. Errors: NOT_FOUND for a workflow that is not there, or a command or component in it;
- * BAD_REQUEST for `create` and `delete`; INVALID for options that do not fit; TOO_LARGE.
+ * Runs a workflow of an instance. A step without a command runs again the command that brings its resources up. Errors: NOT_FOUND
+ * for an unknown workflow, command or component; BAD_REQUEST for `create` and `delete`; INVALID for options that do not fit;
+ * TOO_LARGE.
  */
 export function planWorkflow(
   applied: Applied,
@@ -53,8 +54,8 @@ export function planWorkflow(
 }
 
 /**
- * Runs a command of a component, on all of its resources, or of one resource. Errors: NOT_FOUND for a component, resource or command that is not there; BAD_REQUEST for `delete`, after
- * which what is known of the resource would not be so; TOO_LARGE.
+ * Runs a command on all resources of a component, or on one resource. Errors: NOT_FOUND for an unknown component, resource or
+ * command; BAD_REQUEST for `delete`, which would leave a row for a resource that is gone; TOO_LARGE.
  */
 export function planAction(
   applied: Applied,
@@ -93,7 +94,7 @@ export function planAction(
   return planOf([{ ...group, title: `${command} ${what}` }], order, options.threads, applied);
 }
 
-/** Asks everything that is applied whether it is as it should be. What is known to be broken is not asked, and what has no `check` neither. */
+/** Runs the `check` of all applied resources, except those that have none and those that are known to be broken. */
 export function planCheck(applied: Applied, options: PlanOptions = {}): Plan {
   const leaves = [...applied.values()].flatMap((row) => {
     const command = commandFor('check', row.commands);
@@ -104,7 +105,7 @@ export function planCheck(applied: Applied, options: PlanOptions = {}): Plan {
   return planOf([groupOf('Check', leaves)], new Order(), options.threads, applied);
 }
 
-/** A command of something that is applied. Errors: NOT_FOUND, saying which commands there are. */
+/** A leaf that runs a command of an applied resource. Errors: NOT_FOUND, listing the commands that there are. */
 export function runLeaf(row: AppliedResource, command: string, options: Readonly<Record<string, string>>, manner: Manner): Leaf {
   if (!row.commands.includes(command)) {
     const near = nearMiss(command, row.commands);
@@ -114,7 +115,7 @@ export function runLeaf(row: AppliedResource, command: string, options: Readonly
   return { title: `${command} ${row.name}`, work: { resource: row.name, node: row.node, command, act: 'run', options, ...manner } };
 }
 
-/** The resources that a name means: all of a component, in the order of their names and numbers, or the one of that name. */
+/** Resolves a name to resources: all of the component of that name, in natural order, or the single resource of that name. */
 export function resourcesByName(applied: Applied): (name: string) => readonly string[] {
   const byComponent = new Map<string, string[]>();
   for (const { name, component } of applied.values()) {

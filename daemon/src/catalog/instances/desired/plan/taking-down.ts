@@ -1,14 +1,14 @@
-/** Taking down what is applied: pure. What needs something goes before it. */
+/** Takes down applied resources. Pure. Dependents go before what they need. */
 import type { AppliedResource } from '../../instances.types.ts';
 import { commandFor } from '../commands-of.ts';
 import { groupOf, levelsOf, type Needing, neededOf } from './levels.ts';
 import type { Order } from './order.ts';
 import type { Applied, Leaf, PlanOptions, Tree } from './plan.types.ts';
 
-/** Commands at a time, where neither who asks nor the workflow says. */
+/** Commands at a time, unless the request or the workflow says otherwise. */
 export const DEFAULT_THREADS = 16;
 
-/** Nothing is run on a node that is not known any more: what was there is forgotten. */
+/** The leaf that takes a resource down. On a node that is no longer a member nothing is run: the resource is forgotten. */
 export function downLeaf({ name, node, commands }: AppliedResource, { nodes }: PlanOptions): Leaf {
   const lost = nodes !== undefined && !nodes.has(node);
   const command = lost ? undefined : commandFor('delete', commands);
@@ -18,7 +18,7 @@ export function downLeaf({ name, node, commands }: AppliedResource, { nodes }: P
   };
 }
 
-/** For each of those that are taken down, the others of them that need it: in lists, each of which many may have. */
+/** For each resource that is taken down, the others of them that need it, as lists that many resources may share. */
 export function needingOf(downs: ReadonlyMap<string, Leaf>, applied: Applied): Map<string, (readonly string[])[]> {
   const byList = new Map<readonly string[], string[]>();
   for (const [name, needs] of neededOf(sharing(applied), new Set(downs.keys()))) {
@@ -49,7 +49,10 @@ export function orderDowns(order: Order, downs: ReadonlyMap<string, Leaf>, appli
   }
 }
 
-/** Rows as they are read have each a list of their own; resources of one component need the same, and what is found for a list is found once. */
+/**
+ * Rows as read from the store each have their own `needs`. Gives equal lists one identity, so that work is done once for each
+ * list and not once for each resource.
+ */
 function sharing(applied: Applied): Map<string, Needing> {
   const lists = new Map<string, readonly string[]>();
   return new Map(
@@ -62,7 +65,7 @@ function sharing(applied: Applied): Map<string, Needing> {
   );
 }
 
-/** Those of them that are chosen, in groups: what nothing needs any more first. */
+/** Groups of the chosen resources, dependents first. */
 export function downTrees(downs: ReadonlyMap<string, Leaf>, applied: Applied, chosen: (name: string) => boolean): Tree[] {
   const names = new Set([...downs.keys()].filter(chosen));
   return levelsOf(neededOf(sharing(applied), names))

@@ -1,4 +1,4 @@
-/** The steps of a workflow as a tree of what they run, in the order that it says: pure. What a step comes to for one resource, its caller decides. */
+/** Turns a workflow into a tree of leaves in the workflow's order. Pure. The caller decides which leaves a step yields for a resource. */
 import { MAX_WORKFLOW_LEVELS, type ServiceStep, type ServiceWorkflow } from '../../../../../../protocol/definitions/assembly.ts';
 import { durationMs } from '../../../../../../protocol/definitions/commands.ts';
 import { DtkdError } from '../../../../../../protocol/errors.ts';
@@ -8,7 +8,7 @@ import type { Order } from './order.ts';
 import type { Group, Leaf, Manner, Work } from './plan.types.ts';
 import { fill, type WorkflowOptions, workflowOptions } from './workflow-options.ts';
 
-/** Steps that are looked at, with those that come to nothing. */
+/** Steps that are processed at most, including those that yield nothing. */
 const MAX_LOOKED_AT = 16 * MAX_TASK_STEPS;
 const RETRY_DELAY_MS = 1_000;
 const RETRY_BACKOFF = 2;
@@ -17,21 +17,24 @@ export type ComponentStep = ServiceStep & { component: string };
 
 export interface TreeMaker {
   workflows: Readonly<Record<string, ServiceWorkflow>>;
-  /** Resources that a step means, in their order: all of a component, or the one of that name. */
+  /** The resources that a step's component names, in order: all of a component, or the one of that name. */
   resourcesOf(name: string): readonly string[];
-  /** What a step comes to for one of them. Asked in the order of the workflow. */
+  /** The leaves of a step for one resource. Called in the order of the workflow. */
   leavesFor(step: ComponentStep, resource: string, manner: Manner, options: Readonly<Record<string, string>>): readonly Leaf[];
   order: Order;
 }
 
-/** A part of the tree with those in it that come first and those that come last. */
+/** A part of the tree, with its first and its last leaves. */
 interface Part {
   group: Group;
   first: readonly Leaf[];
   last: readonly Leaf[];
 }
 
-/** The tree of a workflow, all leaves in it, and those with which it ends. Errors: INVALID for options that do not fit; TOO_LARGE. */
+/**
+ * The tree of a workflow, with the leaves that it ends with. Errors: NOT_FOUND for an unknown workflow; INVALID for options that
+ * do not fit; TOO_LARGE.
+ */
 export function workflowTree(maker: TreeMaker, name: string, given: WorkflowOptions): { group: Group; last: readonly Leaf[] } {
   const builder = new Builder(maker);
   const { group, last } = builder.workflow(name, name, given, {}, 0);
@@ -114,7 +117,7 @@ class Builder {
   }
 }
 
-/** `2`: so many; `25%`: that part of all, at least one. In sequence means one at a time. */
+/** `2`: that many; `25%`: that share of all, at least one. Sequential order means one at a time. */
 function batchSize({ batch, order }: Pick<ServiceStep, 'batch' | 'order'>, all: number): number {
   if (batch === undefined) return order === 'sequential' ? 1 : Math.max(all, 1);
   const number = Number.parseInt(batch, 10);
@@ -122,7 +125,7 @@ function batchSize({ batch, order }: Pick<ServiceStep, 'batch' | 'order'>, all: 
   return Math.max(size, 1);
 }
 
-/** Names of components and resources that a workflow, with those within it, has steps of without a command. */
+/** Names of components and resources that a workflow brings up: those in steps without a command, including the workflows that it calls. */
 export function broughtBy(name: string, workflows: Readonly<Record<string, ServiceWorkflow>>): Set<string> {
   const found = new Set<string>();
   const seen = new Set<string>();
