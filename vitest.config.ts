@@ -7,11 +7,20 @@ import { defineConfig } from 'vitest/config';
  */
 const patience = (ms: number) => ({ testTimeout: ms, hookTimeout: ms });
 
-/** Projects with real processes run after the unit tests and one file at a time: a machine of two cores would only make them wait. */
-const realProcesses = { fileParallelism: false, ...patience(600_000) };
+/** Long stories run after all others and one file at a time: some of them need the whole machine. */
+const oneAtATime = { fileParallelism: false, ...patience(1_800_000) };
 
 /** Also where there are two cores alone: half of what unit tests do is waiting. */
 const unitWorkers = { maxWorkers: Math.max(2, availableParallelism() - 1) };
+
+/** As many as two cores have work for: each file starts several daemons, and waits for them half of its time. */
+const STORIES_AT_ONCE = 2;
+
+/**
+ * Each file loads most of the daemon: in processes that keep their modules that is done once in each, and not hundreds of times. Not in threads: Node
+ * closes what a thread seems to have left open by number, though a socket has closed it and it belongs to others by then.
+ */
+const keepingModules = { pool: 'forks', isolate: false } as const;
 
 /** Unit tests that put something of their own in the place of a module: no other test may have loaded it before. */
 const REPLACING = ['test/catalog/instances/repository/crash.test.ts', 'test/dispatch/execution/output/collected-full-disk.test.ts'];
@@ -26,10 +35,7 @@ export default defineConfig({
           exclude: ['test/multinode/**', 'test/package/**', ...REPLACING],
           ...patience(180_000),
           ...unitWorkers,
-          // Each file loads most of the daemon: in processes that keep their modules that is done twice, and not hundreds of times. Not in
-          // threads: Node closes what a thread seems to have left open by number, though a socket has closed it and it belongs to others by then.
-          pool: 'forks',
-          isolate: false,
+          ...keepingModules,
           sequence: { groupOrder: 0 },
         },
       },
@@ -46,7 +52,9 @@ export default defineConfig({
         test: {
           name: 'multinode',
           include: ['test/multinode/**/*.test.ts'],
-          ...realProcesses,
+          ...patience(600_000),
+          ...keepingModules,
+          maxWorkers: STORIES_AT_ONCE,
           sequence: { groupOrder: 1 },
         },
       },
@@ -54,8 +62,7 @@ export default defineConfig({
         test: {
           name: 'long',
           include: ['test/**/*.long.ts'],
-          ...realProcesses,
-          ...patience(1_800_000),
+          ...oneAtATime,
           sequence: { groupOrder: 2 },
         },
       },
@@ -63,8 +70,7 @@ export default defineConfig({
         test: {
           name: 'package',
           include: ['test/package/**/*.test.ts'],
-          ...realProcesses,
-          ...patience(1_800_000),
+          ...oneAtATime,
           sequence: { groupOrder: 3 },
         },
       },

@@ -7,15 +7,11 @@ import { createServer } from 'node:net';
 const FIRST = 20_000;
 const LAST = 32_000;
 
-const handedOut = new Set<number>();
-
-/** A loopback TCP port that nothing listens on and that this process has not handed out before. */
+/** A loopback TCP port that nothing listens on and that has not been handed out, here or to tests that run beside. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));
-    if (handedOut.has(port) || !(await isFree(port))) continue;
-    handedOut.add(port);
-    return port;
+    if ((await isFree(port)) && (await reserve(port))) return port;
   }
 }
 
@@ -24,5 +20,14 @@ function isFree(port: number): Promise<boolean> {
     const server = createServer();
     server.once('error', () => resolve(false));
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+}
+
+/** The kernel knows a name of the port for as long as this process lives, also while no daemon listens there. */
+function reserve(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const holder = createServer().unref();
+    holder.once('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'EADDRINUSE'));
+    holder.listen(`\0dtkd-test-port-${port}`, () => resolve(true));
   });
 }
