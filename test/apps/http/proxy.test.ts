@@ -1,6 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { StreamChannel } from '../../../daemon/src/apps/channel/stream-channel.ts';
 import { HTTP_LIMITS } from '../../../daemon/src/apps/http/limits.ts';
 import { OriginPool } from '../../../daemon/src/apps/http/origin-pool.ts';
@@ -22,6 +22,13 @@ describe('the proxy', () => {
   let respond: (text: string, socket: StreamChannel) => void;
   const sockets = new Set<Socket>();
 
+  const { sweepMs } = HTTP_LIMITS;
+  beforeAll(() => {
+    HTTP_LIMITS.sweepMs = 200;
+  });
+  afterAll(() => {
+    HTTP_LIMITS.sweepMs = sweepMs;
+  });
   beforeEach(async () => {
     now = 0;
     received = [];
@@ -171,14 +178,14 @@ describe('the proxy', () => {
   it('closes a connection whose head does not come, with 408', async () => {
     const got = exchange(port, 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ');
     await waitFor(() => proxy.size === 1 && [...sockets].every((socket) => socket.bytesRead > 0), { what: 'the head' });
-    await waitFor(() => pass(5_000) && proxy.size === 0, { what: 'the connection to close', pollMs: 300 });
+    await waitFor(() => pass(5_000) && proxy.size === 0, { what: 'the connection to close', pollMs: 100 });
     expect((await got).text).toMatch(/^HTTP\/1\.1 408 /);
   });
 
   it('closes a connection that asks nothing', async () => {
     const got = exchange(port, '');
     await waitFor(() => proxy.size === 1, { what: 'the connection' });
-    await waitFor(() => pass(HTTP_LIMITS.idleMs) && proxy.size === 0, { what: 'the connection to close', pollMs: 300 });
+    await waitFor(() => pass(HTTP_LIMITS.idleMs) && proxy.size === 0, { what: 'the connection to close', pollMs: 100 });
     expect(await got).toEqual({ text: '', aborted: false });
   });
 
@@ -284,7 +291,7 @@ describe('the proxy', () => {
     const answer = Buffer.concat([Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n'), Buffer.alloc(60_000)]);
     respond = (text, socket) => void (text.endsWith('\r\n\r\n') && socket.write(Buffer.from(answer)));
     const client = sender(message('GET / HTTP/1.1', 'Host: a').repeat(600));
-    await waitFor(() => received.length > 0 && pass(HTTP_LIMITS.stallMs) && proxy.size === 0, { what: 'the end', pollMs: 300 });
+    await waitFor(() => received.length > 0 && pass(HTTP_LIMITS.stallMs) && proxy.size === 0, { what: 'the end', pollMs: 100 });
     expect((await client.take()).aborted).toBe(true);
   });
 
@@ -297,7 +304,7 @@ describe('the proxy', () => {
     client.write(message('POST / HTTP/1.1', 'Host: a', 'Content-Length: 1000000'));
     await waitFor(() => received.length === 1, { what: 'the request' });
     const step = () => client.write('x') && pass(HTTP_LIMITS.stallMs / 4);
-    await waitFor(() => step() && proxy.size === 0, { what: 'the end', pollMs: 300 });
+    await waitFor(() => step() && proxy.size === 0, { what: 'the end', pollMs: 100 });
     client.destroy();
   });
 
@@ -316,9 +323,9 @@ describe('the proxy', () => {
       if (text.startsWith('GET /much ')) socket.write(Buffer.alloc(24 * 1024 * 1024));
     };
     const clients = [await open('/quiet'), await open('/much')];
-    await waitFor(() => pass(HTTP_LIMITS.stallMs / 2) && proxy.size === 1, { what: 'the end of one', pollMs: 300 });
+    await waitFor(() => pass(HTTP_LIMITS.stallMs / 2) && proxy.size === 1, { what: 'the end of one', pollMs: 100 });
     const before = sweeps;
-    await waitFor(() => pass(HTTP_LIMITS.stallMs) && sweeps >= before + 3, { what: 'the proxy to look at its limits', pollMs: 300 });
+    await waitFor(() => pass(HTTP_LIMITS.stallMs) && sweeps >= before + 3, { what: 'the proxy to look at its limits', pollMs: 100 });
     expect(proxy.size).toBe(1);
     for (const client of clients) client.destroy();
   });

@@ -1,5 +1,7 @@
 /** Limits of the HTTP engine. Times in milliseconds. */
 export interface HttpLimits {
+  /** How often the times of connections are looked at. */
+  sweepMs: number;
   /** A head larger than this is refused (431): room for large cookies, as nginx gives by default. */
   headBytes: number;
   /** Time for a head to arrive once its first byte has: a person's slowest link needs less. */
@@ -23,6 +25,7 @@ export interface HttpLimits {
 }
 
 export const HTTP_LIMITS: HttpLimits = {
+  sweepMs: 1_000,
   headBytes: 32 * 1024,
   headMs: 10_000,
   idleMs: 75_000,

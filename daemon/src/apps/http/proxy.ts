@@ -6,8 +6,6 @@ import { HTTP_LIMITS } from './limits.ts';
 import { ProxyConnection, type Route } from './proxy-connection.ts';
 import { type Refusal, refusalBytes } from './refusal.ts';
 
-const SWEEP_MS = 1_000;
-
 /** The HTTP/1.1 reverse proxy: all client connections, their time limits and their number. What is routed where is the caller's. */
 export class HttpProxy {
   /** The oldest first, with the network of its client. */
@@ -71,7 +69,7 @@ export class HttpProxy {
       },
     });
     this.connections.set(connection, network);
-    this.sweeper ??= setInterval(() => this.sweep(), SWEEP_MS).unref();
+    this.sweeper ??= setInterval(() => this.sweep(), HTTP_LIMITS.sweepMs).unref();
   }
 
   /** Where there are too many, one gives way that has no request under way, or is of who holds most. */
