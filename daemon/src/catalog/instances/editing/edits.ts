@@ -1,4 +1,7 @@
-/** From what somebody asks for to changes of `dtk.service.yaml`: pure. Refuses what cannot be meant; what only a converge can judge is left to that. */
+/**
+ * Turns requested edits into changes of `dtk.service.yaml`. Pure. Refuses edits that cannot be right; the rest is judged at the
+ * next converge.
+ */
 
 import { linkEnd } from '../../../../../protocol/definitions/assembly.ts';
 import { readOptionValue } from '../../../../../protocol/definitions/option-value.ts';
@@ -17,11 +20,11 @@ import type { Change, Path } from './values.ts';
 export interface Editing {
   service: ServiceFile;
   types: KnownTypes;
-  /** Of the properties of a component. */
+  /** Rules of properties, by component. */
   rules: ReadonlyMap<string, Rules>;
 }
 
-/** Errors: INVALID, NOT_FOUND, ALREADY_EXISTS, CONFLICT. Values of secrets are never repeated. */
+/** Errors: INVALID, NOT_FOUND, ALREADY_EXISTS, CONFLICT. Messages never repeat values of secrets. */
 export async function changesOf(edit: ServiceEdit, editing: Editing): Promise<Change[]> {
   switch (edit.op) {
     case 'set':
@@ -39,7 +42,7 @@ export async function changesOf(edit: ServiceEdit, editing: Editing): Promise<Ch
   }
 }
 
-/** What a path leads to. */
+/** What a path refers to. */
 type Setting =
   | { at: 'target' }
   | { at: 'parameter'; name: string }
@@ -64,7 +67,7 @@ function settingAt(path: string, { service, rules }: Editing): Setting {
   const [head, rest] = dot < 0 ? [path, ''] : [path.slice(0, dot), path.slice(dot + 1)];
   if (rest !== '' && Object.hasOwn(components, head)) {
     if (rest.startsWith('properties.')) return { at: 'property', component: head, property: rest.slice('properties.'.length) };
-    // `on` and `count` are always of the placement; the rest only if no property is called so
+    // `on` and `count` always mean placement; the others only if no property has that name
     const placed = PLACEMENT.get(rest);
     const isProperty = rules.get(head)?.has(rest) ?? false;
     if (placed !== undefined && (rest === 'on' || rest === 'count' || !isProperty))
@@ -130,7 +133,7 @@ async function set(path: string, value: unknown, editing: Editing): Promise<Chan
   }
 }
 
-/** `on` is a filter, or a map with more than that. */
+/** The change for a field of `on`, which is a filter or a map. */
 function place({ component, field }: Extract<Setting, { at: 'placement' }>, value: unknown, service: ServiceFile): Change {
   const on = service.components?.[component]?.on;
   const path: Path = ['components', component, 'on'];
@@ -150,12 +153,12 @@ async function judged(path: string, given: unknown, rule: PropertyRule | undefin
     : wrong(`${path}: ${fault}`);
 }
 
-/** What refers to parameters or the target is judged when it is known. */
+/** Values with references are checked once they can be resolved. */
 function refers(value: unknown): boolean {
   return typeof value === 'string' && value.includes('${');
 }
 
-/** A text where something else is wanted may stand for that. */
+/** Converts a text to the type that the rule expects, if it can be read as that. */
 function typed(value: unknown, rule: PropertyRule): unknown {
   const type = typeOfRule(rule);
   if (typeof value !== 'string') return value;

@@ -1,11 +1,11 @@
-/** What stands where names of Secrets belong. */
+/** Checks the values that must be names of Secrets. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { objectName } from '../../../../../protocol/objects/objects.ts';
 import { secretPaths } from '../files/rules.ts';
 import type { ServiceFiles } from '../instances.types.ts';
 import { valueAt } from './values.ts';
 
-/** What is no name of a Secret may be one itself: it is neither written nor committed, and not repeated. Errors: INVALID. */
+/** A value that is not a valid name may be a secret itself, and must not be written, committed or repeated. Errors: INVALID. */
 export async function assertSecretNames({ service, copies }: Pick<ServiceFiles, 'service' | 'copies'>): Promise<void> {
   for (const path of await secretPaths({ service, copies })) {
     const value = valueAt(service, path);

@@ -1,4 +1,7 @@
-/** Edits `dtk.service.yaml` in a work tree: what comes out can be read, or nothing is written; nobody's edit is overwritten unseen. */
+/**
+ * Edits `dtk.service.yaml` in a work tree. Writes only text that can be read back, and never overwrites an edit that the caller
+ * has not seen.
+ */
 import { MAX_SERVICE_FILE_BYTES, SERVICE_FILE, type ServiceFile, serviceFile } from '../../../../../protocol/definitions/service-file.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { digestOf } from '../../../../../protocol/modules/archive.ts';
@@ -32,7 +35,7 @@ export class ServiceEditing {
     const data = await serviceData(tree);
     const { files, violations } = await this.#reader.read(repository.name, tree);
     const shown = masked ? await maskedService(data, files === undefined ? undefined : await hiddenPaths(files)) : data;
-    // nobody knows what in it is a secret
+    // which values are secrets is not known
     if (shown === undefined) throw unreadable(violations);
     return {
       content: Buffer.from(shown).toString('utf8'),
@@ -95,7 +98,7 @@ async function serviceData(tree: Tree): Promise<Uint8Array> {
   throw new DtkdError('TOO_LARGE', `${SERVICE_FILE} is larger than ${MAX_SERVICE_FILE_BYTES / 1024} KiB`, { next: 'Shorten it.' });
 }
 
-/** Errors: INVALID with all faults. */
+/** Parses a service file. Errors: INVALID, with all faults. */
 async function sound(text: string): Promise<ServiceFile> {
   const { value, violations } = await readYamlFile(new Uint8Array(Buffer.from(text)), {
     name: SERVICE_FILE,

@@ -1,6 +1,6 @@
 /**
- * Changes one value in the text of a YAML document, and leaves every other character as it is: pure. Undefined where the document is written in a way that
- * this does not know; whoever calls it looks whether what came out is what was meant.
+ * Changes one value in the text of a YAML document and leaves all other characters alone. Pure. Undefined if the document uses a
+ * form that this does not support. The caller must check that the result has the intended value.
  */
 import type { Document, Pair, YAMLMap } from 'yaml';
 import type { Yaml } from '../files/positions.ts';
@@ -16,7 +16,7 @@ export function splice(yaml: Yaml, text: string, document: Document, change: Cha
     if (pair === undefined || depth !== path.length) return text;
     return removePair(yaml, text, document, path);
   }
-  // what is missing between is made with it
+  // missing maps on the path are created with the value
   const made = (below: Path) => below.reduceRight<unknown>((inner, part) => ({ [part]: inner }), change.value);
   if (pair !== undefined) return replaceValue(yaml, text, pair, made(path.slice(depth)));
   const [key, ...below] = path.slice(depth);
@@ -27,9 +27,9 @@ export function splice(yaml: Yaml, text: string, document: Document, change: Cha
 interface Found {
   /** The innermost map on the path. */
   map: YAMLMap;
-  /** Of the path's end, or of a key on it that has no value yet. */
+  /** The pair at the end of the path, or of a key on it that has no value yet. */
   pair: Pair | undefined;
-  /** Parts of the path that are there. */
+  /** Number of leading parts of the path that exist. */
   depth: number;
 }
 
@@ -45,7 +45,7 @@ function nearest(yaml: Yaml, document: Document, path: Path): Found | undefined 
   return undefined;
 }
 
-/** A key with nothing behind it: there is no place of a value. */
+/** True for a key without a value, which has no place in the text. */
 function isEmpty(yaml: Yaml, node: unknown): boolean {
   return yaml.isScalar(node) && node.range?.[0] === node.range?.[1] && node.anchor === undefined && node.tag === undefined;
 }
@@ -65,7 +65,7 @@ function replaceValue(yaml: Yaml, text: string, pair: Pair, value: unknown): str
   return `${text.slice(0, range[0])}${inline(yaml, value)}${text.slice(range[1])}`;
 }
 
-/** In the place of lines below a key, or of nothing: behind the colon, or as lines of its own; the comment behind the key stays. */
+/** Replaces a block value or a missing one, after the colon or as lines of its own. Keeps a comment after the key. */
 function writeBehind(yaml: Yaml, text: string, pair: Pair, value: unknown): string | undefined {
   const { key, value: node } = pair;
   if (!yaml.isNode(key) || !key.range || isReferred(yaml, node)) return undefined;
@@ -76,7 +76,7 @@ function writeBehind(yaml: Yaml, text: string, pair: Pair, value: unknown): stri
   const rest = text.slice(behind, behind + lineEnd(behind));
   const column = columnOf(text, key.range[0]);
   const isLines = typeof value === 'object' && value !== null && Object.keys(value).length > 0 && column !== undefined;
-  // a map in brackets goes on behind it
+  // inside a flow map there may be more on the line
   if (column === undefined && isEmpty(yaml, node)) return `${text.slice(0, behind)} ${inline(yaml, value)}${text.slice(behind)}`;
   if (!/^[ \t]*(#.*)?$/.test(rest) || column === undefined) return undefined;
   const end = isEmpty(yaml, node) ? behind + rest.length : endOf(yaml, text, pair);
@@ -100,7 +100,7 @@ function insertPair(yaml: Yaml, text: string, map: YAMLMap, key: string, value: 
   return `${before}${before.endsWith('\n') ? '' : eol}${blockOf(yaml, text, { [key]: value }, column)}${eol}${text.slice(end)}`;
 }
 
-/** Within brackets. */
+/** Inserts a pair into a flow map. */
 function insertInFlow(yaml: Yaml, text: string, map: YAMLMap, key: string, value: unknown): string | undefined {
   const { range } = map;
   if (!range) return undefined;
@@ -114,7 +114,7 @@ function insertInFlow(yaml: Yaml, text: string, map: YAMLMap, key: string, value
   return end === undefined ? undefined : `${text.slice(0, end)}, ${pair}${text.slice(end)}`;
 }
 
-/** True if something in it may be named elsewhere. */
+/** True if the node contains an anchor, which may be referred to elsewhere. */
 function isReferred(yaml: Yaml, node: unknown): boolean {
   let anchored = false;
   if (yaml.isNode(node)) {
@@ -127,7 +127,7 @@ function isReferred(yaml: Yaml, node: unknown): boolean {
   return anchored;
 }
 
-/** With its line; with maps around it that have nothing else. */
+/** Removes a pair with its lines, and maps around it that contain nothing else. */
 function removePair(yaml: Yaml, text: string, document: Document, path: Path): string | undefined {
   let until = path.length;
   while (until > 1) {
@@ -146,7 +146,10 @@ function removePair(yaml: Yaml, text: string, document: Document, path: Path): s
   return end === undefined ? undefined : `${text.slice(0, commentStart(text, start))}${text.slice(end)}`;
 }
 
-/** Within brackets, with the comma before or behind it. Whose a comment there is, only a person knows. */
+/**
+ * Removes a pair from a flow map with the comma before or after it. Undefined if there is a comment in between: only a person
+ * knows what it belongs to.
+ */
 function removeInFlow(yaml: Yaml, text: string, map: YAMLMap, pair: Pair): string | undefined {
   const at = map.items.indexOf(pair);
   const [before, next] = [map.items[at - 1], map.items[at + 1]];
@@ -156,12 +159,12 @@ function removeInFlow(yaml: Yaml, text: string, map: YAMLMap, pair: Pair): strin
   return `${text.slice(0, start)}${text.slice(end)}`;
 }
 
-/** Where a pair within brackets ends. */
+/** End of a pair in a flow map. */
 function flowEnd(yaml: Yaml, { value }: Pair): number | undefined {
   return yaml.isNode(value) && !isEmpty(yaml, value) ? value.range?.[1] : undefined;
 }
 
-/** Where the lines of a pair end: behind the line break of its last one. */
+/** End of a pair's lines, after the last line break. */
 function endOf(yaml: Yaml, text: string, { key, value }: Pair): number | undefined {
   const last = yaml.isNode(value) ? lastOf(yaml, value) : yaml.isNode(key) ? key.range?.[1] : undefined;
   if (last === undefined) return undefined;
@@ -170,7 +173,7 @@ function endOf(yaml: Yaml, text: string, { key, value }: Pair): number | undefin
   return line < 0 ? text.length : line + 1;
 }
 
-/** Of the value itself, without the comments that follow it. */
+/** End of the value itself, without comments that follow it. */
 function lastOf(yaml: Yaml, node: unknown): number | undefined {
   if (yaml.isMap(node) && node.flow !== true) {
     const pair = node.items.at(-1);
@@ -180,7 +183,7 @@ function lastOf(yaml: Yaml, node: unknown): number | undefined {
   return yaml.isNode(node) ? node.range?.[1] : undefined;
 }
 
-/** Comment lines right above, of the same indentation, are of what stands below them; after an empty line they are not. */
+/** Comment lines directly above, with the same indentation, belong to what follows; those before an empty line do not. */
 function commentStart(text: string, start: number): number {
   let at = start;
   const indent = /^ */.exec(text.slice(start))?.[0].length ?? 0;
@@ -190,11 +193,11 @@ function commentStart(text: string, start: number): number {
     if (!line.startsWith(`${' '.repeat(indent)}#`)) break;
     at = before;
   }
-  // the head of the file is not of its first line
+  // the head comment of the file does not belong to its first line
   return at === 0 ? start : at;
 }
 
-/** Of a key that begins its line. */
+/** Column of a key that begins its line. Undefined for others. */
 function columnOf(text: string, offset: number): number | undefined {
   const start = text.lastIndexOf('\n', offset - 1) + 1;
   const indent = text.slice(start, offset);

@@ -1,8 +1,8 @@
-/** Where a service names one of its components: pure. */
+/** Where a service names one of its components. Pure. */
 import type { ServiceStep } from '../../../../../protocol/definitions/assembly.ts';
 import type { ServiceFile } from '../../../../../protocol/definitions/service-file.ts';
 
-/** Paths of what would name something that is not there if the component went. */
+/** Places that would name a missing component if this one were removed. */
 export function usesOf(component: string, service: ServiceFile): string[] {
   const uses: string[] = [];
   for (const [name, other] of Object.entries(service.components ?? {})) {
@@ -27,7 +27,7 @@ export function usesOf(component: string, service: ServiceFile): string[] {
 
 function namesIt(step: ServiceStep, component: string, service: ServiceFile): boolean {
   const { component: named = '' } = step;
-  // `web-2` is one of the resources of `web`, unless it is a component itself
+  // `web-2` is a resource of `web`, unless there is a component of that name
   const of = Object.hasOwn(service.components ?? {}, named) ? named : named.replace(/-[0-9]+$/, '');
   return of === component || (step.steps?.some((inner) => namesIt(inner, component, service)) ?? false);
 }

@@ -1,9 +1,9 @@
-/** Values at paths: pure. What an edit of a text should come to is first done with these. */
+/** Values at paths in plain data. Pure. An edit is applied to the data first, which gives the value that the edited text must have. */
 import { isRecord } from '../../../../../protocol/encoding/json.ts';
 
 export type Path = readonly string[];
 
-/** One change of a document of maps. Maps that are not there are made; those that become empty go. */
+/** One change to nested maps. Missing maps are created, and maps that become empty are removed. */
 export type Change = { path: Path; value: unknown } | { path: Path; remove: true };
 
 export function valueAt(value: unknown, path: Path): unknown {

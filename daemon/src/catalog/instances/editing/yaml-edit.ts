@@ -1,4 +1,7 @@
-/** Edits of a YAML text that keep what people wrote: comments, order, blank lines, quotes. What comes out is read again, and is what was meant, or nothing. */
+/**
+ * Edits YAML text and keeps what people wrote: comments, order, blank lines, quotes. The result is parsed again and must have the
+ * intended value, or the edit is refused.
+ */
 import type { Document } from 'yaml';
 import { jsonEqual } from '../../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
@@ -8,7 +11,7 @@ import { splice } from './splice.ts';
 import { type Change, changed } from './values.ts';
 import { hasOpenEnds } from './yaml-text.ts';
 
-/** Errors: INVALID if it cannot be read, or is written so that only a person can edit it. */
+/** Errors: INVALID if the text cannot be read, or is written so that only a person can edit it. */
 export async function editYaml(text: string, changes: readonly Change[], source: string): Promise<string> {
   let edited = text;
   for (const change of changes) edited = await editOnce(edited, change, source);
@@ -33,7 +36,7 @@ async function editOnce(text: string, change: Change, source: string): Promise<s
     const written = document.toString({ lineWidth: 0, indent: indentOf(text), indentSeq: /^( *)\S.*:\s*\n\1 +- /m.test(text) });
     if (await isWanted(written)) return written;
   } catch {
-    // aliases and the like: told below
+    // aliases and the like: refused below
   }
   throw new DtkdError(
     'INVALID',
@@ -63,7 +66,7 @@ interface Editable {
 
 function setIn(document: Editable, path: readonly string[], value: unknown): void {
   for (let depth = 1; depth < path.length; depth++) {
-    // "properties:" with nothing behind it
+    // "properties:" without a value
     if (document.getIn(path.slice(0, depth)) === null) document.deleteIn(path.slice(0, depth));
   }
   document.setIn(path, value);
@@ -79,7 +82,7 @@ function removeIn(document: Editable, path: readonly string[]): void {
   }
 }
 
-/** As the text has it. */
+/** The indentation that the text uses. */
 function indentOf(text: string): number {
   const first = /^( {1,8})[^\s#-]/m.exec(text)?.[1];
   return first?.length ?? 2;

@@ -1,16 +1,16 @@
-/** Values as text that stands within a YAML document: pure. */
+/** Values as text within a YAML document. Pure. */
 import type { Yaml } from '../files/positions.ts';
 
-/** How what is new is written. */
+/** Style of new text. */
 export const STYLE = { lineWidth: 0, indent: 2, doubleQuotedMinMultiLineLength: Number.MAX_SAFE_INTEGER } as const;
 
-/** A text that begins or ends with blanks or line breaks: as a block it would depend on what stands around it. */
+/** True for texts with leading or trailing whitespace: in a block they would depend on what surrounds them. */
 export function hasOpenEnds(value: unknown): boolean {
   if (typeof value === 'string') return value.trim() !== value;
   return typeof value === 'object' && value !== null && Object.entries(value).some((entry) => entry.some(hasOpenEnds));
 }
 
-/** Lines of a map or a list, so far to the right. */
+/** The lines of a map or a list, indented to a column. */
 export function blockOf(yaml: Yaml, text: string, value: unknown, column: number): string {
   const lines = new yaml.Document(value)
     .toString({ ...STYLE, blockQuote: !hasOpenEnds(value) })
@@ -19,12 +19,12 @@ export function blockOf(yaml: Yaml, text: string, value: unknown, column: number
   return lines.map((line) => (line === '' ? '' : `${' '.repeat(column)}${line}`)).join(lineBreak(text));
 }
 
-/** As the text has them. */
+/** The line break that the text uses. */
 export function lineBreak(text: string): string {
   return text.includes('\r\n') ? '\r\n' : '\n';
 }
 
-/** In the place of a text of several lines: as such, if it is one. */
+/** A value in place of a block scalar: as one if it has several lines, otherwise on one line. */
 export function lined(yaml: Yaml, text: string, value: unknown, column: number): string {
   if (typeof value !== 'string' || !value.includes('\n') || hasOpenEnds(value)) return inline(yaml, value);
   const [first = '', ...more] = new yaml.Document({ k: value }).toString(STYLE).trimEnd().split('\n');
@@ -32,10 +32,10 @@ export function lined(yaml: Yaml, text: string, value: unknown, column: number):
   return [first.slice('k: '.length), ...lines].join(lineBreak(text));
 }
 
-/** On one line. */
+/** A value on one line. */
 export function inline(yaml: Yaml, value: unknown): string {
   if (typeof value === 'string' && /[\n\r]/.test(value)) return JSON.stringify(value);
-  // within brackets, so that it can stand there, too
+  // in flow style, so that it is also valid inside brackets
   const text = new yaml.Document([value]).createNode([value], { flow: true });
   const document = new yaml.Document();
   document.contents = text;

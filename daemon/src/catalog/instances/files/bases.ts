@@ -1,14 +1,14 @@
-/** What module copies were made from. */
+/** The versions that module copies were made from. */
 import type { LockedModule } from '../../../../../protocol/definitions/service-file.ts';
 import type { Repository, Tree } from '../repository/repository.types.ts';
 import { type CopyReader, copiesIn, copyPath } from './copies.ts';
 import type { ModuleBases } from './files.types.ts';
 import { type CopiedFile, type FileSet, fileSet } from './three-way.ts';
 
-/** Commits that are looked through for a version that is not on the node any more. */
+/** Commits that are searched for a version that is no longer on the node. */
 const LOOKED_BACK = 100;
 
-/** The files of a copy as they stand in a tree. */
+/** The files of a copy in a tree. */
 export async function ownFiles(tree: Tree, module: string): Promise<Map<string, CopiedFile>> {
   const files: CopiedFile[] = [];
   for (const { path, executable } of copiesIn(tree).get(module)?.files ?? []) {
@@ -23,7 +23,7 @@ export interface Based {
   copies: CopyReader;
 }
 
-/** The files of the version that a lock names, from the node or from the instance's own history; undefined: neither has it. */
+/** The files of the locked version, from the node or from the instance's own history. Undefined: found in neither. */
 export async function lockedFiles(
   { repository, bases, copies }: Based,
   module: string,

@@ -1,6 +1,6 @@
 /**
- * Module copies as they stand in a tree, read and judged. What was read once is kept as long as its files are the same, whether they stand in a work tree or in a
- * commit, of this instance or of another one.
+ * Reads and checks module copies in a tree. Results are cached by the copy's files, so a copy with the same files is read once,
+ * whether in a work tree or a commit, of this instance or another.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -18,12 +18,12 @@ import { faultsIn } from '../../../../../protocol/modules/manifest.ts';
 import type { ModuleCopy, Violation } from '../instances.types.ts';
 import type { Tree, TreeFile } from '../repository/repository.types.ts';
 
-/** Bytes of copies that are kept. Each is there twice, packed and unpacked. */
+/** Bytes of cached copies. Each counts twice, packed and unpacked. */
 const KEPT_BYTES = 64 * 1024 * 1024;
-/** What a copy takes beside its bytes, so that very many small ones are bounded, too. */
+/** Bytes that a cached copy counts beside its content, so that many small ones are bounded, too. */
 const OVERHEAD_BYTES = 16 * 1024;
 
-/** The files of one copy, with their paths within the module. */
+/** The files of one copy, with paths within the module. */
 export interface CopyFiles {
   name: string;
   files: TreeFile[];
@@ -31,7 +31,7 @@ export interface CopyFiles {
 
 type Read = { copy: Omit<ModuleCopy, 'name' | 'version'> } | { violations: readonly Violation[] };
 
-/** The copies in a tree, by the names of their modules, in the order of names. */
+/** The copies in a tree by module name, sorted. */
 export function copiesIn(tree: Pick<Tree, 'files'>): Map<string, CopyFiles> {
   const copies = new Map<string, CopyFiles>();
   for (const file of tree.files.values()) {
@@ -45,7 +45,7 @@ export function copiesIn(tree: Pick<Tree, 'files'>): Map<string, CopyFiles> {
   return new Map([...copies].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Where a copy stands. */
+/** Path of a copy, or of a file in it. */
 export function copyPath(module: string, path?: string): string {
   return path === undefined ? `${COPIES_DIRECTORY}/${module}` : `${COPIES_DIRECTORY}/${module}/${path}`;
 }
@@ -54,7 +54,7 @@ export class CopyReader {
   readonly #kept = new Map<string, { read: Promise<Read>; bytes: number }>();
   #bytes = 0;
 
-  /** A copy, or what is wrong with it. Errors: CONFLICT if it is being edited meanwhile. */
+  /** Reads a copy, or reports what is wrong with it. Errors: CONFLICT if it is edited meanwhile. */
   async read(tree: Tree, { name, files }: CopyFiles): Promise<{ copy: ModuleCopy } | { violations: readonly Violation[] }> {
     const key = keyOf(files);
     const known = this.#kept.get(key);
@@ -87,14 +87,14 @@ export class CopyReader {
   }
 }
 
-/** The files themselves decide: names, contents and what can be run. */
+/** Cache key from paths, contents and executable bits. */
 function keyOf(files: readonly TreeFile[]): string {
   const hash = createHash('sha256');
   for (const { path, executable, oid } of files) hash.update(`${oid}${executable ? '+' : ' '}${path}\0`);
   return hash.digest('base64');
 }
 
-/** Violations tell paths within the module. */
+/** The `where` of violations is a path within the module. */
 async function readCopy(tree: Tree, name: string, files: readonly TreeFile[]): Promise<Read> {
   if (files.length > MAX_MODULE_FILES) return invalid(`has more than ${MAX_MODULE_FILES} files`);
   const read: ModuleArchive['files'] = [];

@@ -1,4 +1,4 @@
-/** Two states of a service by kind: pure but for looking up which values are secrets, which are left out. */
+/** Differences between two states of a service, by kind. Pure, except that it looks up which values are secrets, to leave them out. */
 import type { Component } from '../../../../../protocol/definitions/assembly.ts';
 import { typeOfRule } from '../../../../../protocol/definitions/property-value.ts';
 import type { ServiceFile } from '../../../../../protocol/definitions/service-file.ts';
@@ -13,7 +13,7 @@ type Kind = Difference['kind'];
 const PLAIN = ['name', 'module', 'version', 'assembly', 'description', 'role', 'kind', 'target', 'target-kind'] as const;
 const COMPONENT_FIELDS = ['description', 'after', 'parents'] as const;
 
-/** In the order of the kinds, and of names. Values of secrets, before or after, are left out. */
+/** Ordered by kind, then by name. Values that are secret on either side are left out. */
 export async function serviceDifferences(before: Side, after: Side): Promise<Difference[]> {
   const secrets = new Set([...(await hiddenPaths(before)), ...(await hiddenPaths(after))].map((path) => path.join('\0')));
   const found = new Found(secrets);
@@ -89,7 +89,7 @@ function modules(found: Found, before: ReadonlyMap<string, ModuleCopy>, after: R
   for (const name of [...new Set([...before.keys(), ...after.keys()])].sort()) {
     const [a, b] = [before.get(name), after.get(name)];
     if (a?.digest === b?.digest) continue;
-    // with their digests where versions do not tell them apart
+    // with digests where both versions are the same
     const shown = (copy: ModuleCopy | undefined) =>
       copy === undefined ? undefined : a?.version === b?.version ? `${copy.version} (${copy.digest.slice(0, 8)})` : copy.version;
     found.compare('module', name, shown(a), shown(b));

@@ -1,19 +1,19 @@
-/** Which files differ between two sets of them, and how: bounded, since somebody reads it. */
+/** Differences between two sets of files, limited to what a person can read. */
 import type { PathChange } from '../repository/repository.types.ts';
 import type { FileDifference } from './files.types.ts';
 import { lineDiff } from './line-diff.ts';
 
-/** Bytes of a file that is shown line by line. */
+/** Bytes of a file that is compared line by line. */
 const MAX_FILE = 256 * 1024;
-/** Characters of all that one answer shows. */
+/** Characters of text in one answer. */
 const MAX_SHOWN = 512 * 1024;
-/** Files of one answer that are compared line by line: some milliseconds each. */
+/** Files in one answer that are compared line by line, which takes some milliseconds each. */
 const MAX_COMPARED = 500;
 
-/** Reads the content of a path; undefined: it is not to be shown. */
+/** Reads the content at a path. Undefined: it must not be shown. */
 export type ReadSide = (path: string) => Promise<Uint8Array | undefined>;
 
-/** Changes with their texts; what is no text, or too much, without. */
+/** The changes, with a line diff where both sides are text and within the limits. */
 export async function fileDifferences(changes: readonly PathChange[], before: ReadSide, after: ReadSide): Promise<FileDifference[]> {
   const differences: FileDifference[] = [];
   let shown = 0;
@@ -28,7 +28,7 @@ export async function fileDifferences(changes: readonly PathChange[], before: Re
 async function textOf({ path, op }: PathChange, before: ReadSide, after: ReadSide): Promise<string | undefined> {
   const [a, b] = [op === 'added' ? '' : await readText(before, path), op === 'removed' ? '' : await readText(after, path)];
   if (a === undefined || b === undefined) return undefined;
-  // the same content: it became executable, or is it no more
+  // the same content: only the executable bit changed
   return lineDiff(a, b) || undefined;
 }
 

@@ -1,4 +1,4 @@
-/** What stands in instances' repositories, read, judged, compared and edited. */
+/** Types for reading, checking, comparing and editing what instances' repositories contain. */
 import type { CodeRef } from '../../../../../protocol/definitions/code.ts';
 import type { PropertyType } from '../../../../../protocol/definitions/property-types.ts';
 import type { ServiceEdit } from '../../../../../protocol/requests/service.ts';
@@ -7,9 +7,9 @@ import type { LoadedModule, ModuleResolving } from '../../modules/ports.ts';
 import type { Difference, ServiceFiles, Violation } from '../instances.types.ts';
 import type { Author, PathChange, Tree } from '../repository/repository.types.ts';
 
-/** The files of an instance at one time, and what is wrong with them for themselves. */
+/** The files of an instance in one state, and what is wrong with them on their own. */
 export interface ReadFiles {
-  /** Undefined: `dtk.service.yaml` or `dtk.lock.yaml` cannot be read, and violations say why. Copies that are not sound are left out of it. */
+  /** Undefined: `dtk.service.yaml` or `dtk.lock.yaml` cannot be read, and violations say why. Unsound copies are left out. */
   files: ServiceFiles | undefined;
   /** PARSING_ERROR, MODULE_INVALID, MISSING_MODULE, DUPLICATE_TYPE. */
   violations: readonly Violation[];
@@ -22,32 +22,32 @@ export interface CommittedFiles extends ReadFiles {
 
 export interface WorkFiles extends ReadFiles {
   head: string;
-  /** Edited since HEAD; empty: nothing. */
+  /** Edits since HEAD. Empty: none. */
   changes: readonly PathChange[];
 }
 
-/** One file that differs; `text` shows how, line by line, where both are short texts. */
+/** A file that differs. `text` is a line diff, if both sides are short texts. */
 export interface FileDifference extends PathChange {
   text?: string | undefined;
 }
 
-/** How one module copy differs from the version of the base that it was made from. */
+/** Differences of a module copy from the version of the base that it was made from. */
 export interface CopyDifference {
   module: string;
   version: string;
-  /** The version that it is compared with. Undefined: it is not on this node any more, and no files are compared. */
+  /** The version that the copy is compared with. Undefined: it is no longer available, and no files are compared. */
   base: string | undefined;
-  /** The newest version on this node, if that is another one. */
+  /** The newest version on this node, if it is another one. */
   newest: string | undefined;
   files: readonly FileDifference[];
 }
 
-/** What was done with a copy. No files: nothing was to be done. */
+/** The result of pulling or pushing a copy. Without files there was nothing to do. */
 export interface CopyOutcome {
   module: string;
   version: string;
   files: readonly FileDifference[];
-  /** Absent: nothing was changed in the instance, or only would be. */
+  /** Absent: the instance was not changed, or this was a dry run. */
   commit?: string | undefined;
 }
 
@@ -55,58 +55,70 @@ export interface FileContent {
   content: string;
   /** SHA-256 of its bytes. */
   base: string;
-  /** What can be set, by its path (`web.port`, `parameters.tier`), with its type. Undefined: what stands there cannot be read. */
+  /** Types of everything that can be set, by path (`web.port`, `parameters.tier`). Undefined: the files cannot be read. */
   types: Readonly<Record<string, PropertyType>> | undefined;
 }
 
-/** Modules of the node, as instances' copies are compared with them, taken from them and given to them. */
+/** Modules of the node, which instances' copies are compared with, pulled from and pushed to. */
 export interface ModuleBases extends ModuleResolving {
-  /** By the digest of its archive, if it is here and whole. */
+  /** By archive digest. Undefined if it is not here or damaged. */
   get(digest: string): Promise<LoadedModule | undefined>;
-  /** Versions of a module that are on this node, the newest first. */
+  /** Versions of a module on this node, newest first. */
   versions(module: string): Promise<{ version: string; digest: string }[]>;
   /**
-   * Makes an archive a version of its module; its types become the node's only if those of an earlier version are. Errors: CONFLICT if that version is here with another
-   * content, FORBIDDEN, INVALID.
+   * Installs an archive as a version of its module. Its types become the node's only if those of an earlier version are. Errors:
+   * CONFLICT if that version is here with other content, FORBIDDEN, INVALID.
    */
   install(principal: Principal, archive: Uint8Array): Promise<CodeRef & { version: string }>;
 }
 
-/** Files of instances as they are read and edited. Every edit is whole or not made, and committed only where it says so. */
+/** Reads and edits the files of instances. Each edit is made completely or not at all, and committed only where noted. */
 export interface InstanceFiles {
-  /** The work tree. Errors: NOT_FOUND. Fast where nothing was changed since it was last asked. */
+  /** The work tree. Fast if nothing has changed since the last call. Errors: NOT_FOUND. */
   working(instance: string): Promise<WorkFiles>;
   /** A commit. Errors: NOT_FOUND, BAD_REQUEST, AMBIGUOUS. */
   at(instance: string, revision: string): Promise<CommittedFiles>;
 
   /**
-   * `dtk.service.yaml` as it stands. `masked`: without what stands where names of Secrets belong, to be read and not to be written back. Errors: NOT_FOUND, TOO_LARGE;
-   * INVALID for one to be masked that cannot be read.
+   * The text of `dtk.service.yaml`. `masked`: values where names of Secrets belong are blanked, for reading only and not to be
+   * written back. Errors: NOT_FOUND, TOO_LARGE; INVALID if a text to be masked cannot be parsed.
    */
   content(instance: string, options?: { masked?: boolean }): Promise<FileContent>;
-  /** Replaces it. Refused with INVALID and all faults if it could not be read then, with CONFLICT if it is not what `base` says. */
+  /**
+   * Replaces the text. Errors: INVALID, with all faults, if the new text cannot be read; CONFLICT if the present one does not
+   * match `base`.
+   */
   replace(instance: string, content: string, base: string): Promise<{ base: string; differences: Difference[] }>;
-  /** All edits or none. Errors: INVALID, NOT_FOUND (no such component), CONFLICT (`base`, or what is named by others), ALREADY_EXISTS. */
+  /**
+   * Applies all edits or none. Errors: INVALID, NOT_FOUND (no such component), CONFLICT (`base`, or a component that others
+   * name), ALREADY_EXISTS.
+   */
   edit(instance: string, edits: readonly ServiceEdit[], base?: string): Promise<{ base: string; differences: Difference[] }>;
 
-  /** Two states by kind, and by file. `to` absent: the work tree. What cannot be read is compared by file only. */
+  /**
+   * Differences between two states, by kind and by file. Without `to`: the work tree. States that cannot be read are compared by
+   * file only.
+   */
   diff(instance: string, from: string, to?: string): Promise<{ differences: Difference[]; files: FileDifference[] }>;
-  /** Copies against their bases, one or all. Errors: NOT_FOUND. */
+  /** Differences of one copy or all from their bases. Errors: NOT_FOUND. */
   diffModules(instance: string, module?: string): Promise<CopyDifference[]>;
   /**
-   * Takes another version of the base in, and commits: with what was edited before in a commit of its own. Files that were changed on both sides are
-   * told with CONFLICT and nothing is written; `force` takes the base's. Modules that the version needs and that the instance has not come along.
-   * Errors: NOT_FOUND, NO_MATCH, CONFLICT, INVALID, FORBIDDEN.
+   * Merges another version of the base into a copy and commits. Earlier edits get a commit of their own. Files changed on both
+   * sides are a CONFLICT and nothing is written, unless `force` takes the base's. Modules that the version needs and the instance
+   * lacks are added. Errors: NOT_FOUND, NO_MATCH, CONFLICT, INVALID, FORBIDDEN.
    */
   pullModule(request: CopyRequest & { force?: boolean | undefined }): Promise<CopyOutcome>;
-  /** Makes a version of the base of what the instance has: the next patch, if none is given. Errors: NOT_FOUND, CONFLICT, INVALID, FORBIDDEN. */
+  /**
+   * Installs the instance's copy as a version of the base: `version`, or the next patch. Errors: NOT_FOUND, CONFLICT, INVALID,
+   * FORBIDDEN.
+   */
   pushModule(request: CopyRequest): Promise<CopyOutcome>;
 }
 
 export interface CopyRequest {
   instance: string;
   module: string;
-  /** To pull: default the newest that is here. */
+  /** For pulls the default is the newest version on this node. */
   version?: string | undefined;
   principal: Principal;
   author: Author;

@@ -1,6 +1,6 @@
 /**
- * Files of service instances as one part: read, judged, compared, edited, and their module copies moved from and to their bases. Everything is done in the
- * repositories that it is given; owns nothing but what it keeps in memory to be fast.
+ * The files of service instances as one part: reads, checks, compares and edits them, and moves module copies from and to their
+ * bases. Works in the repositories that it is given, and owns only caches.
  */
 import { SERVICE_FILE } from '../../../../../protocol/definitions/service-file.ts';
 import { ServiceEditing } from '../editing/service-editing.ts';
@@ -76,7 +76,7 @@ export function createInstanceFiles({ repositories, bases }: InstanceFilesOption
     },
     async pullModule(request) {
       const repository = await repositories.open(request.instance);
-      // what has to be fetched from others comes before anybody is made to wait
+      // fetch what is missing from other nodes first, before others have to wait for the repository
       await pull(moving, repository, { ...request, dryRun: true });
       return repository.alone((alone) => pull(moving, alone, request));
     },
@@ -91,7 +91,7 @@ export function createInstanceFiles({ repositories, bases }: InstanceFilesOption
 async function compare(before: ReadFiles, after: ReadFiles) {
   const secrets = [before.files, after.files].map((side) => (side === undefined ? undefined : hiddenPaths(side)));
   const known = await Promise.all(secrets);
-  // where one side cannot be read, nobody knows which values in it are secrets
+  // if one side cannot be read, it is unknown which of its values are secrets
   const hidden = known.includes(undefined) ? undefined : known.flatMap((paths) => paths ?? []);
   const side = (tree: Tree) => async (path: string) => {
     if (path !== SERVICE_FILE) return tree.read(path);

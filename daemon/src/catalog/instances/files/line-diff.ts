@@ -1,10 +1,10 @@
 /**
- * How a text became another one, line by line (Myers, "An O(ND) Difference Algorithm and Its Variations"), as `diff -u` shows it: pure. Gives up on texts that are
- * long, or have little in common: nobody reads that, and it would take long.
+ * Line diff in the style of `diff -u`, by Myers, "An O(ND) Difference Algorithm and Its Variations". Pure. Gives up on texts that
+ * are long or have little in common: nobody would read the result, and it would take long.
  */
 
 const MAX_LINES = 10_000;
-/** Lines that differ. Work and memory grow with its square. */
+/** Differing lines. Work and memory grow with its square. */
 const MAX_DIFFERING = 600;
 const CONTEXT = 3;
 const MAX_SHOWN_LINE = 500;
@@ -14,7 +14,7 @@ interface Line {
   text: string;
 }
 
-/** Hunks with three lines around each change; undefined: too much to be shown. The same text: empty. */
+/** Hunks with three lines of context. Undefined: too large to show. Empty for equal texts. */
 export function lineDiff(before: string, after: string): string | undefined {
   if (before === after) return '';
   const [a, b] = [linesOf(before), linesOf(after)];
@@ -23,7 +23,7 @@ export function lineDiff(before: string, after: string): string | undefined {
   return lines === undefined ? undefined : hunks(lines).join('\n');
 }
 
-/** The end of the last line is a matter of its own. */
+/** Lines of a text. A missing line break at the end becomes part of the last line. */
 function linesOf(text: string): string[] {
   if (text === '') return [];
   const lines = text.split('\n');
@@ -43,10 +43,10 @@ function compared(a: readonly string[], b: readonly string[]): Line[] | undefine
   return [...same(a.slice(0, start)), ...middle, ...same(a.slice(a.length - end))];
 }
 
-/** How far one gets on each diagonal with so many differences: that of the diagonal `k` stands at `k + middle`. */
+/** The furthest x on each diagonal for some number of differences. Diagonal `k` is at index `k + middle`. */
 type Furthest = { at: Int32Array; middle: number };
 
-/** The shortest way from one to the other. */
+/** A shortest edit script from `a` to `b`. */
 function script(a: readonly string[], b: readonly string[]): Line[] | undefined {
   const most = Math.min(a.length + b.length, MAX_DIFFERING);
   const middle = most + 1;
@@ -54,7 +54,7 @@ function script(a: readonly string[], b: readonly string[]): Line[] | undefined 
   at[middle + 1] = 0;
   const trace: Furthest[] = [];
   for (let d = 0; d <= most; d++) {
-    // all that the way back looks at
+    // everything that walkBack looks at
     trace.push({ at: at.slice(middle - d - 1, middle + d + 2), middle: d + 1 });
     for (let k = -d; k <= d; k += 2) {
       let x = isDown({ at, middle }, k, d) ? far({ at, middle }, k + 1) : far({ at, middle }, k - 1) + 1;
@@ -70,7 +70,7 @@ function far({ at, middle }: Furthest, k: number): number {
   return at[middle + k] ?? -1;
 }
 
-/** Whether the way to a diagonal comes from the one above it. */
+/** True if the path to diagonal `k` comes from `k + 1`, by an insertion. */
 function isDown(furthest: Furthest, k: number, d: number): boolean {
   return k === -d || (k !== d && far(furthest, k - 1) < far(furthest, k + 1));
 }

@@ -1,14 +1,14 @@
-/** `dtk.service.yaml` as it may be shown: what stands where a secret's name belongs could be the secret itself. */
+/** Masks `dtk.service.yaml` for display: a value where the name of a Secret belongs could be the secret itself. */
 import type { Document, Node } from 'yaml';
 import { SERVICE_FILE } from '../../../../../protocol/definitions/service-file.ts';
 import { readYamlDocument } from '../../../../../protocol/modules/yaml.ts';
 import type { Yaml } from './positions.ts';
 
 const MASK = '(secret)';
-/** Blanks and line breaks between an anchor and what it is of. */
+/** Blanks and line breaks between an anchor and its node. */
 const MAX_BLANKS = 1_000;
 
-/** The text without the values at these paths; undefined if it, or where secrets are, is not known, so that nobody can say what is in it. */
+/** The text with the values at these paths masked. Undefined if the text cannot be parsed or `secrets` is not known. */
 export async function maskedService(
   data: Uint8Array,
   secrets: readonly (readonly string[])[] | undefined,
@@ -29,7 +29,7 @@ export async function maskedService(
   let masked = text;
   let last = text.length;
   for (const [start, end] of ranges.sort((a, b) => b[0] - a[0])) {
-    // one may be within another
+    // a range may lie within another
     if (end > last) continue;
     masked = `${masked.slice(0, start)}${MASK}${masked.slice(end)}`;
     last = start;
@@ -37,7 +37,7 @@ export async function maskedService(
   return new Uint8Array(Buffer.from(masked));
 }
 
-/** With an anchor and a tag before it: a secret that begins with `&` or `!` is taken for one. */
+/** Start of a node including its anchor and tag, since a secret that begins with `&` or `!` parses as one. */
 function beginOf(text: string, node: Node, start: number): number {
   if (node.tag === undefined && !('anchor' in node && node.anchor !== undefined)) return start;
   let begin = start;
@@ -45,14 +45,14 @@ function beginOf(text: string, node: Node, start: number): number {
     const end = begin - (/\s*$/.exec(text.slice(Math.max(0, begin - MAX_BLANKS), begin))?.[0].length ?? 0);
     let at = end;
     while (at > 0 && !/[\s,[\]{}]/.test(text.charAt(at - 1))) at -= 1;
-    // behind a key in quotes it may stand without a blank
+    // after a quoted key a value may follow the colon without a blank
     const mark = /(?:^|["']:)([&!])/.exec(text.slice(at, end));
     if (mark === null) return begin;
     begin = at + mark.index + mark[0].length - 1;
   }
 }
 
-/** Also where a map on the way stands elsewhere. */
+/** The node at a path. Follows aliases. */
 function nodeAt(yaml: Yaml, document: Document, path: readonly string[]): unknown {
   const resolved = (node: unknown): unknown => (yaml.isAlias(node) ? node.resolve(document) : node);
   let node: unknown = document.contents;

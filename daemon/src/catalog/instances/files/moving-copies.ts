@@ -1,4 +1,7 @@
-/** Takes versions of a base into an instance, and makes versions of a base of what an instance has. What was edited before is committed first, so that nothing is lost. */
+/**
+ * Pulls versions of a base into an instance, and pushes an instance's copies as versions of a base. Earlier edits are committed
+ * first, so that nothing is lost.
+ */
 import semver from 'semver';
 import { MANIFEST_FILE } from '../../../../../protocol/definitions/module.ts';
 import { LOCK_FILE, type LockedModule, type LockFile } from '../../../../../protocol/definitions/service-file.ts';
@@ -26,7 +29,7 @@ export interface MovingOptions {
   reader: FileReader;
 }
 
-/** The base's version into the instance. */
+/** Pulls a version of the base into the instance. */
 export async function pull(
   { bases, copies, reader }: MovingOptions,
   repository: Repository,
@@ -64,7 +67,7 @@ export async function pull(
   return { ...outcome, commit };
 }
 
-/** The instance's copy as a version of the base. */
+/** Pushes the instance's copy as a version of the base. */
 export async function push({ bases, copies, reader }: MovingOptions, repository: Repository, request: CopyRequest): Promise<CopyOutcome> {
   const { module, principal, author, dryRun } = request;
   const { lock, tree } = await readLock(reader, repository, request);
@@ -100,7 +103,7 @@ async function readLock(reader: FileReader, repository: Repository, { instance }
   const { tree } = await repository.status();
   const { files, violations } = await reader.read(instance, tree);
   if (files !== undefined && tree.faults.length === 0) {
-    // what was edited is committed before a copy is moved
+    // pull and push commit earlier edits, which must not contain secrets
     await assertSecretNames(files);
     return { lock: files.lock, tree };
   }
@@ -111,7 +114,7 @@ async function readLock(reader: FileReader, repository: Repository, { instance }
   });
 }
 
-/** What the instance has of others stays as it is, as far as it is on the node. */
+/** The lock without the module `but` and without versions that are not on the node: the instance's other modules keep their versions. */
 async function lockHere(bases: ModuleBases, lock: LockFile, but: string): Promise<LockFile> {
   const modules: Record<string, LockedModule> = {};
   for (const [name, locked] of Object.entries(lock.modules)) {
@@ -120,7 +123,10 @@ async function lockHere(bases: ModuleBases, lock: LockFile, but: string): Promis
   return { ...lock, modules };
 }
 
-/** Modules that the new version needs and that the instance has not. Refuses what would come if the instance has another in a version that does not do for it. */
+/**
+ * Modules that the new version needs and the instance lacks. Errors: CONFLICT if the instance has one of the needed modules in an
+ * unsuitable version.
+ */
 function modulesToAdd({ instance, module }: CopyRequest, lock: LockFile, { modules, root }: ResolvedModules): Map<string, LoadedModule> {
   const added = new Map([...modules].filter(([name]) => name !== module && own(lock.modules, name) === undefined));
   for (const { manifest } of [root, ...added.values()]) {
@@ -151,11 +157,11 @@ function changedOnBothSides({ instance, module }: CopyRequest, version: string, 
   );
 }
 
-/** The next patch after all that there is. */
+/** The patch after the newest known version. */
 function nextPatch(version: string, locked: LockedModule | undefined, there: readonly { version: string }[]): string {
   const known = [version, ...(locked === undefined ? [] : [locked.version]), ...there.map((one) => one.version)];
   const newest = known.reduce((a, b) => (compareVersions(a, b) < 0 ? b : a));
-  // somebody has given it a version of its own
+  // the manifest already names a new version
   if (newest === version && locked?.version !== version && !there.some((one) => one.version === version)) return version;
   const next = semver.inc(newest, 'patch');
   if (next !== null) return next;
@@ -169,7 +175,7 @@ export function noSuchModule({ instance, module }: { instance: string; module: s
   });
 }
 
-/** What has to be written so that a copy has these files. */
+/** The writes that bring a copy to these files. */
 function writesOf(module: string, before: FileSet, after: FileSet): FileWrite[] {
   return changedPaths(before, after).map(({ path }) => {
     const file = after.get(path);

@@ -1,10 +1,10 @@
-/** Where the fields of a YAML document stand: pure. */
+/** Positions of fields in a YAML document. Pure. */
 import type { Document } from 'yaml';
 
-/** `yaml`, as it was loaded: it is not loaded where no file is read. */
+/** The `yaml` module, which is loaded only when a file is read. */
 export type Yaml = typeof import('yaml');
 
-/** The offset of the field at a path, or of the nearest one above it. */
+/** The offset of the field at a path, or of its nearest ancestor that is there. */
 export function offsetOf(yaml: Yaml, document: Document, path: readonly (string | number)[]): number | undefined {
   let node: unknown = document.contents;
   let offset = yaml.isNode(node) ? node.range?.[0] : undefined;

@@ -1,4 +1,4 @@
-/** All files of an instance in one tree, read and judged for themselves: that each can be read, and that copies, lock and dependencies name one another. */
+/** Reads all files of an instance in one tree and checks them on their own: each can be read, and copies, lock and dependencies match. */
 import type { ZodType } from 'zod';
 import { moduleName } from '../../../../../protocol/definitions/code.ts';
 import {
@@ -20,9 +20,9 @@ import { readYamlFile, type YamlFile } from './yaml-file.ts';
 
 /** Modules of one instance. */
 const MAX_COPIES = 128;
-/** Files whose content is kept parsed. */
+/** Parsed files that are cached. */
 const KEPT_FILES = 64;
-/** Violations that are told at a time. */
+/** Violations in one answer. */
 const MAX_VIOLATIONS = 500;
 
 const service = { name: SERVICE_FILE, schema: serviceFile, maxBytes: MAX_SERVICE_FILE_BYTES };
@@ -87,7 +87,7 @@ export class FileReader {
   }
 }
 
-/** A file that is the same as one that was read is not read again. */
+/** Parses a file, or returns the cached result for the same content. */
 async function parsed<T>(
   tree: Tree,
   what: { name: string; schema: ZodType<T>; maxBytes: number },

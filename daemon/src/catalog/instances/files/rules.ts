@@ -1,4 +1,4 @@
-/** Which properties components have, as far as that is needed to read, show and edit their values: what is wrong with types is judged elsewhere. */
+/** The properties of components, as far as reading, showing and editing their values needs them. Faults in types are reported elsewhere. */
 import type { PropertyType } from '../../../../../protocol/definitions/property-types.ts';
 import { typeOfRule } from '../../../../../protocol/definitions/property-value.ts';
 import type { PropertyRule } from '../../../../../protocol/definitions/type-rules.ts';
@@ -25,7 +25,7 @@ export class KnownTypes {
     return this.#types.has(typeKey(name));
   }
 
-  /** True if all that it inherits is known, too. */
+  /** True if all of its supertypes are known, too. */
   async isWhole(name: string): Promise<boolean> {
     return !('fault' in (await chainOf(name, async (wanted) => this.#types.get(typeKey(wanted)))));
   }
@@ -34,7 +34,7 @@ export class KnownTypes {
     return [...this.#types.values()].map(({ name }) => name);
   }
 
-  /** Properties of a type with those that it inherits, as far as its supertypes are known. */
+  /** Own and inherited properties of a type, as far as its supertypes are known. */
   async rulesOf(name: string): Promise<Rules> {
     const known: NamedType[] = [];
     await chainOf(name, async (wanted) => {
@@ -46,7 +46,7 @@ export class KnownTypes {
   }
 }
 
-/** The rules of all components' properties, by the names of components. */
+/** The rules of all components' properties, by component. */
 export async function componentRules({ service, copies }: Pick<ServiceFiles, 'service' | 'copies'>): Promise<Map<string, Rules>> {
   const types = new KnownTypes(copies.values());
   const byType = new Map<string, Promise<Rules>>();
@@ -59,7 +59,7 @@ export async function componentRules({ service, copies }: Pick<ServiceFiles, 'se
   return rules;
 }
 
-/** What can be set, by its path, with its type. */
+/** Types of everything that can be set, by path. */
 export async function settableTypes(files: Pick<ServiceFiles, 'service' | 'copies'>): Promise<Record<string, PropertyType>> {
   const types: Record<string, PropertyType> = {};
   for (const [name, rule] of Object.entries(files.service['parameter-rules'] ?? {})) types[`parameters.${name}`] = typeOfRule(rule);
@@ -69,7 +69,7 @@ export async function settableTypes(files: Pick<ServiceFiles, 'service' | 'copie
   return types;
 }
 
-/** Paths in `dtk.service.yaml` of values that are known for secrets. */
+/** Paths in `dtk.service.yaml` of values that are known to be secret. */
 export async function secretPaths(files: Pick<ServiceFiles, 'service' | 'copies'>): Promise<string[][]> {
   const { service } = files;
   const paths: string[][] = [];
@@ -85,7 +85,7 @@ export async function secretPaths(files: Pick<ServiceFiles, 'service' | 'copies'
   return paths;
 }
 
-/** The same, with all values of components whose types are not wholly known, as where a copy is broken: nobody can say which of them are secrets. */
+/** The same, and all values of components whose types are not fully known, as when a copy is broken: any of them might be secret. */
 export async function hiddenPaths(files: Pick<ServiceFiles, 'service' | 'copies'>): Promise<string[][]> {
   const paths = await secretPaths(files);
   const types = new KnownTypes(files.copies.values());

@@ -1,4 +1,4 @@
-/** What is wrong with a document, each with the path of the field: pure. */
+/** Lists what is wrong with a document, with the path of each field. Pure. */
 import type { z } from 'zod';
 
 export interface SchemaFault {
@@ -6,7 +6,7 @@ export interface SchemaFault {
   message: string;
 }
 
-/** Faults that one document tells. */
+/** Faults reported for one document. */
 const MAX_FAULTS = 100;
 const MAX_KEY = 120;
 
@@ -14,7 +14,7 @@ export function schemaFaults(error: z.ZodError): SchemaFault[] {
   return error.issues.flatMap((issue) => faultsOf(issue, [])).slice(0, MAX_FAULTS);
 }
 
-/** Where a value may be one of several things, what is wrong with the one that comes nearest. */
+/** For a union, reports the faults of the nearest alternative. */
 function faultsOf(issue: z.core.$ZodIssue, base: readonly PropertyKey[]): SchemaFault[] {
   const path = [...base, ...issue.path];
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {
@@ -38,7 +38,7 @@ function plain(path: readonly PropertyKey[]): (string | number)[] {
   return path.map((part) => (typeof part === 'number' ? part : String(part)));
 }
 
-/** `components.web.links[0]`. */
+/** A path as text: `components.web.links[0]`. */
 export function fieldText(path: readonly (string | number)[]): string {
   const text = path.map((part) => (typeof part === 'number' ? `[${part}]` : `.${part.slice(0, MAX_KEY)}`)).join('');
   return text.replace(/^\./, '');

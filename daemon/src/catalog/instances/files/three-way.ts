@@ -1,4 +1,4 @@
-/** What becomes of a module's files when its base has moved on and they were edited meanwhile: pure, file by file. */
+/** Three-way merge of a module's files: edited in the instance while the base has moved on. Pure; compares whole files. */
 
 export interface CopiedFile {
   path: string;
@@ -9,19 +9,22 @@ export interface CopiedFile {
 export type FileSet = ReadonlyMap<string, CopiedFile>;
 
 export interface Merged {
-  /** All files, as they should be. */
+  /** The merged files. */
   files: Map<string, CopiedFile>;
-  /** Changed on both sides, and differently, or in the way of one of theirs; in `files` it is as they have it. */
+  /**
+   * Paths that both sides changed differently, or where one side's file is in the way of the other's. `files` has the version of
+   * `theirs`.
+   */
   conflicts: string[];
 }
 
-/** `base`: what both come from. Undefined: not known, so that what both have is in conflict unless it is the same. */
+/** `base`: the common ancestor. Undefined: not known; then files that both have conflict unless they are equal. */
 export function merge(base: FileSet | undefined, ours: FileSet, theirs: FileSet): Merged {
   const files = new Map<string, CopiedFile>();
   const conflicts: string[] = [];
   for (const path of [...new Set([...ours.keys(), ...theirs.keys()])].sort()) {
     const [was, own, their] = [base?.get(path), ours.get(path), theirs.get(path)];
-    // of what both come from nothing may be known: then what only one has is its own
+    // without a base, a file that only one side has is kept
     const keepsOwn = sameFile(own, their) || (base === undefined ? their === undefined : sameFile(was, their));
     const takesTheirs = base === undefined ? own === undefined : sameFile(was, own);
     if (!keepsOwn && !takesTheirs) conflicts.push(path);
@@ -35,7 +38,7 @@ export function merge(base: FileSet | undefined, ours: FileSet, theirs: FileSet)
   return { files, conflicts: conflicts.sort() };
 }
 
-/** Files of ours alone that cannot be beside theirs: one of the two stands where the other has a directory. */
+/** Files only in ours that cannot exist beside theirs: one is a file where the other has a directory. */
 function clashing(files: FileSet, theirs: FileSet): string[] {
   const directories = new Set([...files.keys()].flatMap(directoriesOf));
   return [...files.keys()].filter(
@@ -43,7 +46,7 @@ function clashing(files: FileSet, theirs: FileSet): string[] {
   );
 }
 
-/** All that a path is in. */
+/** All directories above a path. */
 function directoriesOf(path: string): string[] {
   const parts = path.split('/').slice(0, -1);
   return parts.map((_, at) => parts.slice(0, at + 1).join('/'));
@@ -54,7 +57,7 @@ function sameFile(a: CopiedFile | undefined, b: CopiedFile | undefined): boolean
   return a.executable === b.executable && Buffer.compare(a.data, b.data) === 0;
 }
 
-/** Which paths differ between two sets, in the order of names. */
+/** Paths that differ between two sets, sorted. */
 export function changedPaths(before: FileSet, after: FileSet): { path: string; op: 'added' | 'changed' | 'removed' }[] {
   return [...new Set([...before.keys(), ...after.keys()])]
     .sort()

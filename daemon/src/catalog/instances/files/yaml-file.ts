@@ -1,4 +1,7 @@
-/** A YAML file of an instance: its value as its schema has it, where each field of it stands, or all that is wrong with it. Never throws on what is in it. */
+/**
+ * Reads a YAML file of an instance: its value by its schema and the place of each field, or everything that is wrong with it.
+ * Never throws because of the content.
+ */
 import type { z } from 'zod';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { readYamlDocument } from '../../../../../protocol/modules/yaml.ts';
@@ -9,10 +12,10 @@ import { fieldText, schemaFaults } from './schema-faults.ts';
 export type Path = readonly (string | number)[];
 
 export interface YamlFile<T> {
-  /** Undefined: it does not fit its schema, or cannot be read; violations say why. */
+  /** Undefined: it cannot be read or does not fit its schema; violations say why. */
   value: T | undefined;
   violations: readonly Violation[];
-  /** `FILE:LINE:COLUMN` of a field, or of the nearest above it that is there. */
+  /** `FILE:LINE:COLUMN` of a field, or of its nearest ancestor that is there. */
   place(path: Path): string;
 }
 

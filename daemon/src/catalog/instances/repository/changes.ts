@@ -1,8 +1,8 @@
-/** Which files differ between two trees: pure. */
+/** Which files differ between two trees. Pure. */
 import { byPath } from './paths.ts';
 import type { PathChange, Tree } from './repository.types.ts';
 
-/** In the order of paths. A file whose content is the same and that became executable, or is it no more, is changed. */
+/** Changes sorted by path. A file with the same content whose executable bit differs counts as changed. */
 export function changesBetween({ files: before }: Pick<Tree, 'files'>, { files: after }: Pick<Tree, 'files'>): PathChange[] {
   const changes: PathChange[] = [];
   for (const path of before.keys()) if (!after.has(path)) changes.push({ path, op: 'removed' });

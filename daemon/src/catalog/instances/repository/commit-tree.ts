@@ -1,4 +1,4 @@
-/** Files of commits. What a clone has pushed is judged as what stands in a work tree is. */
+/** Files of commits. Commits that a clone pushed are checked as strictly as a work tree. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { Violation } from '../instances.types.ts';
 import { readCommitObject, readTreeObject, treesOf } from './git-format.ts';
@@ -7,7 +7,7 @@ import type { GitObjects } from './objects.ts';
 import { byPath, pathFault, shownPath } from './paths.ts';
 import type { Tree, TreeFile } from './repository.types.ts';
 
-/** Errors: NOT_FOUND, CONTENT_ALTERED, TOO_LARGE. */
+/** Reads the tree of a commit. Errors: NOT_FOUND, CONTENT_ALTERED, TOO_LARGE. */
 export async function readCommitTree(objects: GitObjects, commit: string): Promise<Tree> {
   const read = readCommitObject(commit, await objects.read(commit, 'commit', MAX_META_BYTES));
   if (read === undefined) throw new DtkdError('CONTENT_ALTERED', `the commit ${commit.slice(0, 12)}… cannot be read`);
@@ -19,7 +19,7 @@ export async function readCommitTree(objects: GitObjects, commit: string): Promi
   }
   const files = new Map(found.sort(byPath).map((file) => [file.path, file]));
   return {
-    // where something is left out, the id of what is there
+    // with faulty entries left out, the id of what remains
     id: faults.length === 0 ? read.tree : treesOf(files.values()).root,
     files,
     faults: faults.slice(0, MAX_FAULTS),
@@ -31,7 +31,10 @@ export async function readCommitTree(objects: GitObjects, commit: string): Promi
   };
 }
 
-/** Paths that no work tree can have as they are; git makes no such tree, and a clone may push one. */
+/**
+ * Paths that occur twice, or as a file and a directory. No work tree can have them; git never writes such a tree, but a clone may
+ * push one.
+ */
 function metTwice(files: readonly TreeFile[]): string[] {
   const directories = new Set<string>();
   for (const { path } of files) {
@@ -48,7 +51,7 @@ function metTwice(files: readonly TreeFile[]): string[] {
 interface Collected {
   found: TreeFile[];
   faults: Violation[];
-  /** Counted, since directories may stand in many places without being stored more than once. */
+  /** Entries read, directories included. One stored directory may appear in many places, so the number of objects is no bound. */
   entries: number;
 }
 

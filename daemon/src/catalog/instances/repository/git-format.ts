@@ -1,4 +1,4 @@
-/** What git stores, as bytes: pure. Objects by their ids, trees from flat lists of files, commits, and the index that git compares a work tree with. */
+/** Git's stored formats as bytes. Pure. Object ids, trees from flat lists of files, commits, tags, and the index. */
 import { createHash } from 'node:crypto';
 import { byPath } from './paths.ts';
 import type { Author, Commit, TreeFile } from './repository.types.ts';
@@ -11,17 +11,17 @@ export interface GitObject {
   body: Uint8Array;
 }
 
-/** SHA-1 as git computes it. */
+/** SHA-1 object id, as git computes it. */
 export function oidOf(type: ObjectType, body: Uint8Array): string {
   return createHash('sha1').update(header(type, body)).update(body).digest('hex');
 }
 
-/** What a loose object has in it, before it is compressed. */
+/** The header of a loose object before compression. */
 export function header(type: ObjectType, body: Uint8Array): Buffer {
   return Buffer.from(`${type} ${body.length}\0`);
 }
 
-/** The objects of all directories that these files are in, the root last. */
+/** Tree objects for all directories of these files, the root last. */
 export function treesOf(files: Iterable<TreeFile>): { root: string; trees: GitObject[] } {
   const top: Directory = new Map();
   for (const file of files) {
@@ -61,7 +61,7 @@ export interface TreeEntry {
   oid: string;
 }
 
-/** The entries of a directory; undefined if this is none. */
+/** The entries of a tree object. Undefined if it is malformed or has more than `limit`. */
 export function readTreeObject(body: Uint8Array, limit: number): TreeEntry[] | undefined {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   const entries: TreeEntry[] = [];
@@ -76,7 +76,7 @@ export function readTreeObject(body: Uint8Array, limit: number): TreeEntry[] | u
   return entries;
 }
 
-/** A commit as git writes it; the time of both author and committer is `at`, in whole seconds. */
+/** A commit object as git writes it. Author and committer time are both `at`, in whole seconds. */
 export function commitObject({ tree, parents, author, message, at }: Omit<Commit, 'id'> & { tree: string }): GitObject {
   const who = `${identity(author)} ${Math.floor(at / 1000)} +0000`;
   const lines = [`tree ${tree}`, ...parents.map((parent) => `parent ${parent}`), `author ${who}`, `committer ${who}`];
@@ -89,10 +89,10 @@ function identity({ name, email }: Author): string {
   return `${plain(name) || 'unknown'} <${plain(email)}>`;
 }
 
-/** The last time that can be told: a commit may name any. Seconds. */
+/** Seconds of the latest time that a Date can hold. A commit may claim any. */
 const MAX_SECONDS = 8.64e12;
 
-/** What a commit says; undefined if this is none. Who made it and when stay empty where that cannot be read. */
+/** Parses a commit object. Undefined if it is malformed. An unreadable author line gives empty names and time 0. */
 export function readCommitObject(id: string, body: Uint8Array): (Commit & { tree: string }) | undefined {
   const text = Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8');
   const end = text.indexOf('\n\n');
@@ -110,12 +110,12 @@ export function readCommitObject(id: string, body: Uint8Array): (Commit & { tree
   };
 }
 
-/** The object that an annotated tag is of; undefined if this is none. */
+/** The object that an annotated tag points to. Undefined if it is malformed. */
 export function readTagObject(body: Uint8Array): string | undefined {
   return /^object ([0-9a-f]{40})\n/.exec(Buffer.from(body.buffer, body.byteOffset, Math.min(body.byteLength, 64)).toString('latin1'))?.[1];
 }
 
-/** What the file system says of a file, as git remembers it. */
+/** The stat data of a file that git's index keeps. */
 export interface FileStat {
   size: bigint;
   mode: bigint;
@@ -127,7 +127,10 @@ export interface FileStat {
   gid: bigint;
 }
 
-/** The index (version 2) of a work tree that has exactly these files: git then finds nothing staged, and need not read them to find nothing changed. */
+/**
+ * An index (version 2) for a work tree with exactly these files: git finds nothing staged, and does not have to read the files to
+ * find nothing changed.
+ */
 export function indexOf(files: Iterable<TreeFile & { stat: FileStat }>): Buffer {
   const sorted = [...files].sort(byPath);
   const head = Buffer.alloc(12);
@@ -140,7 +143,7 @@ export function indexOf(files: Iterable<TreeFile & { stat: FileStat }>): Buffer 
 
 function indexEntry({ path, executable, oid, stat }: TreeFile & { stat: FileStat }): Buffer {
   const name = Buffer.from(path);
-  // as many zeros as fill up eight bytes, but one at least
+  // padded with 1 to 8 NULs to a multiple of eight bytes
   const entry = Buffer.alloc(Math.ceil((62 + name.length + 1) / 8) * 8);
   const word = (value: bigint) => Number(BigInt.asUintN(32, value));
   const second = 1_000_000_000n;
@@ -154,11 +157,14 @@ function indexEntry({ path, executable, oid, stat }: TreeFile & { stat: FileStat
   return entry;
 }
 
-/** Bytes of an entry of the index before its flags, with these, and of what version 3 and later may have behind them. */
+/**
+ * Offsets of the flags and the name in an index entry, and the size of the extended flags that version 3 and later may put
+ * between them.
+ */
 const ENTRY = { flags: 60, name: 62, more: 2 };
 const EXTENDED = 0x4000;
 
-/** Paths that an index (version 2 to 4) has in stages: both sides of a conflict. None of what is no index. */
+/** Paths with conflict stages in an index of version 2 to 4. Empty if it is not an index. */
 export function unmergedPaths(index: Buffer): string[] {
   const found = new Set<string>();
   if (index.length < 12 || index.toString('latin1', 0, 4) !== 'DIRC') return [];
@@ -177,13 +183,13 @@ export function unmergedPaths(index: Buffer): string[] {
     if (end < 0) break;
     path = Buffer.concat([path.subarray(0, kept), index.subarray(name, end)]);
     if ((flags & 0x3000) !== 0) found.add(path.toString('utf8'));
-    // version 4 has no zeros that fill up
+    // version 4 has no padding
     at = version === 4 ? end + 1 : at + Math.ceil((end - at + 1) / 8) * 8;
   }
   return [...found];
 }
 
-/** A number of variable length, as packs have it too: each byte but the last has the highest bit. */
+/** Decodes git's offset encoding of variable length, as packs use it: each byte but the last has its highest bit set. */
 function readOffset(bytes: Buffer, start: number): { value: number; end: number } {
   let [at, value] = [start, 0];
   for (let more = true; more && at < bytes.length; at++) {

@@ -1,7 +1,7 @@
 /**
- * One instance's git repository, without taking turns: `repositories.ts` sees to that. Owns everything below its directory. HEAD moves only after all that it
- * names is on the disk; a move of the work tree that was broken off is noted in `.git/dtkd-moving` and ended before anything else is done. What was edited since it
- * began stays as an edit.
+ * One instance's git repository, without serialization, which `repositories.ts` adds. Owns everything below its directory. HEAD
+ * moves only after all objects that it refers to are on the disk. An interrupted move of the work tree is recorded in
+ * `.git/dtkd-moving` and completed before anything else is done; edits made since it began are kept.
  */
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -25,10 +25,10 @@ import { unfinishedIn } from './unfinished.ts';
 import { type WorkTree, WorkTrees } from './work-tree.ts';
 import { WorkTreeWriter } from './writing.ts';
 
-/** Commits whose lists of files are remembered. */
+/** Trees of commits that are cached. */
 const KNOWN_TREES = 8;
 const MOVING = 'dtkd-moving';
-/** `discarded`: ids of files that were edited before, and are to be lost, by path. */
+/** `discarded`: blob ids, by path, of files whose edits are to be discarded. */
 const moving = z.object({ from: commitId, to: commitId, discarded: z.record(z.string(), z.string()).default({}) });
 type Move = z.infer<typeof moving>;
 
@@ -175,7 +175,7 @@ export class GitRepository implements Repository {
     return work(this);
   }
 
-  /** Ends what a process that died has begun, and removes what it left behind. */
+  /** Completes what a process that died has begun, and removes its temporary and lock files. */
   async recover(): Promise<void> {
     for (const name of await readdir(this.#gitdir)) {
       if (/^dtkd-(file|ref|index)-/.test(name)) await rm(join(this.#gitdir, name), { force: true });
@@ -195,13 +195,13 @@ export class GitRepository implements Repository {
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return undefined;
       if (codeOf(error) !== undefined) throw error;
-      // it was not written whole, so nothing was begun
+      // the file is incomplete, so the move had not begun
       await rm(join(this.#gitdir, MOVING), { force: true });
       return undefined;
     }
   }
 
-  /** What a git has left unfinished is among the faults of the tree. */
+  /** Reads HEAD and the work tree. Unfinished git operations are among the tree's faults. */
   async #look(): Promise<{ head: string; committed: Tree; tree: WorkTree; unfinished: readonly Violation[] }> {
     const head = await readHead(this.#gitdir);
     const committed = await this.tree(head);
@@ -210,7 +210,7 @@ export class GitRepository implements Repository {
     return { head, committed, tree: { ...tree, faults: [...unfinished, ...tree.faults] }, unfinished };
   }
 
-  /** No git works in the same work tree meanwhile, nor takes in what is pushed. */
+  /** Holds git's index lock, so that no git changes this work tree or accepts a push meanwhile. */
   async #alongsideGit<T>(work: () => Promise<T>): Promise<T> {
     return withLockFile(join(this.#gitdir, 'index.lock'), work).catch((error: unknown) => {
       throw storageError(error);
@@ -237,7 +237,10 @@ export class GitRepository implements Repository {
     return commit.oid;
   }
 
-  /** Makes the work tree have the files of a commit, but for what was edited since the move began, and `main`, which is `head`, be that commit. */
+  /**
+   * Brings the work tree to the files of a commit, except for files edited since the move began, and then moves `main` from
+   * `head` to that commit.
+   */
   async #moveTo(move: Move, head: string): Promise<void> {
     const [before, target] = [await this.tree(move.from), await this.tree(move.to)];
     await replaceFile({
@@ -300,7 +303,7 @@ function edited(tree: Tree, committed: Tree): DtkdError {
   });
 }
 
-/** Refuses a path that is a file and a directory at once, and too many of them. */
+/** Refuses paths that would be both a file and a directory, and too many files. */
 function assertApart(files: Iterable<TreeFile>): void {
   const sorted = [...files].sort(byPath);
   const paths = new Set(sorted.map(({ path }) => path));
@@ -312,7 +315,7 @@ function assertApart(files: Iterable<TreeFile>): void {
   }
 }
 
-/** So that not all files of a large change are in memory at once. */
+/** Splits a list, so that not all files of a large change are in memory at once. */
 function* partsOf<T>(items: readonly T[]): Generator<readonly T[]> {
   const size = 64;
   for (let at = 0; at < items.length; at += size) yield items.slice(at, at + size);

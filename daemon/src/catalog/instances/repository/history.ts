@@ -1,11 +1,14 @@
-/** The history of a repository, newest first. What a clone has pushed may be what no git would write: it is told as far as it can be read. */
+/**
+ * The history of a repository, newest first. A clone may have pushed commits that git would not write; they are shown as far as
+ * they can be read.
+ */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { readCommitObject } from './git-format.ts';
 import { MAX_META_BYTES } from './limits.ts';
 import type { GitObjects } from './objects.ts';
 import type { Commit } from './repository.types.ts';
 
-/** A commit and what came before it, so many at most. Errors: NOT_FOUND, CONTENT_ALTERED, TOO_LARGE. */
+/** A commit and its ancestors, at most `limit`. Errors: NOT_FOUND, CONTENT_ALTERED, TOO_LARGE. */
 export async function historyOf(objects: GitObjects, from: string, limit: number): Promise<Commit[]> {
   const found: Commit[] = [];
   const met = new Set([from]);
@@ -15,13 +18,13 @@ export async function historyOf(objects: GitObjects, from: string, limit: number
     const newest = waiting.shift();
     if (newest === undefined) break;
     found.push(newest);
-    // what is not asked for is not read, either: it may be altered
+    // read no further than requested: older commits may be damaged
     if (found.length === limit) break;
     for (const parent of newest.parents) {
       if (met.has(parent)) continue;
       met.add(parent);
       const read = await readCommit(objects, parent).catch((error: unknown) => {
-        // a clone that is not deep ends somewhere
+        // a shallow clone lacks the parents of its oldest commits
         if (error instanceof DtkdError && error.code === 'NOT_FOUND') return undefined;
         throw error;
       });

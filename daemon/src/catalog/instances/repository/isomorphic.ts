@@ -1,16 +1,16 @@
-/** isomorphic-git, loaded when it is first needed, for one repository: it reads packs and refs. */
+/** isomorphic-git for one repository, loaded when first needed. It reads packs and refs. */
 import fs from 'node:fs';
 
 export interface GitReader {
   readObject(what: { oid: string; format: 'content' }): Promise<{ type: string; object: unknown }>;
-  /** Errors: NotFoundError, AmbiguousError (as `code`). */
+  /** Errors: NotFoundError, AmbiguousError (in `code`). */
   expandOid(prefix: string): Promise<string>;
   resolveRef(ref: string): Promise<string>;
   listRefs(prefix: string): Promise<string[]>;
   deleteRef(ref: string): Promise<void>;
 }
 
-/** Packs that it has read are kept as long as what this gives is. */
+/** Packs that were read stay in memory as long as the returned reader. */
 export async function isomorphicGit(gitdir: string): Promise<GitReader> {
   const { default: git } = await import('isomorphic-git');
   const here = { fs, gitdir, cache: {} };

@@ -1,11 +1,11 @@
-/** An empty repository as git expects it, and what ours says in its configuration. */
+/** Creates an empty repository with dtkd's configuration. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LEFTOVER_PATTERNS } from './paths.ts';
 
 /**
- * A push updates the work tree, if that has no edits of its own. History only grows: what was converged can always be gone back to. Only the daemon says what
- * is applied. What leftovers are, git and dtkd agree on.
+ * A push updates the work tree if it has no edits. History only grows, so that every converged commit can be restored. Only the
+ * daemon moves the branch "applied". `info/exclude` makes git ignore the same leftovers as dtkd.
  */
 const CONFIG = `[core]
 \trepositoryformatversion = 0
@@ -19,7 +19,7 @@ const CONFIG = `[core]
 \tdenyDeletes = true
 \thideRefs = refs/heads/applied
 `;
-/** Files are taken byte by byte, whatever a module's .gitattributes say. */
+/** Files are stored byte for byte, whatever a module's .gitattributes say. */
 const ATTRIBUTES = '* -text -eol -ident -filter -working-tree-encoding\n';
 
 /** Errors: those of the file system. */

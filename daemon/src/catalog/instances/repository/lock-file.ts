@@ -1,6 +1,6 @@
 /**
- * Lock files as git makes them: whoever makes one is alone until it is gone. Ours are known by what stands in them, and before anything does by their mode, so that one
- * of a daemon that died is not waited for.
+ * Lock files compatible with git's: whoever creates one has exclusive access until it is removed. Ours are recognized by their
+ * content, or while still empty by their mode, so that one left by a dead daemon is not waited for.
  */
 import { open, readFile, rm, stat } from 'node:fs/promises';
 import { setTimeout as after } from 'node:timers/promises';
@@ -9,12 +9,15 @@ import { GIT_ABANDONED_MS, GIT_PATIENCE_MS } from './limits.ts';
 import { codeOf } from './storage.ts';
 
 const MARK = 'dtkd\n';
-/** It is there as soon as the file is. A git can always write to its own. */
+/** Set when the file is created. Git's own lock files are always writable. */
 const MODE = 0o400;
-/** Between two looks whether git has gone. Milliseconds. */
+/** Milliseconds between two attempts to take the lock. */
 const LOOK_AGAIN_MS = 25;
 
-/** Runs while a lock file is held. The caller makes sure that this process asks once at a time. Errors: CONFLICT if a git holds it on and on. */
+/**
+ * Runs `work` while holding the lock file. Within this process the caller must serialize. Errors: CONFLICT if a git holds it for
+ * longer than `patienceMs`.
+ */
 export async function withLockFile<T>(path: string, work: () => Promise<T>, patienceMs = GIT_PATIENCE_MS): Promise<T> {
   const deadline = performance.now() + patienceMs;
   while (!(await taken(path))) {
@@ -33,7 +36,7 @@ export async function withLockFile<T>(path: string, work: () => Promise<T>, pati
   }
 }
 
-/** Removes a lock file that a daemon has left that died: a git would wait for it for ever. Only where nobody of this process can hold it. */
+/** Removes a lock file left by a dead daemon, which a git would wait for forever. Only call it when nobody in this process can hold it. */
 export async function removeLeftLock(path: string): Promise<void> {
   if (await isOurs(path)) await rm(path, { force: true });
 }
@@ -44,7 +47,7 @@ async function taken(path: string): Promise<boolean> {
     try {
       await file.writeFile(MARK);
     } catch (error) {
-      // nobody would know it for ours
+      // without its mark it would not be recognized as ours
       await rm(path, { force: true });
       throw error;
     } finally {
@@ -68,7 +71,7 @@ async function isOurs(path: string): Promise<boolean> {
   return found?.size === MARK.length && (await readFile(path, 'latin1').catch(letGo)) === MARK;
 }
 
-/** It went meanwhile. */
+/** Undefined if the file disappeared meanwhile. */
 function letGo(error: unknown): undefined {
   if (codeOf(error) !== 'ENOENT') throw error;
 }

@@ -1,6 +1,6 @@
 /**
- * Objects of one git repository. They are written here, because a process may die in the middle: git's own way, a file aside that gets its name when it is
- * whole, which isomorphic-git does not do. What is in packs is read by isomorphic-git.
+ * Objects of one git repository. Writes loose objects the way git does, to a temporary file that is renamed once complete, since
+ * the process may die at any time; isomorphic-git does not do this. Reads packs through isomorphic-git.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
@@ -16,10 +16,10 @@ import { codeOf, eachOf, exists, replaceFile } from './storage.ts';
 
 const deflated = promisify(deflate);
 const inflated = promisify(inflate);
-/** Bytes that stand before what a loose object has in it. */
+/** Bytes allowed for the header of a loose object. */
 const HEADER_BYTES = 32;
 const TYPES: readonly ObjectType[] = ['blob', 'tree', 'commit', 'tag'];
-/** Of what is being written. Those of git itself are shorter: one may be at work. */
+/** Temporary names of objects that are being written. Git's own are shorter, and must stay, as a git may be at work. */
 const UNFINISHED = /^tmp_obj_[0-9a-f]{12}$/;
 
 export class GitObjects {
@@ -31,7 +31,7 @@ export class GitObjects {
     this.#gitdir = gitdir;
   }
 
-  /** Reads packs. Each is in memory as a whole, until nothing was read for a while. Errors: TOO_LARGE. */
+  /** The reader of packs. Keeps each pack in memory as a whole until nothing was read for a while. Errors: TOO_LARGE. */
   async reader(): Promise<GitReader> {
     clearTimeout(this.#forgetting);
     this.#forgetting = setTimeout(() => {
@@ -48,7 +48,7 @@ export class GitObjects {
     }
   }
 
-  /** Errors: NOT_FOUND, TOO_LARGE; CONTENT_ALTERED for what is not what its id says. */
+  /** Reads an object. Errors: NOT_FOUND, TOO_LARGE; CONTENT_ALTERED if the content does not match the id. */
   async read(oid: string, type: ObjectType, limit: number): Promise<Uint8Array> {
     const found = (await this.#loose(oid, limit)) ?? (await this.#packed(oid));
     if (found === undefined || found.type !== type) throw new DtkdError('NOT_FOUND', `there is no ${type} ${oid} in this repository`);
@@ -56,7 +56,7 @@ export class GitObjects {
     return found.body;
   }
 
-  /** Writes those that are not there yet; they are on the disk when it resolves. */
+  /** Writes the objects that are missing. They are durable when it resolves. */
   async write(objects: Iterable<GitObject>): Promise<void> {
     const directories = new Set<string>();
     await eachOf(objects, async ({ oid, type, body }) => {
@@ -64,14 +64,14 @@ export class GitObjects {
       if (await exists(path)) return;
       directories.add(dirname(path));
       await mkdir(dirname(path), { recursive: true });
-      // git tidies away what has such a name and was not finished, if somebody lets it
+      // `git gc` also removes abandoned files with such names
       const temporary = join(dirname(path), `tmp_obj_${randomBytes(6).toString('hex')}`);
       await replaceFile({ path, data: await deflated(Buffer.concat([header(type, body), body]), { level: 1 }), mode: 0o444, temporary });
     });
     await eachOf(directories, syncDirectory);
   }
 
-  /** Removes what a process that died has left unfinished. Only while nothing is being written. */
+  /** Removes files left by a process that died. Only call it while nothing is being written. */
   async tidy(): Promise<void> {
     const objects = join(this.#gitdir, 'objects');
     const directories = (await readdir(objects)).filter((name) => /^[0-9a-f]{2}$/.test(name));

@@ -1,11 +1,11 @@
-/** Names of files in repositories: pure. */
+/** Names of files in repositories. Pure. */
 import { modulePath } from '../../../../../protocol/definitions/module.ts';
 import { MAX_DEPTH } from './limits.ts';
 
-/** Bytes of one part of a path: what file systems take. */
+/** Bytes of one path component: the limit of common file systems. */
 const MAX_PART_BYTES = 255;
 
-/** What is wrong with a path; undefined: nothing. A `.git` within would make git run what stands in its configuration. */
+/** What is wrong with a path. Undefined: nothing. A nested `.git` is refused because git would run what its configuration says. */
 export function pathFault(path: string): string | undefined {
   if (!modulePath.safeParse(path).success || path.includes('\uFFFD')) return 'is not a name that a file may have here';
   const parts = path.split('/');
@@ -15,7 +15,7 @@ export function pathFault(path: string): string | undefined {
   return undefined;
 }
 
-/** Spellings that some file system takes for `.git`. */
+/** True for spellings that some file system treats as `.git`. */
 function isGitDirectory(part: string): boolean {
   const plain = part
     .replace(/\p{Cf}/gu, '')
@@ -24,20 +24,20 @@ function isGitDirectory(part: string): boolean {
   return plain === '.git' || plain === 'git~1';
 }
 
-/** What editors and systems leave beside files: not taken in, unless it was put under a commit by somebody. */
+/** True for files that editors and systems leave behind. They are ignored unless they are committed. */
 export function isLeftover(name: string): boolean {
   return name === '.DS_Store' || /(^\.#)|(^#.*#$)|(~$)|(\.sw[a-p]$)/.test(name);
 }
 
-/** The same for git. */
+/** The same patterns in git's syntax. */
 export const LEFTOVER_PATTERNS = ['.DS_Store', '.#*', '#*#', '*~', '*.sw[a-p]'] as const;
 
-/** A path as sentences show it. */
+/** A path shortened for messages. */
 export function shownPath(path: string): string {
   return path.length > 200 ? `${path.slice(0, 200)}…` : path;
 }
 
-/** In the order of git: by bytes. */
+/** Compares paths by bytes, as git does. */
 export function byPath(a: { path: string }, b: { path: string }): number {
   return Buffer.compare(Buffer.from(a.path), Buffer.from(b.path));
 }

@@ -1,4 +1,4 @@
-/** Branches of one git repository. Written as git does: with a lock file beside the ref, compared with what it was, and whole or not at all. */
+/** Branches of one git repository. Writes as git does: with a lock file beside the ref, after comparing the old value, and atomically. */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
@@ -8,11 +8,11 @@ import { withLockFile } from './lock-file.ts';
 import { codeOf, exists, replaceFile, temporaryIn } from './storage.ts';
 
 export const MAIN = 'refs/heads/main';
-/** The last commit that was converged wholly. */
+/** The last commit that was converged completely. */
 export const APPLIED = 'refs/heads/applied';
 const OID = /^[0-9a-f]{40}$/;
 
-/** The commit of a ref such as `refs/heads/main`; undefined if there is none. */
+/** The commit of a ref such as `refs/heads/main`. Undefined if there is none. */
 export async function readRef(gitdir: string, ref: string): Promise<string | undefined> {
   try {
     const oid = (await readFile(join(gitdir, ref), 'latin1')).trim();
@@ -20,14 +20,14 @@ export async function readRef(gitdir: string, ref: string): Promise<string | und
   } catch (error) {
     const code = codeOf(error);
     if (code !== 'ENOENT' && code !== 'ENOTDIR' && code !== 'EISDIR') throw error;
-    // git packs refs that were not changed for long
+    // git packs refs that have not changed for long
     if (!(await exists(join(gitdir, 'packed-refs')))) return undefined;
   }
   const git = await isomorphicGit(gitdir);
   return git.resolveRef(ref).catch(() => undefined);
 }
 
-/** Moves a ref, or takes it away. Errors: CONFLICT if it is not what it should be before. */
+/** Moves a ref, or deletes it if `to` is undefined. Errors: CONFLICT if its value is not `from`, or if a git holds its lock. */
 export async function moveRef(gitdir: string, ref: string, to: string | undefined, from?: { is: string | undefined }): Promise<void> {
   const path = join(gitdir, ref);
   await withLockFile(`${path}.lock`, async () => {
@@ -44,7 +44,7 @@ export async function moveRef(gitdir: string, ref: string, to: string | undefine
   });
 }
 
-/** The commit of `main`. Errors: CONFLICT if another branch is checked out. */
+/** The commit of `main`. Errors: CONFLICT if another branch is checked out; NOT_FOUND if `main` has no commit. */
 export async function readHead(gitdir: string): Promise<string> {
   const head = (await readFile(join(gitdir, 'HEAD'), 'utf8')).trim();
   if (head !== `ref: ${MAIN}`) {

@@ -1,6 +1,6 @@
 /**
- * All repositories of service instances of a node: DATA/instances/NAME. Owns that directory. Guarantees that each is made whole or not at all, and that of one
- * repository one thing is done at a time. Does not know what stands in the files.
+ * The repositories of all service instances of a node: DATA/instances/NAME. Owns that directory. Guarantees that each is created
+ * completely or not at all, and that one thing at a time is done in each. Does not know what the files say.
  */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -33,7 +33,7 @@ const BEGUN = '.new-';
 const UNINSTALLED = '.uninstalled';
 
 export interface RepositoriesOptions {
-  /** DATA/instances. Made if it is not there. */
+  /** DATA/instances. Created if missing. */
   directory: string;
   /** Milliseconds since the epoch. */
   now?: () => number;
@@ -47,7 +47,7 @@ class RepositoriesOnDisk implements Repositories {
   readonly #directory: string;
   readonly #now: () => number;
   readonly #open = new Map<string, TakingTurns>();
-  /** Names that are being made. */
+  /** Names that are being created. */
   readonly #making = new Set<string>();
 
   constructor({ directory, now = () => Date.now() }: RepositoriesOptions) {
@@ -143,7 +143,7 @@ class RepositoriesOnDisk implements Repositories {
     for (const name of await readdir(this.#directory)) {
       if (name.startsWith(BEGUN)) await rm(join(this.#directory, name), { recursive: true, force: true, maxRetries: 5, retryDelay: 20 });
     }
-    // people's git waits for no daemon; what cannot be put in order is told to whoever uses it
+    // recover now: people's git cannot wait for the daemon's next use. Whoever uses a repository that cannot be recovered gets the error
     for (const name of await this.names())
       await this.#opened(name)
         .then((one) => one.alone(async () => undefined))
@@ -151,7 +151,7 @@ class RepositoriesOnDisk implements Repositories {
   }
 }
 
-/** A repository with one commit. Gives that. */
+/** Creates a repository with one commit, and returns the commit's id. */
 async function fill(
   directory: string,
   files: readonly NewFile[],
@@ -180,11 +180,11 @@ async function fill(
   return commit.oid;
 }
 
-/** One thing at a time, in the order in which they were asked for. */
+/** Serializes all calls on a repository, in the order in which they were made. */
 class TakingTurns implements Repository {
   readonly #repository: GitRepository;
   #last: Promise<unknown> = Promise.resolve();
-  /** What was begun by a process that died, or that failed, may have to be ended first. */
+  /** False at first and after a failure: recovery must run before the next call. */
   #inOrder = false;
   #closed = false;
 
@@ -244,7 +244,7 @@ class TakingTurns implements Repository {
     return this.alone((repository) => repository.write(files));
   }
 
-  /** It is somewhere else now: whoever waits for a turn is refused, and does nothing with another one of its name. */
+  /** The repository was moved away: calls still waiting are refused, and never touch a new repository of the same name. */
   close(): void {
     this.#closed = true;
   }
@@ -273,7 +273,7 @@ function notFound(name: string): DtkdError {
   });
 }
 
-/** Who asks has found the service: only its files are not there. */
+/** For a service whose files are missing. */
 function gone(name: string, directory: string): DtkdError {
   return new DtkdError('NOT_FOUND', `the files of service ${JSON.stringify(name)} are gone from ${directory}`, {
     next: `Bring them back from a backup, or take the service away: dtkd service uninstall ${name}.`,

@@ -1,10 +1,11 @@
 /**
- * Repositories of service instances: DATA/instances/NAME, ordinary git repositories whose work trees are what people edit. One daemon writes in them, with one
- * lock per instance; people use git and editors beside it, which is noticed.
+ * Repositories of service instances: DATA/instances/NAME, ordinary git repositories whose work trees people edit. One daemon
+ * writes to them, one call at a time for each instance. People use git and editors at the same time, and their changes are
+ * detected.
  */
 import type { Violation } from '../instances.types.ts';
 
-/** Who made a commit, as git writes it. */
+/** The author of a commit, as git records it. */
 export interface Author {
   name: string;
   email: string;
@@ -23,19 +24,22 @@ export interface Commit {
 export interface TreeFile {
   path: string;
   executable: boolean;
-  /** Id of its content as git has it: SHA-1, 40 hexadecimal digits. */
+  /** Blob id: SHA-1, 40 hexadecimal digits. */
   oid: string;
 }
 
-/** All files of a commit, or of a work tree as it was when it was looked at. */
+/** All files of a commit, or of a work tree at the time it was read. */
 export interface Tree {
-  /** As git has it: trees are equal if and only if their ids are. */
+  /** Git's tree id. Trees are equal if and only if their ids are. */
   readonly id: string;
-  /** By path, in the order of paths. */
+  /** By path, sorted by bytes. */
   readonly files: ReadonlyMap<string, TreeFile>;
-  /** What is there and can be no part of it: links, devices, names that no module may have, too much. A tree with any is not committed. */
+  /**
+   * Things that cannot be part of a commit: links, devices, names that no module may have, too many or too large files. A tree
+   * with faults is not committed.
+   */
   readonly faults: readonly Violation[];
-  /** Errors: NOT_FOUND; CONFLICT if the file was changed after the tree was looked at; TOO_LARGE. */
+  /** Reads a file. Errors: NOT_FOUND; CONFLICT if the file has changed since the tree was read; TOO_LARGE. */
   read(path: string): Promise<Uint8Array>;
 }
 
@@ -46,66 +50,75 @@ export interface PathChange {
 
 export interface WorkStatus {
   head: string;
-  /** What stands in the work tree. */
+  /** The files of the work tree. */
   tree: Tree;
-  /** Of the work tree against HEAD; empty: nothing was edited. In the order of paths. */
+  /** Changes of the work tree since HEAD, sorted by path. Empty: nothing was edited. */
   changes: readonly PathChange[];
 }
 
 export interface CommitRequest {
   message: string;
   author: Author;
-  /** What HEAD and the work tree have to be, or CONFLICT: what somebody looked at is what is committed. */
+  /** The HEAD and tree that the caller has seen. CONFLICT if they differ now, so that only what was seen is committed. */
   expect?: { head?: string | undefined; tree?: string | undefined } | undefined;
 }
 
 export interface RestoreRequest extends CommitRequest {
-  /** What was edited since HEAD is lost. Without it that is refused with CONFLICT. */
+  /** Discards edits since HEAD. Without it such edits are a CONFLICT. */
   discard?: boolean | undefined;
 }
 
-/** A file to be put into a work tree, or taken out of it. */
+/** A file to write to a work tree, or to remove from it. */
 export interface FileWrite {
   path: string;
-  /** Undefined: it goes. */
+  /** Undefined: the file is removed. */
   data: Uint8Array | undefined;
   executable?: boolean | undefined;
-  /** SHA-256 of what it has to be now, or CONFLICT; null: it must not be there yet. Absent: whatever it is. */
+  /** SHA-256 that the file must have now, otherwise CONFLICT; null: it must not exist. Undefined: no check. */
   base?: string | null | undefined;
 }
 
-/** One instance's repository. All methods take turns; those that write never leave it unusable, whenever the process dies. */
+/** One instance's repository. Calls are serialized. Those that write never leave it unusable, whenever the process dies. */
 export interface Repository {
   readonly name: string;
   readonly directory: string;
-  /** The last commit of `main`. Errors: CONFLICT if HEAD is another branch. */
+  /** The last commit of `main`. Errors: CONFLICT if another branch is checked out. */
   head(): Promise<string>;
-  /** The last commit that was converged wholly. */
+  /** The last commit that was converged completely. */
   applied(): Promise<string | undefined>;
   setApplied(commit: string | undefined): Promise<void>;
-  /** A commit as git takes it: hash or its beginning, HEAD, HEAD~2, `applied`, a branch, a tag. Errors: BAD_REQUEST, NOT_FOUND, AMBIGUOUS. */
+  /**
+   * Resolves a revision as git does: full or abbreviated hash, HEAD, HEAD~2, `applied`, a branch, a tag. Errors: BAD_REQUEST,
+   * NOT_FOUND, AMBIGUOUS.
+   */
   resolve(revision: string): Promise<string>;
-  /** Newest first. Errors: as `resolve`. */
+  /** Commits, newest first. Errors: as `resolve`. */
   log(options?: { from?: string | undefined; limit?: number | undefined }): Promise<Commit[]>;
-  /** Files of a commit. Errors: as `resolve`. */
+  /** The files of a commit. Errors: as `resolve`. */
   tree(revision: string): Promise<Tree>;
-  /** The work tree against HEAD. Reads only what was changed since it was last looked at. */
+  /** Compares the work tree with HEAD. Reads only files that have changed since the last look. */
   status(): Promise<WorkStatus>;
-  /** Commits the whole work tree. Nothing to commit: HEAD, and `changed` is false. Errors: CONFLICT, INVALID (faults), DISK_FULL. */
+  /**
+   * Commits the whole work tree. Without changes it returns HEAD, and `changed` is false. Errors: CONFLICT, INVALID (faults),
+   * DISK_FULL.
+   */
   commit(request: CommitRequest): Promise<{ commit: string; changed: boolean }>;
   /**
-   * Makes a commit with the files of an earlier one, and the work tree be it. Begun and broken off, it is ended when the repository is next used.
-   * Errors: as `resolve`, CONFLICT.
+   * Commits the files of an earlier commit, and brings the work tree to them. If interrupted, it is completed when the repository
+   * is next used. Errors: as `resolve`, CONFLICT, INVALID (faults), DISK_FULL.
    */
   restore(revision: string, request: RestoreRequest): Promise<{ commit: string; changed: boolean }>;
   /**
-   * Commits changes of files, and makes the work tree be so: all of them, whenever the process dies. The work tree has to be as HEAD is, or CONFLICT.
-   * Errors: CONFLICT, INVALID, DISK_FULL.
+   * Commits changes to files and applies them to the work tree, all of them even if the process dies midway. CONFLICT if the work
+   * tree has edits. Errors: CONFLICT, INVALID, TOO_LARGE, DISK_FULL.
    */
   commitFiles(files: readonly FileWrite[], request: CommitRequest): Promise<{ commit: string; changed: boolean }>;
-  /** Writes files in the work tree, one after the other: all bases are right, or nothing is written. Links are not followed. Errors: CONFLICT, INVALID, DISK_FULL. */
+  /**
+   * Writes files to the work tree, one after the other, unless the base of any is wrong; then none is written. Does not follow
+   * links. Errors: CONFLICT, INVALID, TOO_LARGE, DISK_FULL.
+   */
   write(files: readonly FileWrite[]): Promise<void>;
-  /** Does several of these things with nobody of this daemon between them. */
+  /** Runs several calls with no other call of this daemon between them. */
   alone<T>(work: (repository: Repository) => Promise<T>): Promise<T>;
 }
 
@@ -117,22 +130,22 @@ export interface NewFile {
 
 /** All repositories of this node. */
 export interface Repositories {
-  /** Where the repository of an instance is, or would be. */
+  /** Path of an instance's repository, whether it exists or not. */
   directory(name: string): string;
-  /** Names of those that are there. */
+  /** Names of the existing repositories, sorted. */
   names(): Promise<string[]>;
-  /** Makes a repository with a first commit: whole or not at all. Errors: ALREADY_EXISTS, INVALID, DISK_FULL. */
+  /** Creates a repository with a first commit, completely or not at all. Errors: ALREADY_EXISTS, INVALID, DISK_FULL. */
   create(
     name: string,
     files: readonly NewFile[],
     commit: { message: string; author: Author },
   ): Promise<{ commit: string; directory: string }>;
-  /** Errors: NOT_FOUND. What a process that died has left is put in order first. */
+  /** Opens a repository. Its first use completes what a process that died left unfinished. Errors: NOT_FOUND. */
   open(name: string): Promise<Repository>;
-  /** Moves it to `.uninstalled/NAME-TIME`, with its history; gives the path. Errors: NOT_FOUND. */
+  /** Moves a repository with its history to `.uninstalled/NAME-TIME`, and returns that path. Errors: NOT_FOUND. */
   archive(name: string): Promise<string>;
-  /** Removes one that nobody has used yet: a staging that came to nothing. */
+  /** Removes a repository that nobody has used yet, after a staging that failed. */
   drop(name: string): Promise<void>;
-  /** Removes what was begun and not finished, and ends what was broken off, with the locks that a git would wait for. */
+  /** Removes incomplete repositories, completes interrupted work, and removes left locks that a git would wait for. */
   tidy(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** Commits as people name them. */
+/** Resolves commits as people name them. */
 import { z } from 'zod';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { readCommitObject, readTagObject } from './git-format.ts';
@@ -9,11 +9,11 @@ import { readHead, readRef } from './refs.ts';
 import { codeOf } from './storage.ts';
 
 const SHAPE = /^([A-Za-z0-9][A-Za-z0-9._/-]{0,127}?)((?:~[0-9]{0,4}|\^){0,8})$/;
-/** Tags of tags. */
+/** Levels of tags that point to tags. */
 const MAX_TAGS = 8;
 const ambiguous = z.object({ data: z.object({ matches: z.array(z.string()) }) });
 
-/** The commit that is meant. Errors: BAD_REQUEST, NOT_FOUND, AMBIGUOUS. */
+/** The commit that a revision names. Errors: BAD_REQUEST, NOT_FOUND, AMBIGUOUS. */
 export async function resolveRevision(gitdir: string, objects: GitObjects, revision: string): Promise<string> {
   const shape = SHAPE.exec(revision);
   const [, base = '', back = ''] = shape ?? [];
@@ -78,7 +78,7 @@ async function byPrefix(gitdir: string, objects: GitObjects, prefix: string): Pr
   return commit;
 }
 
-/** The commit itself, or the one that a tag with a message is of; undefined: it is of none. */
+/** The commit itself, or the one that an annotated tag points to. Undefined: neither. */
 async function peeled(objects: GitObjects, oid: string): Promise<string | undefined> {
   let at: string | undefined = oid;
   for (let tags = 0; at !== undefined && tags <= MAX_TAGS; tags++) {

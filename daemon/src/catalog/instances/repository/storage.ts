@@ -1,4 +1,4 @@
-/** Files that are there whole or not at all, and errors of the disk in words. */
+/** Atomic file writes, and errors of the disk in words. */
 import { constants } from 'node:fs';
 import { access, type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -7,7 +7,7 @@ import { AT_ONCE } from './limits.ts';
 
 let count = 0;
 
-/** A name that nobody else uses, below a directory. */
+/** A path below `directory` that nothing else uses. */
 export function temporaryIn(directory: string, prefix: string): string {
   count += 1;
   return join(directory, `${prefix}${process.pid}-${count}`);
@@ -17,18 +17,18 @@ export interface Replace {
   path: string;
   data: Uint8Array | string;
   mode?: number;
-  /** Where it is written first: on the same file system. Default: beside it. */
+  /** Path to write to first, on the same file system. Default: beside the file. */
   temporary?: string;
 }
 
-/** Writes a file that takes the place of the one that may be there, at once; it is on the disk when this resolves. */
+/** Writes a file and atomically replaces any at `path`. Durable when it resolves. */
 export async function replaceFile({ path, data, mode = 0o644, temporary }: Replace): Promise<void> {
   const aside = temporary ?? temporaryIn(dirname(path), `.${basename(path)}-`);
   try {
     const file = await open(aside, 'wx', mode);
     try {
       await file.writeFile(data);
-      // whatever the umask of the daemon is
+      // independent of the daemon's umask
       await file.chmod(mode);
       await file.sync();
     } finally {
@@ -41,7 +41,7 @@ export async function replaceFile({ path, data, mode = 0o644, temporary }: Repla
   }
 }
 
-/** Opens a plain file to be read; neither follows a link nor waits for a pipe. */
+/** Opens a plain file for reading. Does not follow a link and does not block on a pipe. */
 export function openPlain(path: string): Promise<FileHandle> {
   return open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
 }
@@ -61,7 +61,7 @@ export async function eachOf<T>(items: Iterable<T>, work: (item: T) => Promise<v
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
-/** The same error, or DISK_FULL if it is that. */
+/** The same error, or DISK_FULL if the disk or quota is full. */
 export function storageError(error: unknown): unknown {
   const code = codeOf(error);
   if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;

@@ -1,6 +1,6 @@
 /**
- * What a git has begun in a work tree and nobody has ended: merges and the like. Files in conflict hold both sides with git's marks between, which nobody wants to
- * be run; and a commit in the middle of a merge would lose what was merged.
+ * Git operations that were begun in a work tree and not finished, such as merges. Files in conflict contain both sides with git's
+ * markers, which must not run; and a commit in the middle of a merge would lose what was merged.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,14 +10,14 @@ import { MAX_FAULTS } from './limits.ts';
 import { shownPath } from './paths.ts';
 import { codeOf, exists } from './storage.ts';
 
-/** A file below `.git` for as long as it lasts, and the command that it is of. */
+/** Files below `.git` that exist while an operation lasts, with its command. */
 const BEGUN = [
   ['MERGE_HEAD', 'merge'],
   ['CHERRY_PICK_HEAD', 'cherry-pick'],
   ['REVERT_HEAD', 'revert'],
 ] as const;
 
-/** Faults of the work tree; empty: nothing is unfinished. */
+/** Faults of the work tree. Empty: nothing is unfinished. */
 export async function unfinishedIn(gitdir: string): Promise<Violation[]> {
   const found: Violation[] = [];
   for (const [file, command] of BEGUN) {

@@ -1,6 +1,6 @@
 /**
- * Looks at a work tree: which files are there, with the ids that git gives to their contents. What has not changed since it was last looked at, by what the
- * file system says of it, is not read again. Follows no link, opens no pipe, and says of all that cannot be committed why.
+ * Reads a work tree: which files it has, with git's ids of their contents. Files whose stat data has not changed since the last
+ * look are not read again. Follows no link, opens no pipe, and reports why anything cannot be committed.
  */
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ import { codeOf, eachOf, openPlain } from './storage.ts';
 
 export interface WorkTree extends Tree {
   readonly stats: ReadonlyMap<string, FileStat>;
-  /** Links and the like. */
+  /** Paths of links and other things that are not plain files. */
   readonly odd: readonly string[];
 }
 
@@ -36,7 +36,7 @@ export class WorkTrees {
     this.#directory = directory;
   }
 
-  /** `tracked`: files of the last commit, which are taken also if editors name theirs so. */
+  /** Reads the work tree. `tracked`: files of the last commit, which count even if they are named like leftovers. */
   async look(tracked: ReadonlyMap<string, unknown>): Promise<WorkTree> {
     const walk = new Walk(this.#directory, tracked);
     await walk.run();
@@ -73,7 +73,7 @@ export class WorkTrees {
     };
   }
 
-  /** Undefined: it went, or became something else, meanwhile. */
+  /** Undefined: the file disappeared, or is no plain file any more. */
   async #read(path: string): Promise<{ oid: string; stat: FileStat; data: Uint8Array } | undefined> {
     try {
       const file = await openPlain(join(this.#directory, path));
@@ -96,7 +96,7 @@ export class WorkTrees {
   }
 }
 
-/** One way through all directories. */
+/** One pass over all directories. */
 class Walk {
   readonly found: Found[] = [];
   readonly faults: Violation[] = [];
@@ -144,7 +144,7 @@ class Walk {
     return directories;
   }
 
-  /** True if it is a directory to be looked into. */
+  /** True for a directory to descend into. */
   async #entry(path: string): Promise<boolean> {
     const stat = await lstat(join(this.#directory, path), { bigint: true }).catch((error: unknown) => {
       if (codeOf(error) === 'ENOENT' && path.includes('\uFFFD')) this.#fault(path, 'is not a name that a file may have here');
@@ -169,7 +169,7 @@ class Walk {
     return false;
   }
 
-  /** True if it went meanwhile, as when a git works there, or is closed to this daemon, which is told. */
+  /** True if the entry disappeared, as when a git works there, or if access is denied, which is reported as a fault. */
   #isGoneOrClosed(error: unknown, path: string): boolean {
     const code = codeOf(error);
     if (code === 'EACCES') this.#fault(path, 'cannot be read: permission denied');

@@ -1,4 +1,4 @@
-/** Puts files into a work tree: never through a link, each whole or not at all. */
+/** Writes files to a work tree: never through a link, each atomically. */
 import { createHash } from 'node:crypto';
 import { chmod, lstat, mkdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -20,7 +20,7 @@ export class WorkTreeWriter {
     this.#gitdir = gitdir;
   }
 
-  /** `executable` undefined: as it is now. Errors: INVALID, CONFLICT, DISK_FULL. */
+  /** Writes a file. `executable` undefined: unchanged. Errors: CONFLICT, DISK_FULL. */
   async put(path: string, data: Uint8Array, executable: boolean | undefined): Promise<void> {
     await this.#makeDirectories(path);
     const target = join(this.#directory, path);
@@ -28,7 +28,7 @@ export class WorkTreeWriter {
     const file = () => replaceFile({ path: target, data, mode, temporary: temporaryIn(this.#gitdir, 'dtkd-file-') });
     await file().catch(async (error: unknown) => {
       if (codeOf(error) !== 'EISDIR') throw error;
-      // git knows no directories: an empty one is nothing
+      // git does not track directories, so an empty one may go
       await rmdir(target).catch(() => {
         throw inTheWay(path);
       });
@@ -40,7 +40,7 @@ export class WorkTreeWriter {
     await chmod(join(this.#directory, path), executable ? EXECUTABLE : PLAIN);
   }
 
-  /** With the directories that are empty then. */
+  /** Removes a file and the directories that become empty. */
   async remove(path: string): Promise<void> {
     if (!(await this.#isReached(path))) return;
     await rm(join(this.#directory, path), { force: true });
@@ -53,7 +53,7 @@ export class WorkTreeWriter {
     }
   }
 
-  /** SHA-256 of a file; undefined: there is none. */
+  /** SHA-256 of a file. Undefined: it does not exist. */
   async digest(path: string): Promise<string | undefined> {
     try {
       const file = await openPlain(join(this.#directory, path));
@@ -72,7 +72,7 @@ export class WorkTreeWriter {
     }
   }
 
-  /** Errors: INVALID for paths that are none, or that lead through a link. */
+  /** Errors: INVALID for a path that is not allowed; TOO_LARGE. */
   async assertWritable({ path, data }: FileWrite): Promise<void> {
     const fault = pathFault(path);
     if (fault !== undefined) throw new DtkdError('INVALID', `${shownPath(path)} ${fault}`);
@@ -93,7 +93,7 @@ export class WorkTreeWriter {
     }
   }
 
-  /** False if a directory above it is not there, or is a link. */
+  /** False if a directory above the path is missing or is a link. */
   async #isReached(path: string): Promise<boolean> {
     let at = '';
     for (const part of path.split('/').slice(0, -1)) {
