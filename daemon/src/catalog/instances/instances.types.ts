@@ -92,7 +92,7 @@ export interface DesiredResource {
   commands: readonly string[];
   /** Own properties whose values must not be shown: names of Secrets, and values that may be secrets by mistake. */
   secrets: readonly string[];
-  /** The port that it listens on: the value of its property `port`, own or default, if that is a valid port. */
+  /** The port that it listens on: the value of its property `port`, own or default, if that property is of type port. */
   port?: number | undefined;
 }
 
@@ -118,7 +118,7 @@ export interface Desired {
 
 // --- what is applied ---------------------------------------------------------------------------------------------------------------------
 
-/** What is known of a resource from when it is first brought up until it is taken down: one row of the store each. */
+/** What is known of a resource from when it is first begun until it is taken down: one row of the store each. */
 export interface AppliedResource {
   name: string;
   component: string;
@@ -248,8 +248,8 @@ export interface PreparedCommand {
 }
 
 /**
- * `nothing`: the command dispatches over resources and there are none, which counts as success. No Execution is kept, and
- * `record` had no effect.
+ * `nothing`: the command dispatches over resources and there are none, which counts as success. Neither an Execution nor anything
+ * of `record` is kept.
  */
 export interface StartedCommand {
   id: string;

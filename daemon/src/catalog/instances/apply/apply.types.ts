@@ -74,9 +74,8 @@ export interface InstanceObjects {
   /** Creates or updates the Model with the instance's name. ALREADY_EXISTS if that Model does not belong to the instance. */
   applyModel(as: Applying, model: { description?: string | undefined }): Promise<void>;
   /**
-   * Writes these types and removes the instance's others, except those that are still used by resources not named in `deleted`,
-   * directly or through subtypes. They stay unchanged until then. Where newer code has taken the name of their code, that gets a
-   * name of its own (`leftCode`).
+   * Writes these types and removes the instance's others. A type stays while resources not named in `deleted` are of it or of one
+   * of its subtypes. It then keeps its code, under a name of its own (`leftCode`) if newer code has taken the old name.
    */
   applyTypes(as: Applying, types: readonly TypeToWrite[], deleted?: readonly string[]): Promise<WrittenTypes>;
   /**

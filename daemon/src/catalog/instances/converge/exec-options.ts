@@ -15,7 +15,7 @@ export async function assertOptions(
   const book = new CopiedTypes(copies, BUILTINS, new Findings(() => ''));
   for (const name of types) {
     const known = (await book.resolve(name))?.commands.get(command);
-    // without the resources' properties, whose values may have changed since the converge
+    // properties may have changed since the converge, so options that take their values from them are not required here
     if (known !== undefined) givenOptions(`the command "${command}" of ${name}`, known.options ?? {}, given, undefined);
   }
 }

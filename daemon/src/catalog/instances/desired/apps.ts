@@ -1,4 +1,4 @@
-/** Apps of a service: one for each node that has a resource of the component, with that node's resources as its endpoints. */
+/** Apps of a service: one for each node that has resources of the component, with a single endpoint for all of them there. */
 import { type AssemblyApp, MAX_APP_DOMAINS } from '../../../../../protocol/definitions/assembly.ts';
 import type { ServiceFile } from '../../../../../protocol/definitions/service-file.ts';
 import type { DesiredApp } from '../instances.types.ts';
@@ -46,7 +46,7 @@ function appOf(
   if (port === undefined || address === 'broken' || url === 'broken' || domains === undefined) return [];
   const { authenticationURL: _url, ...rest } = written;
   const nodes = [...new Set(component.resources.map(({ node }) => node))].sort();
-  // resources of a component share address and port, so that several on one node are a single endpoint
+  // resources of a component share address and port, so one endpoint stands for all of them on a node
   const endpoints = [{ address: address ?? LOOPBACK, port }];
   return nodes.map((node) => ({ ...rest, ...(url === undefined ? {} : { authenticationURL: url }), domains, name, node, endpoints }));
 }

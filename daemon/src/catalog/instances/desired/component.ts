@@ -15,7 +15,7 @@ export interface ExpandedComponent {
   type: ComponentType | undefined;
   /** Ordered by number, or by node. */
   resources: readonly Placed[];
-  /** Has a `count`: values taken from it are lists, even if there is one resource. */
+  /** Has a `count`, so that the number of resources may change: a reference to it gives a list even if there is one. */
   counted: boolean;
   /** False: a violation says why it has no resources. */
   placed: boolean;

@@ -29,7 +29,7 @@ interface Contribution {
 /** Values of one source, each with its resource. */
 interface Taken {
   items: { resource: string; value: Known }[];
-  /** The number of items may change, so that they always form a list. */
+  /** The number of items may change, as with a `count`. */
   counted: boolean;
 }
 
