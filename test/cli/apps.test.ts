@@ -101,6 +101,15 @@ describe('dtkd app', () => {
     expect((await daemon.cli('app', 'expose', 'shop', '--to', '10.1.2.5:8080')).stdout).not.toContain('Before');
     expect(await daemon.cli('app', 'expose', 'shop', '--to', '10.1.2.4:8080', '-o', 'name')).toMatchObject({ code: 0 });
     expect(daemon.object(endpointsKind, 'shop')).toMatchObject({ subsets: [{ addresses: [{ ip: '10.1.2.4' }] }] });
+    const several = await daemon.cli('app', 'expose', 'shop', '--to', '10.1.2.4:8080', '--to', '10.1.2.5:9090');
+    expect(several.stdout).toMatch(/^shop leads to 10\.1\.2\.4:8080, then 10\.1\.2\.5:9090 and /);
+    expect(daemon.object(serviceKind, 'shop')).toMatchObject({ spec: { ports: [{ port: 8080, targetPort: 8080 }] } });
+    expect(daemon.object(endpointsKind, 'shop')).toMatchObject({
+      subsets: [
+        { addresses: [{ ip: '10.1.2.4' }], ports: [{ port: 8080 }] },
+        { addresses: [{ ip: '10.1.2.5' }], ports: [{ port: 9090 }] },
+      ],
+    });
     restored = true;
     const { stdout } = await daemon.cli('app', 'expose', 'shop', '--to', '10.1.2.4:8080');
     restored = false;
@@ -266,7 +275,7 @@ describe('dtkd app', () => {
     expect(await daemon.cli('app', 'rm', 'shop')).toMatchObject({ code: 0, stdout: 'shop is no longer shared.\n' });
     expect([serviceKind, endpointsKind, dtAppKind].map((kind) => daemon.object(kind, 'shop'))).toEqual([undefined, undefined, undefined]);
     daemon.put(dtAppKind, 'mine', { spec: {} });
-    await daemon.cli('app', 'rm', 'mine');
+    expect(await daemon.cli('app', 'rm', 'node0/mine')).toMatchObject({ code: 0, stdout: 'mine is no longer shared.\n' });
     expect(daemon.object(serviceKind, 'mine')).toBeDefined();
     const [absent, foreign] = await Promise.all([daemon.cli('app', 'rm', 'absent'), daemon.cli('app', 'rm', 'wiki')]);
     expect(absent).toMatchObject({ code: 5 });

@@ -17,6 +17,7 @@ import { waitForObject } from '../../client/ready.ts';
 import { formatHostPort, type HostPort, parseHostPort } from '../../input/host-port.ts';
 import { type JsonRecord, textAt } from '../../json.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
+import { collect } from '../../service/flags.ts';
 
 /** Marks the Service and Endpoints that this command made, so that it changes and `app rm` deletes no others. */
 export const MADE_BY_LABEL = 'dtkd.dev/made-by';
@@ -29,6 +30,7 @@ Examples:
   dtkd app expose wiki --to 10.1.2.3:8080 --domain mydomain
   dtkd app expose wiki --to 8080                            this machine; the only domain there is
   dtkd app expose db --to db.local:5432 --domain a --domain b
+  dtkd app expose db --to 10.1.2.3:5432 --to 10.1.2.4:5432  the second where the first does not answer
   dtkd app expose wiki --to 8080 --auth-url http://127.0.0.1:9000/check
   dtkd app expose desk --to 8080 --users                    then: dtkd grant ops@node1 REQUEST --on dtapp/desk
 
@@ -36,7 +38,7 @@ It writes a Service, its Endpoints and a dtApp, all named NAME; "dtkd app rm NAM
 them away again. Running it once more with other values changes them.`;
 
 interface ExposeFlags {
-  to: string;
+  to: string[];
   domain?: string[];
   port?: number;
   authUrl?: string;
@@ -47,9 +49,9 @@ interface ExposeFlags {
 export function configure(command: Command, cli: Cli): void {
   command
     .argument('<name>', 'name of the app')
-    .requiredOption('--to <host:port>', 'where it listens')
+    .requiredOption('--to <host:port>', 'where it listens; may be given again, for where the one before does not answer', collect)
     .option('--domain <name...>', 'domains to share it into (default: the only one)')
-    .option('--port <number>', 'port of the Service (default: that of --to)', (text) => parseHostPort(text).port)
+    .option('--port <number>', 'port of the Service (default: that of the first --to)', (text) => parseHostPort(text).port)
     .option('--auth-url <url>', 'asked before each request: 2xx lets it through, 401 and 403 refuse it')
     .addOption(new Option('--users', 'only for users who have REQUEST on it: see "dtkd grant"').conflicts('authUrl'))
     .addOption(outputOption('json', 'yaml', 'name'))
@@ -60,17 +62,16 @@ export function configure(command: Command, cli: Cli): void {
           next: 'Use lower-case letters, digits, hyphens and dots, such as wiki.',
         });
       }
-      const to = parseHostPort(flags.to);
+      const to = flags.to.map((text) => parseHostPort(text));
       const client = await cli.client();
       const domains = await chooseDomains(client, flags.domain);
-      const addresses = await resolve(cli, to.host);
+      const endpoints = (await Promise.all(to.map(({ host, port }) => resolve(cli, host, port)))).flat();
       const authentication =
         flags.authUrl === undefined
           ? { authenticationType: flags.users === true ? 'Capability' : 'None' }
           : { authenticationType: 'Custom', authenticationURL: flags.authUrl };
-      const documents = exposeDocuments({ name, to, addresses, domains, port: flags.port ?? to.port, authentication });
+      const documents = exposeDocuments({ name, endpoints, domains, port: flags.port, authentication });
       const { app, before } = await write(client, name, documents);
-      const endpoints = addresses.map((host) => ({ host, port: to.port }));
       const now = endpoints.map(formatHostPort);
       const shown = await withUri(client, name, app);
       if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, shown, flags.output);
@@ -83,34 +84,36 @@ export function configure(command: Command, cli: Cli): void {
 /** The three documents behind one exposed app. Pure. */
 function exposeDocuments(options: {
   name: string;
-  to: HostPort;
-  addresses: readonly string[];
+  endpoints: readonly HostPort[];
   domains: readonly string[];
-  port: number;
+  port: number | undefined;
   authentication: JsonRecord;
 }): { kind: Kind; document: JsonRecord }[] {
-  const { name, to, addresses, domains, port, authentication } = options;
+  const { name, endpoints, domains, port, authentication } = options;
+  const [first] = endpoints;
   const metadata = { name, labels: { [MADE_BY_LABEL]: MADE_BY } };
   const of = (kind: Kind, fields: JsonRecord) => ({
     kind,
     document: { apiVersion: apiVersionOf(kind), kind: kind.kind, metadata, ...fields },
   });
   return [
-    of(endpointsKind, { subsets: [{ addresses: addresses.map((ip) => ({ ip })), ports: [{ port: to.port, protocol: 'TCP' }] }] }),
-    of(serviceKind, { spec: { ports: [{ protocol: 'TCP', port, targetPort: to.port }] } }),
+    of(endpointsKind, {
+      subsets: endpoints.map(({ host, port: at }) => ({ addresses: [{ ip: host }], ports: [{ port: at, protocol: 'TCP' }] })),
+    }),
+    of(serviceKind, { spec: { ports: [{ protocol: 'TCP', port: port ?? first?.port, targetPort: first?.port }] } }),
     of(dtAppKind, { spec: { serviceSelector: { name }, domainSelector: { name: [...domains] }, ...authentication } }),
   ];
 }
 
 /** Endpoints hold addresses, so a name is looked up here and now. */
-async function resolve(cli: Cli, host: string): Promise<string[]> {
-  if (isIP(host) !== 0) return [host];
+async function resolve(cli: Cli, host: string, port: number): Promise<HostPort[]> {
+  if (isIP(host) !== 0) return [{ host, port }];
   try {
     const found = await lookup(host, { all: true });
     const addresses = [...new Set(found.map(({ address }) => address))];
     if (host !== 'localhost')
       cli.out.note(`note: ${host} is ${addresses.join(', ')} now, and the app keeps that; run this again if it changes`);
-    return addresses;
+    return addresses.map((address) => ({ host: address, port }));
   } catch (error) {
     throw new DtkdError('ADDRESS_INVALID', `the name ${host} leads to no address (${textAt(error, 'code') ?? 'error'})`, {
       next: 'Check the name, or give an address.',
@@ -173,7 +176,7 @@ async function tell(
   cli: Cli,
   client: ApiClient,
   object: JsonRecord,
-  { to, before }: { to: HostPort; before: readonly string[] },
+  { to, before }: { to: readonly HostPort[]; before: readonly string[] },
 ): Promise<void> {
   const { out } = cli;
   const app = parseApp(object);
@@ -181,7 +184,7 @@ async function tell(
   // a domain that has something to say of itself tells nobody of it yet
   const isShared = domains.every(({ message }) => message === undefined);
   out.print(
-    `${out.paint('bold', app.app)} leads to ${formatHostPort(to)} and ${isShared ? 'is' : 'will be'} shared into ${app.domains.join(', ')}.`,
+    `${out.paint('bold', app.app)} leads to ${to.map(formatHostPort).join(', then ')} and ${isShared ? 'is' : 'will be'} shared into ${app.domains.join(', ')}.`,
   );
   if (before.length > 0) out.print(`Before, it led to ${before.join(', ')}.`);
   if (app.status !== undefined && app.status !== 'Ready')

@@ -5,7 +5,7 @@ import { endpointsKind } from '../../../protocol/kinds/endpoints.ts';
 import { serviceKind } from '../../../protocol/kinds/service.ts';
 import type { Cli } from '../../cli.ts';
 import type { ApiClient } from '../../client/api.ts';
-import { findApp } from '../../client/apps.ts';
+import { findApp, listApps } from '../../client/apps.ts';
 import { textAt } from '../../json.ts';
 import { MADE_BY, MADE_BY_LABEL } from './expose.ts';
 
@@ -18,11 +18,12 @@ made go with it; others stay.`;
 
 export function configure(command: Command, cli: Cli): void {
   command
-    .argument('<name>', 'name of an app of this node')
+    .argument('<name>', 'NAME or OWNER/NAME of an app of this node')
     .option('--ignore-not-found', 'no error if there is none')
     .addHelpText('after', EXAMPLES)
-    .action(async (name: string, flags: { ignoreNotFound?: boolean }) => {
+    .action(async (text: string, flags: { ignoreNotFound?: boolean }) => {
       const client = await cli.client();
+      const name = await nameHere(client, text);
       try {
         await client.delete({ kind: dtAppKind, name });
         cli.out.print(`${name} is no longer shared.`);
@@ -35,6 +36,13 @@ export function configure(command: Command, cli: Cli): void {
         if (textAt(there, 'metadata', 'labels', MADE_BY_LABEL) === MADE_BY) await client.delete({ kind, name });
       }
     });
+}
+
+/** The name of an app of this node that was named with its owner, as the other commands take it; any other text as it is. */
+async function nameHere(client: ApiClient, text: string): Promise<string> {
+  if (!text.includes('/')) return text;
+  const own = (await listApps(client)).find(({ isCopy, owner, app }) => !isCopy && `${owner}/${app}` === text);
+  return own?.app ?? text;
 }
 
 /** Why this node has no such app to take away. */
