@@ -315,6 +315,15 @@ describe('writing', () => {
     await api.ask('DELETE', `${RESOURCES}/d`);
   });
 
+  it('says where an object without a namespace can be changed, if not here', async () => {
+    const metadata = { name: 'node1', uid: 'u', resourceVersion: '3', generation: 1, creationTimestamp: '2020-01-01T00:00:00Z' };
+    await api.store.transact((tx) => tx.put({ apiVersion: 'dtkd.dev/v1', kind: 'Node', metadata, spec: {} }, { origin: 'replica' }));
+    grant(['DISCOVER'], { plural: 'nodes' });
+    const change = { token, body: { spec: { tags: ['web'] } }, headers: { 'content-type': MERGE } };
+    const refused = await api.ask('PATCH', '/apis/dtkd.dev/v1/nodes/node1', change);
+    expect(refused).toMatchObject({ status: 403, body: { details: { next: 'It can be changed on node1.' } } });
+  });
+
   it('deletes of a collection what it may', async () => {
     for (const name of ['x1', 'x2', 'y1'])
       await api.ask('POST', SERVICES, { body: serviceBody(name, { labels: { of: name.slice(0, 1) } }) });

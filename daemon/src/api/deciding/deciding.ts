@@ -75,6 +75,10 @@ export function permit(api: Api, c: ApiContext, verb: CapabilityVerb, target: Ta
   noteDecision(c.get('note'), decision);
   if (decision.allowed) return;
   if (verb !== 'CREATE' && !decide(api, c, 'DISCOVER', target, object).allowed) throw hide(c, target);
+  const { kind, name } = target;
+  // what has no namespace bears the name of the node that it belongs to, and nothing that is granted here reaches it there
+  const owner = kind.scope === 'Cluster' && kind.shared ? name : api.node.name;
+  if (owner !== api.node.name) throw new DtkdError('FORBIDDEN', decision.reason, { next: `It can be changed on ${owner}.` });
   throw refusal(api, c, verb, target, decision.reason);
 }
 
