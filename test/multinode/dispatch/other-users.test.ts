@@ -71,6 +71,10 @@ describe.skipIf(reason !== undefined)(`commands as other users${reason === undef
     expect(await site.cli('policy', 'set', 'users=daemon')).toMatchObject({ code: 0 });
     expect(await said('daemon')).toContain(`daemon\n${none}`);
     expect(await said('Own')).toContain(`nobody\n${none}`);
+    expect(await site.cli('exec', '--user', 'nobody', '--', 'id', '-un'), 'its own, by name').toMatchObject({
+      code: 0,
+      stdout: 'nobody\n',
+    });
     expect(await said('bin')).toContain('nothing may run as the user "bin"');
     const { code, stderr } = await site.cli('exec', '--user', 'bin', '--', 'id');
     expect(code).toBe(20);

@@ -4,6 +4,7 @@
  * never settle, and the next daemon finds the processes. Does not know what they are for.
  */
 import { access, chown, constants, mkdir, readdir, rmdir, stat, unlink } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { systemCode } from '../../../disk/system-error.ts';
@@ -294,10 +295,10 @@ export class Processes {
     };
   }
 
-  /** Undefined: the daemon's own. Errors: FORBIDDEN if the policy does not name the user. */
+  /** Undefined: the daemon's own, which may be named, too. Errors: FORBIDDEN if the policy does not name the user. */
   assertAllowed(user: string | undefined): void {
     const { node } = this.#options;
-    if (user === undefined || this.#users.includes(user)) return;
+    if (user === undefined || this.#users.includes(user) || user === ownUser()) return;
     throw new DtkdError('FORBIDDEN', `nothing may run as the user "${user}" on ${node}`, {
       // setting takes the place of what is set: those who may, still may
       next: `On ${node}: dtkd policy set users=${[...this.#users, user].join(',')}`,
@@ -356,4 +357,13 @@ function masksOf(value: Buffer): Buffer[] {
 /** What an earlier daemon's promises come to: nothing. */
 function never<T>(): Promise<T> {
   return new Promise<T>(() => undefined);
+}
+
+/** As whom the daemon runs. Undefined: a user that the system has no name for, as in some containers. */
+function ownUser(): string | undefined {
+  try {
+    return userInfo().username;
+  } catch {
+    return undefined;
+  }
 }
