@@ -1,11 +1,13 @@
 /** Reads Ansible's YAML inventories: groups with `hosts`, `children` and `vars`, to any depth. */
 import { DtkdError } from '../../protocol/errors.ts';
 import { isRecord, type JsonRecord } from '../json.ts';
-import { AnsibleDraft } from './ansible.ts';
+import { AnsibleDraft, WHOLE_INVENTORY } from './ansible.ts';
 import type { Draft, DraftValue } from './draft.ts';
 import { draftValue } from './rundeck.ts';
 import { parseYaml, type YamlDocument } from './yaml.ts';
 
+/** What inventories that programs make have besides groups. */
+const LISTED = '_meta';
 /** Groups within groups at most. */
 const MAX_DEPTH = 64;
 
@@ -13,6 +15,11 @@ const MAX_DEPTH = 64;
 export async function readAnsibleYaml(text: string, source: string): Promise<Draft> {
   const document = await parseYaml(text, source);
   if (!isRecord(document.value)) throw new DtkdError('BAD_REQUEST', `${source}:1: an inventory is a mapping of groups`);
+  if (Object.hasOwn(document.value, LISTED)) {
+    throw new DtkdError('BAD_REQUEST', `${source}: this is the JSON of "ansible-inventory --list"`, {
+      next: `Bring its YAML, in which variables stand where they belong: ${WHOLE_INVENTORY}`,
+    });
+  }
   const draft = new AnsibleDraft(source);
   const reader = { draft, document, source };
   for (const [name, group] of Object.entries(document.value)) readGroup(reader, name, group, [name]);
@@ -22,6 +29,7 @@ export async function readAnsibleYaml(text: string, source: string): Promise<Dra
 /** True for what looks like groups of an inventory. */
 export function looksLikeAnsible(value: unknown): boolean {
   if (!isRecord(value)) return false;
+  if (isRecord(value[LISTED]) && Object.hasOwn(value[LISTED], 'hostvars')) return true;
   const groups = Object.values(value).filter((group) => group !== null);
   return (
     groups.length > 0 &&

@@ -17,6 +17,11 @@ const VAULTED = /^\s*\$ANSIBLE_VAULT;/;
 /** A pattern like `web[001:500]` makes so many hosts at most. */
 const MAX_RANGE = 10_000;
 
+/** Directories beside an inventory from which Ansible takes variables, too. */
+export const VARIABLE_DIRECTORIES = ['group_vars', 'host_vars'];
+/** Writes an inventory with all that belongs to it in the form that is read here. */
+export const WHOLE_INVENTORY = 'ansible-inventory -i INVENTORY --list --yaml --export';
+
 /** Collects what an inventory says; both of its notations end here. */
 export class AnsibleDraft {
   readonly #builder = new DraftBuilder();

@@ -1,4 +1,5 @@
-import { basename } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { DtkdError, isErrorCode } from '../../../protocol/errors.ts';
 import { modelKind } from '../../../protocol/kinds/model.ts';
@@ -8,6 +9,7 @@ import type { Cli } from '../../cli.ts';
 import { type ApiClient, THIS_NODE } from '../../client/api.ts';
 import { parseDocuments, readFileText } from '../../input/documents.ts';
 import { isRecord, type JsonRecord, listAt, numberAt, textAt } from '../../json.ts';
+import { VARIABLE_DIRECTORIES, WHOLE_INVENTORY } from '../../model/ansible.ts';
 import type { Note } from '../../model/draft.ts';
 import { keepType, mergeResource } from '../../model/merge.ts';
 import { objectsOf, resourceObjectName } from '../../model/objects.ts';
@@ -76,6 +78,7 @@ async function prepare(client: ApiClient, text: string, source: string, file: st
   }
   const model = flags.model ?? modelNameOf(file);
   const { objects, lines, notes } = objectsOf(draft, model);
+  if (draft.format.startsWith('Ansible') && file !== '-') notes.push(...(await variablesBeside(file, model)));
   const replaced = new Set(draft.resources.filter((each) => each.replaceParents === true).map((each) => resourceObjectName(model, each)));
   const stored = await storedResources(client, model);
   const types = draft.types.length === 0 ? [] : await storedTypes(client);
@@ -89,6 +92,18 @@ async function prepare(client: ApiClient, text: string, source: string, file: st
     return before === undefined ? object : mergeResource(before, object, replaced.has(name));
   });
   return { format: draft.format, objects: merged, lines, notes };
+}
+
+/** Variables that Ansible would find without being told, and that are not in the file. */
+async function variablesBeside(file: string, model: string): Promise<Note[]> {
+  const there = await Promise.all(VARIABLE_DIRECTORIES.map((name) => stat(join(dirname(file), name)).catch(() => undefined)));
+  const found = VARIABLE_DIRECTORIES.filter((_name, at) => there[at]?.isDirectory());
+  if (found.length === 0) return [];
+  return [
+    {
+      text: `what stands in ${found.join(' and ')} beside it was left out; this brings all: ${WHOLE_INVENTORY} | dtkd model import - --model ${model}`,
+    },
+  ];
 }
 
 /** What a person wrote in the metadata of an object that stays as it is. */

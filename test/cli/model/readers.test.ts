@@ -177,6 +177,9 @@ describe("Ansible's inventories", () => {
     expect(await refusal('[web:children]\nfront\n', 'i.ini')).toMatch(/^i\.ini:2: group "web" has the child "front", which is no group/);
     expect(await refusal('[web\nx\n[a]\n', 'i.ini')).toMatch(/^i\.ini:1: /);
     expect(await refusal('all:\n  hosts:\n    - web1\n', 'i.yaml')).toMatch(/^i\.yaml:3: hosts of group "all" must be a mapping/);
+    expect(await refusal('{"web": {"hosts": ["a"]}, "_meta": {"hostvars": {}}}', 'i.json')).toMatch(
+      /^i\.json: this is the JSON of "ansible-inv/,
+    );
   });
 
   it('keeps what a vault encrypted out', async () => {
