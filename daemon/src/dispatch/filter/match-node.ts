@@ -48,7 +48,8 @@ export async function whyNone(filter: CompiledFilter, nodes: readonly FilteredNo
   let included = nodes;
   for (const condition of filter.include) {
     const matching = await passing(nodes, (node) => holds(condition, node));
-    if (matching.length === 0) return `none of ${among} matches ${condition.text}${await byName(condition, nodes)}`;
+    if (matching.length === 0)
+      return `none of ${among} matches ${condition.text}${await byName(condition, nodes)}${otherGrammar(condition.text)}`;
     counts.push(`${matching.length} match ${condition.text}`);
     const all = new Set(matching);
     included = included.filter((node) => all.has(node));
@@ -62,6 +63,12 @@ async function byName(condition: Condition, nodes: readonly FilteredNode[]): Pro
   if (condition.key.of !== 'fact' || condition.key.name !== 'hostname') return '';
   const named = await passing(nodes, (node) => holds({ ...condition, key: { of: 'name' } }, node));
   return named.length === 0 ? '' : `, but name=${condition.text.slice(condition.text.indexOf('=') + 1)} matches ${named.length}`;
+}
+
+/** What means something in expressions, in file names and in other tools, and reads as a value here. */
+function otherGrammar(text: string): string {
+  if (/(^|=)not |\s(and|or)\s/.test(text)) return '; a comma joins conditions, -X leaves out, and words between are part of the value';
+  return /[\w-]\*/.test(text) ? '; * repeats what stands before it: any text is ".*"' : '';
 }
 
 function holds({ key, literals, anyOf }: Condition, node: FilteredNode): boolean {
