@@ -84,7 +84,11 @@ function resourceLines(paint: Paint, { resources }: ServiceState, now: number, w
     state,
     at === undefined ? '' : ageOf(at, now),
     ...(checked
-      ? [check === undefined ? '' : `${check.ok ? 'as it should be' : `drifted: ${check.message ?? ''}`}, ${ageOf(check.at, now)} ago`]
+      ? [
+          check === undefined
+            ? ''
+            : `${check.ok ? 'as it should be' : `drifted: ${oneLine(check.message ?? '')}`}, ${ageOf(check.at, now)} ago`,
+        ]
       : []),
   ]);
   const heading = ['NAME', ...(wide ? ['COMPONENT'] : []), 'TYPE', 'NODE', 'STATE', 'SINCE', ...(checked ? ['CHECKED'] : [])];

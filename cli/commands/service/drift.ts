@@ -5,6 +5,7 @@ import { line } from '../../dispatch/conclude.ts';
 import { EXIT } from '../../dispatch/summary.ts';
 import { alignColumns } from '../../output/columns.ts';
 import { addCarryFlags, type CarryFlags, carryOut } from '../../service/carry-out.ts';
+import { oneLine } from '../../service/task-lines.ts';
 
 const EXAMPLES = `
 Examples:
@@ -33,7 +34,7 @@ export function configure(command: Command, cli: Cli): void {
       cli.out.lines(
         alignColumns([
           ['DRIFTED', 'NODE', 'WHAT IT SAYS'],
-          ...drifted.map((one) => [one.name, one.node, one.check?.message ?? '']),
+          ...drifted.map((one) => [one.name, one.node, oneLine(one.check?.message ?? '')]),
           ...broken.map((one) => [one.name, one.node, 'not checked: what was last done to it did not succeed']),
         ]),
       );

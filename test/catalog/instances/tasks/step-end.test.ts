@@ -43,6 +43,14 @@ describe('the end of a command', () => {
     expect(stepEnd({ outcome: 'failed', code: 'ABORTED', reason: 'ended' }, '', { cancelled: true })).toMatchObject({ state: 'cancelled' });
     expect(stepEnd({ outcome: 'refused', code: 'FORBIDDEN', reason: 'not for you' }, '').message).toBe('refused: not for you');
   });
+
+  it('says why it could not go on, apart from what it wrote before', () => {
+    const message = 'there is no secret "p" on node1\nchanged';
+    expect(stepEnd({ outcome: 'failed', code: 'NOT_FOUND', reason: 'there is no secret "p" on node1' }, 'changed\n')).toMatchObject({
+      state: 'failed',
+      message,
+    });
+  });
 });
 
 describe('a task that was interrupted', () => {

@@ -30,13 +30,14 @@ export function stepEnd(end: CommandEnd, tail: string, { ignoreFailure = false, 
 
 function failure({ outcome, exitStatus, reason }: CommandEnd, tail: string, check: boolean): string {
   const lines = lastLines(tail);
-  const why =
-    outcome === 'failed' && exitStatus !== undefined && exitStatus !== 0
-      ? check
-        ? `not as it should be (exit status ${exitStatus})`
-        : `exit status ${exitStatus}`
-      : `${outcome}${reason === undefined ? '' : `: ${reason}`}`;
-  return shortened(lines === '' ? why : `${why}: ${lines}`);
+  if (outcome === 'failed' && exitStatus !== undefined && exitStatus !== 0) {
+    const ended = `exit status ${exitStatus}`;
+    const why = check ? `not as it should be (${ended})` : ended;
+    return shortened(lines === '' ? why : `${why}: ${lines}`);
+  }
+  // that a step failed is its state; what else became of it is told, and what was written before is no part of that
+  const why = reason === undefined ? outcome : outcome === 'failed' ? reason : `${outcome}: ${reason}`;
+  return shortened(lines === '' ? why : `${why}\n${lines}`);
 }
 
 /** The last lines of a text without control characters, whole if they fit into MAX_TAIL, otherwise the end of the last one. */
