@@ -1,5 +1,6 @@
 import { DtkdError, type ErrorCode, isErrorCode } from '../../protocol/errors.ts';
 import { kindByAnyName } from '../../protocol/kinds/index.ts';
+import { withoutNext } from '../../protocol/requests/refused-by.ts';
 import { listAt, recordAt, textAt } from '../json.ts';
 
 /** Codes for answers that carry none of ours: by Kubernetes reason first, then by HTTP status. */
@@ -57,13 +58,6 @@ export function errorOfStatus(httpStatus: number, body: unknown): DtkdError {
     ...withNext(next ?? (code === 'NOT_FOUND' ? whereToLook(body) : undefined)),
     details: recordAt(body, 'details'),
   });
-}
-
-/** A Status ends its message with the next step, in the same line or in one of its own, for clients that show nothing else. */
-function withoutNext(message: string, next: string | undefined): string {
-  if (next === undefined) return message;
-  if (message.endsWith(`\n${next}`)) return message.slice(0, -next.length - 1);
-  return message.endsWith(` ${next}`) ? message.slice(0, -next.length - 1).replace(/(?<=[^.])\.$/, '') : message;
 }
 
 function withNext(next: string | undefined): { next?: string } {
