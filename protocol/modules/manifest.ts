@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { MANIFEST_FILE, MAX_MANIFEST_BYTES, type ModuleArchive, type ModuleManifest, moduleManifest } from '../definitions/module.ts';
 import { DtkdError } from '../errors.ts';
+import { issueText } from '../text/issue-text.ts';
 import { readYaml } from './yaml.ts';
 
 /** Faults that one refusal tells. */
@@ -75,7 +76,7 @@ function faultsOf(issue: z.core.$ZodIssue, base: readonly PropertyKey[] = []): M
   if (issue.code === 'invalid_key') {
     return [{ field: fieldText(path), message: issue.issues[0]?.message ?? issue.message }];
   }
-  return [{ field: fieldText(path), message: issue.message }];
+  return [{ field: fieldText(path), message: issueText(issue.message) }];
 }
 
 function depthOf(issues: readonly z.core.$ZodIssue[]): number {

@@ -30,6 +30,10 @@ describe('a manifest', () => {
     [HEAD.replace('acme/web', 'type/web'), 'module: must be a module name'],
     [HEAD.replace('1.2.0', '1.2'), 'version: must be a version such as 1.2.0'],
     [`${HEAD}types: {A: {commands: {Start: {script: {inlin: x}}}}}`, 'types.A.commands.Start.script.inlin: there is no such field'],
+    [
+      `${HEAD}assemblies: {a: {components: {}, apps: {b: {component: c, port: p}}}}`,
+      'assemblies.a.apps.b.domains: expected array, and there is none',
+    ],
     [`${HEAD}types: {A: {commands: {Start: {}}}}`, 'types.A.commands.Start: must be exactly one of script, workflow and dispatch'],
     [`${HEAD}types: {A: {commands: {"a b": {script: {inline: x}}}}}`, 'must be a command name'],
     [

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
+import { issueText } from '../../../../protocol/text/issue-text.ts';
 import type { Cause } from './status.ts';
 
 /** The error for a document whose fields are wrong. */
@@ -35,7 +36,7 @@ function messageOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_key' || issue.code === 'invalid_element') return issue.issues.map((inner) => messageOf(inner)).join(', ');
   const bound = boundOf(issue);
   if (bound !== undefined) return bound;
-  return issue.message.replace(/^Invalid (input|string): /, '').replace(/, received undefined$/, ', and there is none');
+  return issueText(issue.message);
 }
 
 /** Units in which things other than numbers are counted. */

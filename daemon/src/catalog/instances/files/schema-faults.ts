@@ -1,5 +1,6 @@
 /** Lists what is wrong with a document, with the path of each field. Pure. */
 import type { z } from 'zod';
+import { issueText } from '../../../../../protocol/text/issue-text.ts';
 
 export interface SchemaFault {
   path: (string | number)[];
@@ -21,13 +22,13 @@ function faultsOf(issue: z.core.$ZodIssue, base: readonly PropertyKey[]): Schema
     const [nearest] = [...issue.errors].sort((a, b) => depthOf(b) - depthOf(a));
     if (nearest !== undefined && depthOf(nearest) > 0) return nearest.flatMap((inner) => faultsOf(inner, path));
     const said = issue.errors.flatMap((inner) => inner.map(({ message }) => message)).at(-1);
-    return [{ path: plain(path), message: said ?? issue.message }];
+    return [{ path: plain(path), message: issueText(said ?? issue.message) }];
   }
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => ({ path: plain([...path, key]), message: 'there is no such field' }));
   }
   if (issue.code === 'invalid_key') return [{ path: plain(path), message: issue.issues[0]?.message ?? issue.message }];
-  return [{ path: plain(path), message: issue.message }];
+  return [{ path: plain(path), message: issueText(issue.message) }];
 }
 
 function depthOf(issues: readonly z.core.$ZodIssue[]): number {
