@@ -32,6 +32,7 @@ function changeOf(op: DifferenceView['op'], before: unknown, after: unknown): st
 /** A value on one line. */
 export function valueText(value: unknown, max = MAX_VALUE): string {
   if (value === undefined) return '';
+  if (value === '') return '""';
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   const characters = [...text];
   return characters.length > max ? `${characters.slice(0, max - 1).join('')}…` : text;

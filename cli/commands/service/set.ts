@@ -15,9 +15,10 @@ Examples:
   dtkd service set shop tier=prod target=site2   a parameter, the target
   dtkd service set shop 'web.tags=["a", "b"]'    lists and maps as JSON
 
-Paths: COMPONENT.PROPERTY, COMPONENT.count, COMPONENT.on, a parameter, target; "dtkd service show shop" lists them. It edits
-dtk.service.yaml, as an editor would, and runs nothing. For a secret property it writes only the name of the Secret: the
-value becomes the Secret SERVICE.COMPONENT.PROPERTY of the node. Other nodes that run the component need one of that name, too.`;
+Paths: COMPONENT.PROPERTY, COMPONENT.count, COMPONENT.on, a parameter, target; "dtkd service show shop" lists them. PATH= sets an
+empty text; "dtkd service unset" takes a value back. It edits dtk.service.yaml, as an editor would, and runs nothing. For a
+secret property it writes only the name of the Secret: the value becomes the Secret SERVICE.COMPONENT.PROPERTY of the node. Other
+nodes that run the component need one of that name, too.`;
 
 interface Flags extends NodeFlag {
   secret?: string[];

@@ -355,7 +355,7 @@ NO | STEP | NODE | COMMAND
           phase: 'Failed',
           applied: 'f'.repeat(40),
           edited: [{ kind: 'component', what: 'cache', op: 'added', after: 'Cache' }],
-          pending: [{ kind: 'property', what: 'web.port', op: 'changed', before: 1, after: 2 }],
+          pending: [{ kind: 'property', what: 'web.greeting', op: 'changed', before: 'hi', after: '' }],
           violations: [{ kind: 'SECRET_MISSING', where: 'db.password', message: 'there is none' }],
           resources: [
             {
@@ -380,6 +380,7 @@ NO | STEP | NODE | COMMAND
         /Applied: +ffffffff/,
         /Last task: +shop-7 \(converge\): failed, one failed\n/,
         /\+ +component +cache +Cache/,
+        /~ +property +web\.greeting +hi → ""/,
         /web-1 +WebServer +node1 +broken .*drifted: gone/,
         /shop-web +node1 +\(no address here yet\)/,
         /SECRET_MISSING +db\.password +there is none/,
@@ -542,14 +543,14 @@ NO | STEP | NODE | COMMAND
               type: 'W',
               node: 'node1',
               state: 'applied',
-              check: { ok: false, at: '2026-01-01T00:00:00Z', message: 'gone' },
+              check: { ok: false, at: '2026-01-01T00:00:00Z', message: 'exit status 1: no pid\ngone' },
             },
           ],
         }),
       );
       expect(await daemon.cli('service', 'drift', 'shop')).toMatchObject({
         code: 20,
-        stdout: expect.stringMatching(/web +node1 +gone\n$/),
+        stdout: expect.stringMatching(/web +node1 +exit status 1: gone\n$/),
       });
       daemon.script('GET', about('state'), () =>
         state({ resources: [{ name: 'web', component: 'web', type: 'W', node: 'node1', state: 'broken' }] }),
