@@ -261,6 +261,19 @@ describe('findings about machine and program', () => {
     expect(found({ ...inDomain({ peers }), machine: { ...machine, families } }, 'network')).toEqual([['network', 'warning', expected]]);
   });
 
+  it.each<[string, Partial<CheckupFacts>, string, RegExp]>([
+    ['no route for multicast', { multicast: { works: false, error: 'ENODEV' } }, 'mdns', /^Give multicast a route \(ip route add /],
+    ['multicast that is not allowed', { multicast: { works: false, error: 'EPERM' } }, 'mdns', /^Allow UDP port 5353 /],
+    [
+      'an audit log of another node',
+      { audit: { ...facts().audit, conditions: ['node1 shows another past'] } },
+      'audit',
+      / on the node whose log it is\.$/,
+    ],
+  ])('say of %s what helps', (_, more, check, next) => {
+    expect(judge(facts(more)).find((finding) => finding.check === check)?.next).toMatch(next);
+  });
+
   it('leave a suffix below localhost to browsers, and turned off mDNS alone', () => {
     const calm = { suffix: { ...suffix, addresses: [], error: 'ENOTFOUND' }, multicast: undefined };
     expect(found(calm)).toEqual([]);

@@ -98,6 +98,9 @@ export function checkFamilies({ machine: { families }, domains }: Pick<CheckupFa
   ];
 }
 
+/** What a machine without a default route answers, as in a network that leads nowhere else. */
+const NO_ROUTE: ReadonlySet<string> = new Set(['ENODEV', 'ENETUNREACH']);
+
 export function checkMulticast({ multicast }: Pick<CheckupFacts, 'multicast'>): Finding[] {
   if (multicast === undefined) return [ok('mdns', 'turned off: members on the local network are not looked for')];
   if (multicast.works) return [ok('mdns', 'multicast can be used')];
@@ -105,7 +108,7 @@ export function checkMulticast({ multicast }: Pick<CheckupFacts, 'multicast'>): 
     warning(
       'mdns',
       `multicast cannot be used here (${multicast.error ?? 'unknown'}), so members that moved are not found on the local network`,
-      'Allow UDP port 5353 with multicast, or turn it off: dtkd up --no-mdns.',
+      `${NO_ROUTE.has(multicast.error ?? '') ? 'Give multicast a route (ip route add 224.0.0.0/4 dev INTERFACE)' : 'Allow UDP port 5353 with multicast'}, or turn it off: dtkd up --no-mdns.`,
     ),
   ];
 }

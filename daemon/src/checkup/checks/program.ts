@@ -33,7 +33,7 @@ export function checkCertificates({ certificates, now }: Pick<CheckupFacts, 'cer
 
 export function checkAudit({ audit, domains, now }: Pick<CheckupFacts, 'audit' | 'domains' | 'now'>): Finding[] {
   const { conditions, lost, unpublished, publishedAt } = audit;
-  const found = conditions.map((text) => problem('audit', text, 'See "dtkd audit verify".'));
+  const found = conditions.map((text) => problem('audit', text, 'See "dtkd audit verify" on the node whose log it is.'));
   if (lost > 0)
     found.push(
       problem('audit', `${lost} lines of the audit log could not be written`, 'Make room on the disk, and see the log of the daemon.'),
