@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { DtkdError } from '../../protocol/errors.ts';
 import { parseJson } from '../json.ts';
 import { cannotWrite } from '../output/cannot-write.ts';
+import { removeWhenEnded } from '../output/remove-when-ended.ts';
 import type { ApiClient } from './api.ts';
 import { type HttpAnswer, readText } from './https.ts';
 import { errorOfStatus } from './status-error.ts';
@@ -31,6 +32,7 @@ export async function backupToFile(
   const part = join(dirname(path), `.${basename(path).slice(0, 200)}.part`);
   // before anything is made: while another command has the daemon make one, the part is its
   const answer = await ask(client);
+  const ended = removeWhenEnded(part);
   try {
     // what an earlier attempt left may be readable by others
     await rm(part, { force: true });
@@ -51,6 +53,8 @@ export async function backupToFile(
     answer.message.destroy();
     await rm(part, { force: true });
     throw cannotWrite(path, error);
+  } finally {
+    ended();
   }
 }
 

@@ -1,6 +1,6 @@
 /** Bundle files from the daemon, and to it. */
 import { randomBytes } from 'node:crypto';
-import { createReadStream, rmSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -9,6 +9,7 @@ import type { ParcelRequestInput } from '../../protocol/parcel/request.ts';
 import { cannotRead } from '../input/read-capped.ts';
 import { parseJson, textAt } from '../json.ts';
 import { cannotWrite } from '../output/cannot-write.ts';
+import { removeWhenEnded } from '../output/remove-when-ended.ts';
 import { type InspectedParcel, inspect } from '../parcel/contents.ts';
 import type { ApiClient } from './api.ts';
 import { readText } from './https.ts';
@@ -88,21 +89,6 @@ export async function exportParcel(
   } finally {
     ended();
   }
-}
-
-/** Takes a file along if a signal ends this process: nobody else would know of it. Returns a function that ends this. */
-function removeWhenEnded(path: string): () => void {
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  const end = (signal: NodeJS.Signals): void => {
-    rmSync(path, { force: true });
-    forget();
-    process.kill(process.pid, signal);
-  };
-  const forget = (): void => {
-    for (const signal of signals) process.off(signal, end);
-  };
-  for (const signal of signals) process.once(signal, end);
-  return forget;
 }
 
 /** Reads it while it is written: what breaks off is no bundle. */
