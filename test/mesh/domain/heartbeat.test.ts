@@ -17,11 +17,15 @@ afterEach(() => {
 const NOTICED_MS = 7_000;
 
 /** As much of a link as the heartbeat uses. A ping takes until its time is up where the other side is gone. */
-class FakeLink implements Pick<Link, 'ping' | 'abort' | 'closed' | 'inbound' | 'received'> {
+class FakeLink implements Pick<Link, 'ping' | 'abort' | 'closed' | 'inbound' | 'received' | 'sending' | 'via'> {
   pings = 0;
   closed = false;
   alive = true;
   received: number | undefined = 0;
+  sending: Link['sending'] = { taken: 0, waiting: 0 };
+  via: Link['via'];
+  /** How long an answer takes. */
+  slowMs = 0;
   readonly inbound: boolean;
   /** The same connection as the other side has it. */
   other: FakeLink | undefined;
@@ -36,6 +40,8 @@ class FakeLink implements Pick<Link, 'ping' | 'abort' | 'closed' | 'inbound' | '
       await new Promise((resolve) => setTimeout(resolve, timeoutMs));
       throw new Error('no answer');
     }
+    if (this.slowMs > 0) await new Promise((resolve) => setTimeout(resolve, Math.min(this.slowMs, timeoutMs)));
+    if (this.slowMs > timeoutMs) throw new Error('no answer in time');
     for (const side of [this, this.other]) if (side?.received !== undefined) side.received += 1;
   }
 
@@ -93,6 +99,37 @@ it('pings from both sides where it cannot be told what arrives', async () => {
   beat(links);
   await vi.advanceTimersByTimeAsync(20 * LOOK_MS);
   for (const { pings, closed } of links) expect([pings >= 4, closed]).toEqual([true, false]);
+});
+
+it('keeps a link of which the system takes what waits, though pings stand in line behind it', async () => {
+  const [slow, stuck] = [new FakeLink(), new FakeLink()];
+  for (const link of [slow, stuck]) Object.assign(link, { slowMs: 60_000, sending: { taken: 10_000, waiting: 500_000 } });
+  beat([slow, stuck]);
+  for (let look = 0; look < 20; look += 1) {
+    slow.sending = { taken: 10_000 + look * 32_000, waiting: 500_000 };
+    await vi.advanceTimersByTimeAsync(LOOK_MS);
+  }
+  expect([slow.closed, stuck.closed]).toEqual([false, true]);
+});
+
+it('gives the answer time for what the system has taken and a slow line has not carried yet', async () => {
+  const [behind, idle] = [new FakeLink(), new FakeLink()];
+  for (const link of [behind, idle]) link.slowMs = 8_000;
+  behind.sending = { taken: 200_000, waiting: 0 };
+  beat([behind, idle]);
+  await vi.advanceTimersByTimeAsync(11 * LOOK_MS);
+  expect([behind.closed, idle.closed]).toEqual([false, true]);
+  // all of that has arrived
+  await vi.advanceTimersByTimeAsync(11 * LOOK_MS);
+  expect(behind.closed).toBe(true);
+});
+
+it('waits longer for answers through another member, which notices by itself when the other end is gone', async () => {
+  const relayed = new FakeLink();
+  Object.assign(relayed, { received: undefined, sending: undefined, slowMs: 20_000, via: 'f'.repeat(64) });
+  beat([relayed]);
+  await vi.advanceTimersByTimeAsync(60 * LOOK_MS);
+  expect(relayed.closed).toBe(false);
 });
 
 it('pings the links of a large domain more rarely, and all of them', async () => {

@@ -1,13 +1,13 @@
 import { duplexPair } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { Logger } from '../../../daemon/src/logging/logger.types.ts';
-import { removedIds, type SyncPorts, SyncService } from '../../../daemon/src/mesh/domain/sync-service.ts';
+import { nextChunk, removedIds, type SyncPorts, SyncService } from '../../../daemon/src/mesh/domain/sync-service.ts';
 import { FrameChannel } from '../../../daemon/src/mesh/host/frame-channel.ts';
 import type { Link } from '../../../daemon/src/mesh/host/host.types.ts';
 import type { MembershipState } from '../../../daemon/src/mesh/membership/membership.types.ts';
 import { DtkdError, type ErrorCode } from '../../../protocol/errors.ts';
 import { parsePeerKey } from '../../../protocol/ids.ts';
-import { decodeFacts, encodeFacts, encodeSync, MAX_SYNC_FRAME_BYTES } from '../../../protocol/log/sync.ts';
+import { decodeFacts, encodeFacts, encodeSync, MAX_SYNC_FRAME_BYTES, SYNC_CHUNK_BYTES } from '../../../protocol/log/sync.ts';
 import { silentLogger } from '../../silent-logger.ts';
 import { waitFor } from '../../wait.ts';
 
@@ -25,6 +25,13 @@ describe('removals that are told', () => {
     expect(decodeFacts(encodeFacts(message))).toEqual(message);
     expect([...ids].sort()).toEqual(ids);
   });
+});
+
+it('sends more at a time on a quick line, and no more than a slow one carries in time', () => {
+  const after = (from: number, ...times: number[]): number => times.reduce((bytes, ms) => nextChunk(bytes, ms), from);
+  expect(after(64 * 1024, 10, 10, 10, 10)).toBe(SYNC_CHUNK_BYTES);
+  expect(after(64 * 1024, 2_500, 2_500)).toBe(64 * 1024);
+  expect(after(SYNC_CHUNK_BYTES, 9_000, 9_000, 9_000, 9_000)).toBe(64 * 1024);
 });
 
 const peer = parsePeerKey('1'.repeat(64));

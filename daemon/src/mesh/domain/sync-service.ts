@@ -29,9 +29,14 @@ import type { Membership, SignedItem } from '../membership/membership.types.ts';
 import { exchangeFacts } from './facts-exchange.ts';
 import { ToldHeads } from './told-heads.ts';
 
-/** For each frame: reading half a megabyte of entries from disk, and a slow line. */
+/** For each frame: reading entries from disk, and a slow line. */
 const SYNC_TIMEOUT_MS = 15_000;
 const FACTS_TIMEOUT_MS = 5_000;
+/** Entries that are sent at first: a line of 64 kbit/s takes eight seconds. */
+const FIRST_CHUNK_BYTES = 64 * 1024;
+/** Who asks on so soon gets twice as much the next time, and who takes so long half. */
+const QUICK_MS = 1_000;
+const SLOW_MS = 5_000;
 /** For all of it: 16 MiB of facts on a slow line. */
 const FACTS_TOTAL_MS = 60_000;
 /** One turn of a pull. What is left comes in the next one, after those who wait: a peer that trickles holds up nobody for long. */
@@ -205,11 +210,14 @@ export class SyncService {
         await this.#tell(link.peer, theirs.heads);
         void this.pull(link.peer, link);
       }
-      for (;;) {
+      let chunk = FIRST_CHUNK_BYTES;
+      for (let sentAt: number | undefined; ; ) {
         const message = await receiveSync(channel);
         if (message === undefined) break;
         if (message.type !== 'pull') throw new DtkdError('FRAME_INVALID', 'a pull was expected');
-        const entries = await this.#ports.log.missing(message.heads, SYNC_CHUNK_BYTES);
+        if (sentAt !== undefined) chunk = nextChunk(chunk, performance.now() - sentAt);
+        sentAt = performance.now();
+        const entries = await this.#ports.log.missing(message.heads, chunk);
         await channel.sendBytes(encodeSync({ type: 'entries', entries }));
       }
       channel.finish();
@@ -307,6 +315,12 @@ export class SyncService {
     if (next === undefined) this.#running -= 1;
     else next();
   }
+}
+
+/** How much to send after a chunk that was asked on after so long. Pure. */
+export function nextChunk(bytes: number, tookMs: number): number {
+  if (tookMs < QUICK_MS) return Math.min(bytes * 2, SYNC_CHUNK_BYTES);
+  return tookMs > SLOW_MS ? Math.max(bytes / 2, FIRST_CHUNK_BYTES) : bytes;
 }
 
 /** Codes with which the log refuses an entry for good. */

@@ -70,6 +70,14 @@ export function socketOf(connection: Connection): Socket | undefined {
   return socket instanceof Socket ? socket : undefined;
 }
 
+/** How far what was written to a socket is with the system, which Node tells of its handle only. */
+export function sendingOf(socket: Socket): { taken: number; waiting: number } | undefined {
+  const handle = child(socket, '_handle');
+  if (handle === undefined) return undefined;
+  const [written, waiting]: unknown[] = [Reflect.get(handle, 'bytesWritten'), Reflect.get(handle, 'writeQueueSize')];
+  return typeof written === 'number' && typeof waiting === 'number' ? { taken: written - waiting, waiting } : undefined;
+}
+
 function tcpOf(connection: Connection): object | undefined {
   return child(child(child(connection, 'muxer'), 'maConn'), 'stream');
 }

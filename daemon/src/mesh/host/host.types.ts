@@ -29,6 +29,8 @@ export interface Link {
   announce(protocols: readonly string[], addresses: readonly Address[]): Promise<void>;
   /** Bytes that have come in on it; undefined where they are not counted, as when it is relayed. */
   readonly received: number | undefined;
+  /** Bytes that the system has taken to be sent, and those that wait for room there; undefined where that is not known. */
+  readonly sending: { taken: number; waiting: number } | undefined;
   /** Resolves if the other side answers in time; else rejects. */
   ping(timeoutMs: number): Promise<void>;
   /** Lets what was sent get through, then closes. */

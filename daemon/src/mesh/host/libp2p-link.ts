@@ -6,7 +6,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import type { Address } from '../../../../protocol/peers/address.ts';
 import { relayOf } from './circuit.ts';
-import { socketOf } from './connection-costs.ts';
+import { sendingOf, socketOf } from './connection-costs.ts';
 import type { Link } from './host.types.ts';
 import { fromPeerId } from './keys.ts';
 import type { Components } from './libp2p-components.ts';
@@ -63,6 +63,10 @@ export class LibLink implements Link {
 
   get received(): number | undefined {
     return this.#isCutOff(this.peer) ? undefined : this.#socket?.bytesRead;
+  }
+
+  get sending(): { taken: number; waiting: number } | undefined {
+    return this.#socket === undefined ? undefined : sendingOf(this.#socket);
   }
 
   async open(protocol: string, signal: AbortSignal): Promise<Duplex> {
