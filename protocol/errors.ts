@@ -37,6 +37,7 @@ const CODES = {
   OURSELVES: { http: 409, reason: 'Conflict', exit: 6 },
   ADDRESS_INVALID: { http: 400, reason: 'BadRequest', exit: 2 },
   ADDRESS_UNREACHABLE: { http: 503, reason: 'ServiceUnavailable', exit: 7 },
+  PACKETS_LOST: { http: 504, reason: 'Timeout', exit: 7 },
   NOT_DTKD: { http: 502, reason: 'ServiceUnavailable', exit: 7 },
   NOT_FOUNDER: { http: 403, reason: 'Forbidden', exit: 4 },
   KEY_WRONG: { http: 403, reason: 'Forbidden', exit: 4 },

@@ -46,6 +46,12 @@ export const MAX_TOKEN_LENGTH = 4_096;
 
 // joining
 
+/**
+ * Bytes that mean nothing, in the first frames of join and hello: with them a frame fills more than one packet of 1,500 bytes, so that a way on which
+ * large packets are lost is found out before anything is built on it.
+ */
+export const PADDING_BYTES = 2_000;
+
 /** One frame of the join and hello protocols: a rotation fits, with something beside it. */
 export const MAX_JOIN_FRAME_BYTES = 320 * 1024;
 /** All items that a joiner or a peer at hello is shown: `MAX_CERTIFICATES` certificates with their grants, and rotations. */

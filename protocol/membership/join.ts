@@ -19,6 +19,7 @@ import {
   MAX_JOIN_FRAME_BYTES,
   MAX_ROTATION_BYTES,
   MAX_SENTENCE_LENGTH,
+  PADDING_BYTES,
 } from '../limits.ts';
 
 /** Version of these messages and of what members do with them. */
@@ -31,6 +32,10 @@ const ITEM_OVERHEAD_BYTES = 100;
 /** Details of a refusal, as JSON. */
 const MAX_DETAILS_BYTES = 2 * 1024;
 
+/** In the first message of each side. */
+export const padding = bytesUpTo(PADDING_BYTES).optional();
+export const PADDING: Uint8Array = new Uint8Array(PADDING_BYTES);
+
 const offer = z.object({
   type: z.literal('offer'),
   version: z.number().int().min(0).max(65_535),
@@ -40,11 +45,12 @@ const offer = z.object({
   clock: milliseconds,
   /** Random: an admitter that sees a nonce of its own is talking to itself. */
   nonce: bytesOf(16),
+  padding,
 });
 
 const items = z.array(bytesUpTo(MAX_ROTATION_BYTES)).max(MAX_ITEMS_PER_FRAME);
 
-const proof = z.object({ type: z.literal('proof'), items, more: z.boolean() });
+const proof = z.object({ type: z.literal('proof'), items, more: z.boolean(), padding });
 
 const enrol = z.object({
   type: z.literal('enrol'),
@@ -112,7 +118,12 @@ export function itemBatches(all: readonly { bytes: Uint8Array }[]): Uint8Array[]
 
 export function proofMessages(chain: readonly { bytes: Uint8Array }[]): JoinProof[] {
   const batches = itemBatches(chain);
-  return batches.map((batch, index) => ({ type: 'proof', items: batch, more: index < batches.length - 1 }));
+  return batches.map((batch, index) => ({
+    type: 'proof',
+    items: batch,
+    more: index < batches.length - 1,
+    ...(index === 0 ? { padding: PADDING } : {}),
+  }));
 }
 
 export function welcomeMessages(all: readonly { bytes: Uint8Array }[]): JoinWelcome[] {

@@ -15,7 +15,7 @@ import { decodeCbor, encodeCbor } from '../encoding/cbor.ts';
 import { bytesOf, bytesOfHex, bytesUpTo, domainId, hash, hexOf, peerKey } from '../encoding/fields.ts';
 import type { PeerId } from '../ids.ts';
 import { MAX_ITEMS_PER_FRAME, MAX_JOIN_FRAME_BYTES, MAX_MEMBERS, MAX_ROTATION_BYTES } from '../limits.ts';
-import { refusal } from '../membership/join.ts';
+import { padding, refusal } from '../membership/join.ts';
 
 export const HELLO_PROTOCOL = '/dtkd/hello/1.0.0';
 export const HELLO_VERSION = 1;
@@ -51,6 +51,7 @@ const chain = z.object({
   digest: hash,
   items,
   more: z.boolean(),
+  padding,
 });
 
 const idsMessage = z.object({ type: z.literal('ids'), ids: z.array(hash).max(MAX_IDS_PER_FRAME), more: z.boolean() });

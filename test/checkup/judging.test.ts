@@ -58,6 +58,11 @@ describe('findings about members', () => {
       [['relayed plant', 'warning', 'node1 is reached through other members only, which is slower']],
     ],
     [
+      'only relayed, since large packets are lost on the direct way',
+      inDomain({ peers: [peer('node1', { path: 'relayed', failure: 'they are lost', advice: 'a smaller MTU' }), peer('node2')] }),
+      [['relayed plant/node1', 'warning', 'node1 is reached through other members only: they are lost']],
+    ],
+    [
       'suspended, once',
       inDomain({ peers: [peer('node1', { suspended: true, reach: 'away', conditions: ['Suspended: its log forked.'] })] }),
       [['peer plant/node1', 'problem', 'node1 is suspended: its log forked, as if two daemons ran with one key']],

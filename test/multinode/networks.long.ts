@@ -78,6 +78,13 @@ describe.skipIf(why !== undefined)(`a domain over public and private networks${w
     const document = appDocument('large', ['wan']);
     await one.create({ ...document, metadata: { name: 'large', annotations: { padding: 'x'.repeat(15_000) } } });
     await waitFor(() => copyOf(two, 'large', 'one'), { what: 'the object to come through the hub', timeoutMs: PATH_CHANGES_MS });
+    await waitFor(async () => (await pathOf(one, 'two')) === 'relayed', { what: 'the direct way to be given up' });
+    await waitFor(
+      async () => (await one.cli('doctor')).stdout.includes('two is reached through other members only: it takes connections'),
+      {
+        what: 'the doctor to say why',
+      },
+    );
     await network.run('one', 'iptables', '-D', ...large);
     await connected(one, 'wan', [hub, two]);
   });

@@ -10,8 +10,10 @@ export interface PeerFacts {
   address: string | undefined;
   /** Milliseconds since the epoch. */
   since: number | undefined;
-  /** Why the last try to reach it failed. */
+  /** Why the last try to reach it directly failed. */
   failure: string | undefined;
+  /** What to do about that, where it is not what is usual. */
+  advice?: string | undefined;
   /** It was reached, and runs a version that does not fit this one; one of its conditions says so. */
   misfit: boolean;
   suspended: boolean;

@@ -81,6 +81,7 @@ function peerView(input: ViewInput, member: FoldedMember, founder: boolean): Pee
     address: address === undefined ? undefined : formatAddress(address, -1),
     since: presence?.since,
     failure: presence?.failure?.message,
+    advice: presence?.failure?.code === 'PACKETS_LOST' ? presence.failure.next : undefined,
     misfit: isMisfit(presence),
     suspended: input.state.suspended.has(member.key),
     conditions: conditionsOf(input, member, presence),

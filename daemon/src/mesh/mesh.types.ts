@@ -28,8 +28,10 @@ export interface PeerView {
   address: string | undefined;
   /** Milliseconds since the epoch: connected, away, or without a connection since then. */
   since: number | undefined;
-  /** Why the last try to reach it failed, if it is not connected. */
+  /** Why the last try to reach it directly failed, unless it did. */
   failure?: string | undefined;
+  /** What to do about that, where it is not what is usual. */
+  advice?: string | undefined;
   /** It was reached, and runs a version that does not fit this one. */
   misfit: boolean;
   suspended: boolean;

@@ -31,7 +31,9 @@ export function checkPeersAway({ name, peers, holdsRoot, founder }: DomainFacts,
     const why = peer.failure === undefined ? '' : `: ${peer.failure}`;
     const text = `${peer.name} is away${since}${why}`;
     const at = peer.address === undefined ? 'No address of it is known' : `It was last known at ${peer.address}`;
-    const next = `${at}. See there that the daemon runs ("dtkd doctor") and that its mesh port is open to this machine.${removal(peer)}`;
+    const next =
+      peer.advice ??
+      `${at}. See there that the daemon runs ("dtkd doctor") and that its mesh port is open to this machine.${removal(peer)}`;
     return (age ?? 0) >= AWAY_PROBLEM_MS
       ? problem(`peer ${name}/${peer.name}`, text, next)
       : warning(`peer ${name}/${peer.name}`, text, next);
@@ -39,9 +41,16 @@ export function checkPeersAway({ name, peers, holdsRoot, founder }: DomainFacts,
 }
 
 export function checkRelayed({ name, peers }: DomainFacts): Finding[] {
-  const relayed = peers.filter(({ path, reach }) => reach === 'connected' && path === 'relayed').map((peer) => peer.name);
-  if (relayed.length === 0) return [];
+  const all = peers.filter(({ path, reach }) => reach === 'connected' && path === 'relayed');
+  const relayed = all.filter(({ advice }) => advice === undefined).map((peer) => peer.name);
+  const advised = all.flatMap((peer) =>
+    peer.advice === undefined
+      ? []
+      : [warning(`relayed ${name}/${peer.name}`, `${peer.name} is reached through other members only: ${peer.failure}`, peer.advice)],
+  );
+  if (relayed.length === 0) return advised;
   return [
+    ...advised,
     warning(
       `relayed ${name}`,
       `${relayed.join(', ')} ${relayed.length === 1 ? 'is' : 'are'} reached through other members only, which is slower`,

@@ -63,7 +63,7 @@ interface Attempt {
   running: Promise<void> | undefined;
   /** Since when it is known to be out of reach, by the clock of people. Stays until it is connected again, whatever else is learnt. */
   awaySince: number | undefined;
-  /** Why the last try failed, for people. */
+  /** Why the last try failed, or led through another member, for people. */
   failure?: DtkdError | undefined;
 }
 
@@ -234,9 +234,9 @@ export class Connector {
     const due = attempt.due;
     let reachable = false;
     try {
-      await this.#ways.connect(peer);
+      const failure = await this.#ways.connect(peer);
       attempt.failures = 0;
-      attempt.failure = undefined;
+      attempt.failure = failure instanceof DtkdError ? failure : undefined;
     } catch (error) {
       attempt.failures += 1;
       attempt.failure = error instanceof DtkdError ? error : new DtkdError('PEER_AWAY', 'the connection could not be made');

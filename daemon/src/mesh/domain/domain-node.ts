@@ -288,7 +288,7 @@ export class DomainNode {
   presence(peer: PeerKey): MemberPresence {
     const presence = this.peers.presence(peer);
     const { reach, awaySince } = this.#connector.reach(peer, presence.connected);
-    const failure = presence.connected ? undefined : this.#connector.failure(peer);
+    const failure = presence.path === 'direct' ? undefined : this.#connector.failure(peer);
     // A connection that was closed in peace is no sign that the member was away from then on.
     return {
       ...presence,

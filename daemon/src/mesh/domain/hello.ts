@@ -8,10 +8,11 @@ import type { Duplex } from 'node:stream';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import { MAX_ITEMS_BYTES } from '../../../../protocol/limits.ts';
-import { itemBatches, toRefusal } from '../../../../protocol/membership/join.ts';
+import { itemBatches, PADDING, toRefusal } from '../../../../protocol/membership/join.ts';
 import { encodeHello, HELLO_VERSION, type HelloAbout, MAX_HELLO_FRAME_BYTES } from '../../../../protocol/peers/hello.ts';
 import { FrameChannel } from '../host/frame-channel.ts';
 import type { Link } from '../host/host.types.ts';
+import { firstAnswer } from '../host/packets-lost.ts';
 import type { Membership, SignedItem } from '../membership/membership.types.ts';
 import { exchangeFacts, receiveHello, sendItems, sizeOf, unexpected } from './facts-exchange.ts';
 
@@ -30,7 +31,7 @@ export async function greet(stream: Duplex, link: Link, ports: HelloPorts): Prom
   const channel = open(stream);
   try {
     const mine = await sendChain(channel, ports.membership);
-    const theirs = await receiveChain(channel, ports.membership);
+    const theirs = await firstAnswer(receiveChain(channel, ports.membership));
     await judge(channel, link.peer, theirs.items, ports.membership);
     if (mine !== theirs.digest) await exchangeFacts(channel, ports.membership, true);
     await judge(channel, link.peer, theirs.items, ports.membership);
@@ -76,9 +77,10 @@ async function sendChain(channel: FrameChannel, membership: Membership): Promise
   const digest = membership.digest();
   const batches = itemBatches(membership.chainOf(membership.self));
   for (const [index, items] of batches.entries()) {
-    await channel.sendBytes(
-      encodeHello({ type: 'chain', version: HELLO_VERSION, domain: membership.domain, digest, items, more: index < batches.length - 1 }),
-    );
+    const more = index < batches.length - 1;
+    const { domain } = membership;
+    const padded = index === 0 ? { padding: PADDING } : {};
+    await channel.sendBytes(encodeHello({ type: 'chain', version: HELLO_VERSION, domain, digest, items, more, ...padded }));
   }
   return digest;
 }

@@ -47,7 +47,7 @@ export interface WaysPorts {
 export class Ways {
   readonly #ports: WaysPorts;
   readonly #stop: AbortSignal;
-  readonly #connecting = new Map<PeerKey, Promise<void>>();
+  readonly #connecting = new Map<PeerKey, Promise<unknown>>();
   /** When relays were last asked for a member. */
   readonly #relayTries = new Map<PeerKey, number>();
   /** When the neighbours were last asked where a member is. */
@@ -60,8 +60,8 @@ export class Ways {
     this.#stop = stop;
   }
 
-  /** Rejects with why the direct way failed, if no other leads there either. */
-  connect(peer: PeerKey): Promise<void> {
+  /** Resolves with why the direct way failed, if it leads through another member; rejects with that, if nothing does. */
+  connect(peer: PeerKey): Promise<unknown> {
     const current = this.#connecting.get(peer);
     if (current !== undefined) return current;
     const connecting = this.#tryAll(peer, this.#stop).finally(() => this.#connecting.delete(peer));
@@ -74,22 +74,22 @@ export class Ways {
     this.#relayTries.clear();
   }
 
-  async #tryAll(peer: PeerKey, signal: AbortSignal): Promise<void> {
+  async #tryAll(peer: PeerKey, signal: AbortSignal): Promise<unknown> {
     let failure: unknown;
     try {
       await this.#connectDirectly(peer, signal);
-      return;
+      return undefined;
     } catch (error) {
       failure = error;
     }
-    if (this.#ports.peers.best(peer) !== undefined) return;
+    if (this.#ports.peers.best(peer) !== undefined) return failure;
     if (!this.#mayTryRelays(peer)) throw failure;
     for (const relay of this.#relaysFor(peer)) {
       if (signal.aborted) break;
       try {
         const limit = within(RELAY_TIMEOUT_MS, signal);
         await this.#ports.greet(await this.#ports.host.dialThrough(relay, peer, limit));
-        return;
+        return failure;
       } catch {
         // The next one may have a connection with it.
       }

@@ -21,6 +21,7 @@ import { resolveAddress } from '../domain/resolve.ts';
 import { FrameChannel } from '../host/frame-channel.ts';
 import type { Host, Link } from '../host/host.types.ts';
 import { isUnserved, UPGRADE_OLDER } from '../host/other-version.ts';
+import { firstAnswer } from '../host/packets-lost.ts';
 import { checkProof, makeEnrolment, makeOffer } from '../membership/join-attempt.ts';
 import { JOIN_PROTOCOL, REDIRECT_PORT } from './join-server.ts';
 
@@ -39,6 +40,7 @@ const TRY_ELSEWHERE: readonly ErrorCode[] = [
   'VERSION_TOO_OLD',
   'PEER_AWAY',
   'TIMEOUT',
+  'PACKETS_LOST',
   'TOO_MANY_REQUESTS',
   'INTERNAL',
 ];
@@ -148,7 +150,7 @@ async function converse(request: JoinRequest, address: Address): Promise<Joined>
       timeoutMs: JOIN_TIMEOUT_MS,
     });
     await channel.sendBytes(encodeJoinMessage(makeOffer(token, now(), nonce)));
-    await checkProof(token, await gather(channel, 'proof'), link.peer);
+    await checkProof(token, await firstAnswer(gather(channel, 'proof')), link.peer);
     const enrolment = encodeJoinMessage(makeEnrolment(token, self, { name: nodeName, replace }));
     await request.pending.asking();
     await channel.sendBytes(enrolment);

@@ -4,14 +4,14 @@ import { type DomainId, type NodeName, type PeerKey, parseNodeName } from '../..
 import type { SigningKey } from '../../../../protocol/keys/signing.ts';
 import { verifyForkProof } from '../../../../protocol/log/log-entry.ts';
 import { signEnrolment } from '../../../../protocol/membership/certificate.ts';
-import { JOIN_VERSION, type JoinEnrol, type JoinOffer } from '../../../../protocol/membership/join.ts';
+import { JOIN_VERSION, type JoinEnrol, type JoinOffer, PADDING } from '../../../../protocol/membership/join.ts';
 import type { Token } from '../../../../protocol/membership/token.ts';
 import { type FoldedState, fold } from './fold.ts';
 import { verifyItems } from './verify.ts';
 
 /** `nonce`: 16 random bytes, kept while the attempt lasts so that a node recognises itself. */
 export function makeOffer(token: Token, clock: number, nonce: Uint8Array): JoinOffer {
-  return { type: 'offer', version: JOIN_VERSION, domain: token.domain, grant: token.grant.bytes, clock, nonce };
+  return { type: 'offer', version: JOIN_VERSION, domain: token.domain, grant: token.grant.bytes, clock, nonce, padding: PADDING };
 }
 
 /**

@@ -1,0 +1,27 @@
+/** What it means that a connection stands and the first answer on it does not come. */
+import { DtkdError } from '../../../../protocol/errors.ts';
+
+/** The other side gives up at about the same time, and cuts the connection. */
+const LATE_MS = 4_000;
+
+/**
+ * The first answer of join or hello, or PACKETS_LOST in place of none for long: small packets have passed both ways by then, and the first frames do not fit
+ * into one.
+ */
+export async function firstAnswer<T>(answer: Promise<T>): Promise<T> {
+  const began = performance.now();
+  try {
+    return await answer;
+  } catch (cause) {
+    const code = cause instanceof DtkdError ? cause.code : undefined;
+    if (code !== 'TIMEOUT' && (code !== 'PEER_AWAY' || performance.now() - began < LATE_MS)) throw cause;
+    throw new DtkdError(
+      'PACKETS_LOST',
+      'it takes connections, and then nothing of full size comes through: large packets seem to be lost on the way',
+      {
+        cause,
+        next: 'Some link between, such as a tunnel, takes smaller packets than both ends send (MTU). Let its router adapt connections (clamp the MSS to the path MTU), or set it here: ip link set dev DEVICE mtu 1280.',
+      },
+    );
+  }
+}
