@@ -78,6 +78,11 @@ describe('the gate', () => {
 });
 
 describe('dialling', () => {
+  it.each(['fe80::1', 'fe80::1%eth0'])('says that %s cannot be dialled, with or without an interface', async (host) => {
+    const { host: dialler } = await hosts.create();
+    await expect(dialler.dial({ host, port: 7701 }, undefined, limit())).rejects.toMatchObject({ code: 'ADDRESS_UNREACHABLE' });
+  });
+
   it('tells nobody there from somebody else there', async () => {
     const [a, b] = [await hosts.create(), await hosts.create()];
     const free = createServer().listen(0, LOCAL);

@@ -1,5 +1,5 @@
 /** Says why a dial failed: nobody there, or somebody else there. */
-import { connect } from 'node:net';
+import { connect, isIPv6 } from 'node:net';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { type Address, formatAddress } from '../../../../protocol/peers/address.ts';
 
@@ -32,6 +32,17 @@ export async function dialError(address: Address, cause: unknown, diagnose: bool
   return new DtkdError('NOT_DTKD', `what listens at ${where} is not the dtkd node that was looked for`, {
     cause,
     next: 'Check the address and the port: it must be the mesh port, 7701 unless set otherwise.',
+  });
+}
+
+/** IPv6, with or without the zone that names an interface. libp2p has no place for a zone, and without one there is no way there. */
+export function isLinkLocal(host: string): boolean {
+  return isIPv6(host) && /^fe[89ab]/i.test(host);
+}
+
+export function linkLocal({ host }: Address): DtkdError {
+  return new DtkdError('ADDRESS_UNREACHABLE', `${host} is a link-local address, which dtkd cannot dial`, {
+    next: 'Give another address of that machine; any of fd00::/8 that you put on both will do.',
   });
 }
 

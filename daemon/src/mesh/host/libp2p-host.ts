@@ -15,7 +15,7 @@ import type { Address } from '../../../../protocol/peers/address.ts';
 import { Crowd } from '../../counting/crowd.ts';
 import { CIRCUIT_PROTOCOL, Circuits, RELAY_PROTOCOL } from './circuit.ts';
 import { updateWindowsRarely, waitCheaply, writeTogether } from './connection-costs.ts';
-import { dialError } from './dial-error.ts';
+import { dialError, isLinkLocal, linkLocal } from './dial-error.ts';
 import { Discovery } from './discovery.ts';
 import { Gate } from './gate.ts';
 import { createGossip, type Gossip } from './gossip.ts';
@@ -157,6 +157,7 @@ class LibHost implements Host {
 
   async dial(address: Address, expected: PeerKey | undefined, signal: AbortSignal, options: DialOptions = {}): Promise<Link> {
     if (expected !== undefined && this.#isCutOff(expected)) throw new DtkdError('ADDRESS_UNREACHABLE', 'the network is cut');
+    if (isLinkLocal(address.host)) throw linkLocal(address);
     const target = toMultiaddr(address, expected === undefined ? undefined : toPeerId(expected).toString());
     const limit = untilSettled(signal);
     limit.restart(options.connectTimeoutMs ?? limits.CONNECT_TIMEOUT_MS);
