@@ -1,7 +1,8 @@
 /**
- * Lists and watches over all nodes of this node's domains, on behalf of its own users. Owns what other nodes last answered to each of them (rows
- * `f/…` in the database) and the watches of other nodes that keep it right. Guarantees that lists are a concatenation in namespace order, stated
- * node by node, and that nothing is deleted because somebody is absent. Decides nothing: each owner answers under the asker's own rights.
+ * Lists and watches over all nodes of this node's domains, on behalf of its own users. Owns what other nodes last answered to each user
+ * (rows `f/…` in the database) and the remote watches that keep this current. Guarantees that a list concatenates the nodes' rows in
+ * namespace order, with a statement about each node, and that absence deletes nothing. Makes no access decisions: each owner answers under
+ * the asker's own rights.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
@@ -41,7 +42,7 @@ const TUNABLES: Tunables = {
   bookmarkMs: 10_000,
 };
 
-/** Watches of one user at once. */
+/** Watches that one user can have open at once. */
 const MAX_WATCHES_PER_USER = 64;
 
 interface OpenFeed {
@@ -51,7 +52,7 @@ interface OpenFeed {
   linger: NodeJS.Timeout | undefined;
 }
 
-/** Opens what is kept. */
+/** Opens what earlier runs kept. */
 export async function createFederation(options: FederationOptions): Promise<Federation> {
   const { kv, now = Date.now } = options;
   const journal = await Journal.open(kv);
@@ -133,7 +134,7 @@ class NodesFederation implements Federation {
         gone: goneParts(kept, goneFrom(all, standing)).map(({ peer }) => peer),
         record,
         fetch: (peer, { continue: next, before }, rows, maxBytes) =>
-          // one that is fetched ahead may come when the page is over
+          // a page that is fetched ahead may arrive after the list has ended
           held.during(
             recordedPage(
               ports,
@@ -231,11 +232,11 @@ class NodesFederation implements Federation {
       if (open !== undefined) await this.#end(key, open);
     }
     await this.#kept.close();
-    // without it the next start takes what was given for lost
+    // without this, the next start takes all versions given so far as lost
     await this.#journal.close().catch(() => undefined);
   }
 
-  /** How all peers that are meant are asked for all that is selected. */
+  /** How to ask the selected peers for everything that is selected. */
   #asking(
     { kind, user, timeoutMs, signal }: FederatedWatchRequest | FederatedListRequest,
     selection: ReturnType<typeof federatedSelection>,
@@ -264,7 +265,7 @@ class NodesFederation implements Federation {
     };
   }
 
-  /** The version of the own store that belongs to a list's: as long as that is known, all pages show it. */
+  /** The version of the own store that belongs to a list's version: all pages show the same one, as long as it is known. */
   #ownVersion(listed: string | undefined): number {
     const version = Number(listed ?? Number.NaN);
     return (Number.isSafeInteger(version) ? this.#journal.ownAt(version) : undefined) ?? this.#options.local.version();
@@ -296,7 +297,7 @@ class NodesFederation implements Federation {
     }
     const open = await opening;
     clearTimeout(open.linger);
-    // until the watch that is being opened has joined
+    // covers the time until the new watch has joined
     this.#linger(open);
     return open;
   }
@@ -308,7 +309,7 @@ class NodesFederation implements Federation {
     return { feed, held, asker: askerOf(user), linger: undefined };
   }
 
-  /** Closes the feed if nobody follows it for a while: clients that reconnect find it going on. */
+  /** Closes the feed if nobody follows it for a while, so that clients that reconnect find it still running. */
   #linger(open: OpenFeed): void {
     clearTimeout(open.linger);
     open.linger = setTimeout(() => {
@@ -328,10 +329,10 @@ class NodesFederation implements Federation {
   }
 }
 
-/** Views of which it is remembered how far lists went. */
+/** Views for which the progress of lists is remembered. */
 const MAX_WALKING = 256;
 
-/** Calls back once when reading ends, however it does; a generator that was never begun would tell nobody. */
+/** Calls back once when reading ends, for whatever reason. A generator that was never started would not run its `finally`. */
 async function* release<T>(source: AsyncIterable<T>, done: () => void): AsyncGenerator<T> {
   try {
     yield* source;

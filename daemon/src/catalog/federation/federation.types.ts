@@ -1,4 +1,4 @@
-/** What federation is made of, as its parts and those who use it see it. */
+/** The types that federation shares between its parts and with its users. */
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import type { NodeStatement } from '../../../../protocol/objects/completeness.ts';
@@ -9,7 +9,7 @@ import type { Kv } from '../../store/kv.ts';
 import type { ListQuery, WatchEvent, WatchQuery } from '../../store/object-store.types.ts';
 import type { PeerApi } from './peer-api.types.ts';
 
-/** An object as JSON: bytes where it is our own and stored so, text where it came from elsewhere. */
+/** An object as JSON: the stored bytes for an own object, text for one from elsewhere. */
 export type Json = string | Uint8Array;
 
 export interface LocalPage {
@@ -22,13 +22,13 @@ export interface LocalPage {
 /** This node's own rows, as one of its users sees them. */
 export interface LocalRows {
   page(user: UserPrincipal, query: ListQuery): Promise<LocalPage>;
-  /** GONE, thrown at once or while it is read, where it cannot go on from the given version. */
+  /** Throws GONE, at once or while being read, if it cannot go on from the given version. */
   watch(user: UserPrincipal, query: WatchQuery): AsyncIterable<WatchEvent>;
   /** The version of the last durable change. */
   version(): number;
 }
 
-/** Whether a peer whose rows are kept is still a member; `unknown` while that cannot be told. */
+/** Whether a peer whose rows are kept is still a member; `unknown` while this cannot be determined. */
 export type Standing = 'member' | 'gone' | 'unknown';
 
 export interface FederationOptions {
@@ -44,19 +44,19 @@ export interface FederationOptions {
 }
 
 export interface Tunables {
-  /** Milliseconds until a remote watch that broke is tried again: at first, and at most for a peer that is there, and for one that is away. */
+  /** Milliseconds before a broken remote watch is retried: at first; at most, for a reachable peer; at most, for one that is away. */
   retryMs: number;
   maxRetryMs: number;
   maxAwayRetryMs: number;
-  /** Milliseconds until a peer that refuses is asked again, unless something says earlier that its rights have changed. */
+  /** Milliseconds before a peer that refuses is asked again, unless its rights are reported as changed earlier. */
   deniedRetryMs: number;
-  /** Milliseconds for which remote watches go on after the last one who followed them. */
+  /** Milliseconds for which remote watches go on after their last follower has left. */
   lingerMs: number;
   /** Milliseconds between bookmarks. */
   bookmarkMs: number;
 }
 
-/** Which rows: selectors as the client wrote them. */
+/** Selects rows, with selectors as the client wrote them. */
 export interface Selectors {
   labelSelector?: string;
   fieldSelector?: string;
@@ -69,38 +69,40 @@ export interface FederatedSelection extends Selectors {
   kind: Kind;
   /** One node's rows only; absent: all nodes. */
   namespace?: string;
-  /** How long each peer may take. Milliseconds. */
+  /** Milliseconds that each peer has to answer. */
   timeoutMs: number;
   signal: AbortSignal;
 }
 
 export interface FederatedListRequest extends FederatedSelection {
-  /** 0: all. */
+  /** 0: no limit. */
   limit: number;
   continue?: string;
-  /** Adds what a peer that does not answer had answered last. */
+  /** Adds the last known rows of peers that do not answer. */
   stale: boolean;
 }
 
 export interface ListEnd {
-  /** From which a watch goes on: as at the beginning, or a later one that spares it what the list showed. */
+  /**
+   * The version from which a watch goes on: that of the beginning, or a later one, so that the watch does not repeat what the list showed.
+   */
   resourceVersion: string;
   continue?: string;
   completeness: NodeStatement[];
 }
 
-/** A list as it is put together: rows in the order of namespace and name. */
+/** A list while it is put together: rows in the order of namespace and name. */
 export interface FederatedList {
-  /** From which a watch may go on, and all pages bear it. */
+  /** The version from which a watch can go on; the same on all pages. */
   resourceVersion: string;
-  /** Reading it on is what makes it go on; `return()` lets everything go. */
+  /** Reading drives the list; `return()` releases everything that it holds. */
   batches: AsyncIterable<readonly Json[]>;
-  /** To be read after the last batch. */
+  /** Valid after the last batch. */
   end(): ListEnd;
 }
 
 export interface FederatedWatchRequest extends FederatedSelection {
-  /** Absent or "0": the present state first. */
+  /** Absent or "0": begin with the present state. */
   resourceVersion?: string;
   bookmarks: boolean;
 }
@@ -111,25 +113,25 @@ export type FederatedEvent = { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: A
 export interface FederatedReads {
   /** True if `namespace` is another node's. */
   isPeer(namespace: string): boolean;
-  /** The last version that was given for lists and watches. */
+  /** The last version given to a list or watch. */
   version(): number;
-  /** Statements about all peers (or the one) for somebody on whose behalf none may be asked. */
+  /** Statements for a user on whose behalf no peer may be asked: about all peers, or the one in `namespace`. */
   unasked(namespace: string | undefined, reason: string): NodeStatement[];
-  /** Throws BAD_REQUEST for selectors that cannot be read. */
+  /** Throws BAD_REQUEST for invalid selectors. */
   check(kind: Kind, selectors: Selectors): void;
-  /** Throws BAD_REQUEST for selectors or a continue token that cannot be read. */
+  /** Throws BAD_REQUEST for invalid selectors or an invalid continue token. */
   list(request: FederatedListRequest): Promise<FederatedList>;
-  /** Throws BAD_REQUEST at once, GONE at once or while it is read. Ends when the signal aborts. */
+  /** Throws BAD_REQUEST at once; throws GONE at once or while being read. Ends when the signal aborts. */
   watch(request: FederatedWatchRequest): Promise<AsyncIterable<FederatedEvent>>;
 }
 
-/** As the daemon has it: also told of what it cannot see by itself. */
+/** Federation as the daemon uses it: the daemon also reports what federation cannot notice by itself. */
 export interface Federation extends FederatedReads {
-  /** What a node (undefined: any) grants may have changed: peers that refused are asked again. */
+  /** The rights that a node (undefined: any) grants may have changed: peers that refused are asked again. */
   rightsChanged(namespace: string | undefined): void;
-  /** How often lists said of each present peer what became of it. */
+  /** Counts how often lists reported each state of each present peer. */
   statements(): readonly { node: string; state: NodeStatement['state']; count: number }[];
-  /** Forgets what others answered to a user that is no more. */
+  /** Deletes what other nodes answered to a user that no longer exists. */
   forgetUser(user: Pick<UserPrincipal, 'home' | 'name' | 'uid'>): Promise<void>;
   close(): Promise<void>;
 }

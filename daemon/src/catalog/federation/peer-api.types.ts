@@ -5,28 +5,28 @@ import type { UserPrincipal } from '../../../../protocol/rights/principal.ts';
 export interface PeerNode {
   domain: DomainId;
   key: PeerKey;
-  /** The namespace under which its objects show here: unique, and the order in which peers are listed. */
+  /** The namespace under which its objects appear here. Unique; peers are listed in its order. */
   namespace: string;
-  /** The name that it has in its certificate, under which it need not show. */
+  /** The name in its certificate, which may differ from its namespace here. */
   claimedName?: string;
-  /** False if it was tried and could not be reached, or is not to be asked; a member that is merely not connected may be asked. */
+  /** False if an attempt to reach it failed, or if it must not be asked. A member that is merely not connected may be asked. */
   reachable: boolean;
-  /** True while its word does not count, since its log forked: it is not asked, be it there or not. */
+  /** True while the member is suspended because its log forked: it is not asked, whether reachable or not. */
   suspended: boolean;
 }
 
 export interface PeerRequest {
-  /** On whose behalf; only this node's own users can be vouched for. */
+  /** On whose behalf; a node vouches only for its own users. */
   user: UserPrincipal;
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** Path and query at that peer's API; the namespace `default` is the peer itself. */
+  /** Path and query at that peer's API, where the namespace `default` is the peer itself. */
   path: string;
   accept: string;
   contentType?: string;
   body?: Uint8Array;
-  /** Until the head of the answer has come, and then for every 4 KiB of its body that are waited for. Milliseconds. */
+  /** Milliseconds until the head of the answer must be there, and then for every 4 KiB of its body that the reader waits for. */
   timeoutMs: number;
-  /** For watches: no limit between parts. */
+  /** For watches: no time limit between parts. */
   endless?: boolean;
   signal: AbortSignal;
 }
@@ -35,7 +35,7 @@ export interface PeerResponse {
   status: number;
   contentType: string;
   warnings: readonly string[];
-  /** As it comes; throws PEER_AWAY or TIMEOUT if it breaks off. Not reading it on, and `return()`, let the stream go. */
+  /** Chunks as they arrive; throws PEER_AWAY or TIMEOUT if the stream breaks off. `return()` releases the stream. */
   body: AsyncIterable<Uint8Array>;
 }
 
@@ -43,7 +43,7 @@ export interface PeerResponse {
 export interface PeerApi {
   peers(): readonly PeerNode[];
   peerNamed(namespace: string): PeerNode | undefined;
-  /** Throws PEER_AWAY or TIMEOUT if no head came in time. A refusal by the peer is a response, not an error. */
+  /** Throws PEER_AWAY or TIMEOUT if no head arrives in time. A refusal by the peer is a response, not an error. */
   request(peer: PeerNode, request: PeerRequest): Promise<PeerResponse>;
   /** Called when peers come, go or become reachable. Returns a function that unsubscribes. */
   onChange(listener: () => void): () => void;

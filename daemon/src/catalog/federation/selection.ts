@@ -1,4 +1,4 @@
-/** Selectors of a list or watch over nodes: what is judged here, and what is passed on to peers. Pure. */
+/** Selectors of a list or watch over nodes: which are evaluated here, and which are passed on to peers. Pure. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../../../protocol/objects/objects.ts';
@@ -16,16 +16,16 @@ const NAMESPACE = 'metadata.namespace';
 const NAME = 'metadata.name';
 
 export interface FederatedSelection {
-  /** True for the namespaces that are meant. */
+  /** True for the namespaces that are selected. */
   covers(namespace: string): boolean;
-  /** True if every row of those is meant. */
+  /** True if every row in these namespaces is selected. */
   everything: boolean;
   matches(object: ApiObject): boolean;
-  /** For peers, whose names for themselves may differ from ours: without requirements on the namespace. */
+  /** The selectors for peers, without requirements on the namespace: a peer's name for itself may differ from its name here. */
   forPeers: Selectors;
 }
 
-/** Throws BAD_REQUEST saying what is wrong. */
+/** Throws BAD_REQUEST if a selector is invalid. */
 export function federatedSelection(kind: Kind, selectors: Selectors, only?: string): FederatedSelection {
   const labels = parseLabelSelector(selectors.labelSelector ?? '');
   const all = parseFieldSelector(selectors.fieldSelector ?? '', [NAME, NAMESPACE, ...kind.selectableFields]);
@@ -56,7 +56,9 @@ export function federatedSelection(kind: Kind, selectors: Selectors, only?: stri
   };
 }
 
-/** Of what may only be discovered nothing but the name shows, and nothing else is asked: owners do the same. */
+/**
+ * True for an object that its reader may only discover: it shows its name alone, so only the name can be selected on. Owners do the same.
+ */
 function showsNameOnly(object: ApiObject): boolean {
   return object.metadata.generation === undefined;
 }

@@ -1,4 +1,4 @@
-/** Wakes those who wait for the next thing to happen. */
+/** Wakes all that wait for the next event. */
 export class Bell {
   readonly #waiting = new Set<() => void>();
 
@@ -8,13 +8,13 @@ export class Bell {
     for (const wake of waiting) wake();
   }
 
-  /** Calls back at the next ring. Returns a function that takes it back. */
+  /** Calls back at the next ring. Returns a function that cancels this. */
   once(wake: () => void): () => void {
     this.#waiting.add(wake);
     return () => this.#waiting.delete(wake);
   }
 
-  /** Resolves at the next ring, when the signal aborts, or when the time is over. */
+  /** Resolves at the next ring, when the signal aborts, or after the timeout. */
   async wait(signal: AbortSignal, timeoutMs: number): Promise<void> {
     if (signal.aborted) return;
     const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,4 +1,4 @@
-/** Keys of what federation keeps: all begin with `f/`. Fixed-width hexadecimal where numbers have to sort. */
+/** Keys of the rows that federation keeps; all begin with `f/`. Numbers that must sort are fixed-width hexadecimal. */
 import { createHash } from 'node:crypto';
 import { type Subject, subjectText } from '../../../../../protocol/rights/principal.ts';
 import { prefixEnd } from '../../../store/kv.ts';
@@ -9,19 +9,19 @@ const VERSION_DIGITS = 14;
 export const ASKERS = 'f/a/';
 export const MARKS = 'f/j/';
 export const VERSION_KEY = 'f/v';
-/** There from the end of one process to the beginning of the next. */
+/** Present from the orderly end of one process to the start of the next. */
 export const ENDED_KEY = 'f/e';
-/** Before which version nobody goes on. */
+/** The version before which nobody can go on. */
 export const OLDEST_KEY = 'f/b';
 
-/** One kind as one user sees it elsewhere. */
+/** One kind as one user sees it at other nodes. */
 export interface View {
   asker: string;
   group: string;
   plural: string;
 }
 
-/** A user in keys. */
+/** The digest that stands for a user in keys. */
 export function askerOf(user: Subject): string {
   return createHash('sha256').update(subjectText(user)).digest('hex').slice(0, ASKER_DIGITS);
 }
@@ -34,7 +34,7 @@ export function askerKey(asker: string): string {
   return ASKERS + asker;
 }
 
-/** What belongs to a user, of every sort of row. */
+/** The key ranges of all rows of a user. */
 export function askerRanges(asker: string): { gte: string; lt: string }[] {
   return [...['k', 'p', 'o', 'l', 'n'].map((sort) => rangeOf(`f/${sort}/${asker}/`))];
 }
@@ -75,7 +75,7 @@ function versionText(version: number): string {
   return version.toString(16).padStart(VERSION_DIGITS, '0');
 }
 
-/** What stands after the last `/`. */
+/** Returns what follows the last `/`. */
 export function lastPart(key: string): string {
   return key.slice(key.lastIndexOf('/') + 1);
 }

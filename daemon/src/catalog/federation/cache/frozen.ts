@@ -1,15 +1,18 @@
-/** What is kept of others as it stands at one version: for whoever shows all of it, while it goes on changing. */
+/** A snapshot of what is kept of other nodes, at one version: for readers that need all of it while it goes on changing. */
 import type { KvSnapshot } from '../../../store/kv.ts';
 import type { PeerRow } from '../peer/rows-decoder.ts';
 import { lastPart, rowKey, type View } from './cache-keys.ts';
 import { unknownVersion } from './journal.ts';
 import type { Part } from './part.ts';
 
-/** Milliseconds after which it is let go: the database keeps what is overwritten meanwhile, and a reader may never come back. */
+/**
+ * Milliseconds after which a snapshot is closed: while it is open, the database keeps what is overwritten, and its reader may never come
+ * back.
+ */
 const MAX_AGE_MS = 300_000;
 
 export class Frozen {
-  /** From which a watch goes on. */
+  /** The version from which a watch goes on. */
   readonly version: number;
   readonly parts: ReadonlyMap<string, Part>;
   readonly #view: View;
@@ -25,7 +28,7 @@ export class Frozen {
     this.#timer = setTimeout(() => void this.close().catch(() => undefined), MAX_AGE_MS).unref();
   }
 
-  /** Rows of a peer after a name, in order. GONE once it was let go. */
+  /** Rows of a peer after a name, in order. Throws GONE once the snapshot is closed. */
   rows(peer: string, after: string, limit: number): Promise<PeerRow[]> {
     if (this.#closing !== undefined) throw unknownVersion(this.version);
     return rowsIn(this.#snapshot, this.#view, peer, after, limit);

@@ -1,23 +1,24 @@
 /**
- * The versions that this daemon gives for lists and watches over nodes: one number that grows with each change of what is kept of others, and
- * marks that say which version of the own store belongs to it. They lie beyond every version of a store, so that neither is taken for the
- * other. After a start they go on far beyond the last one written down: none means two things, also after a power cut. That may have taken what was
- * kept at versions which were given, so nobody goes on from them, unless the process before ended in order; nor later, whatever process ended how.
+ * The versions given to lists and watches over nodes: one number that grows with each change of what is kept of other nodes, and marks that
+ * say which version of the own store belongs to it. These versions lie beyond every version of a store, so that neither can be mistaken for
+ * the other. After a start they continue far beyond the last one written down, so no version ever has two meanings, even after a power cut.
+ * A power cut may lose what was kept at versions already given. So unless a process ended in order, nobody can go on from its versions or
+ * earlier ones, and this does not change when later processes end in order.
  *
- * A mark may be older than it could be, never newer: who goes on from it sees some changes twice and misses none. So marks can be thinned out: one that
- * stays takes over the versions of the one behind it that goes, and of the two the older version of the own store.
+ * A mark may be older than possible, but never newer: who goes on from it sees some changes twice and misses none. So marks can be thinned
+ * out: a mark that stays covers the versions of the removed mark after it, with the older of their two versions of the own store.
  */
 import { randomInt } from 'node:crypto';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { Kv, KvOp } from '../../../store/kv.ts';
 import { ENDED_KEY, MARKS, markKey, OLDEST_KEY, rangeOf, VERSION_KEY, versionOfKey } from './cache-keys.ts';
 
-/** Versions of stores stay below 2^49, and 2^53 is the end of exact numbers. */
+/** Versions of stores stay below 2^49; numbers are exact up to 2^53. */
 const BASE = 2 ** 52;
-/** Numbers that are written down as used before they are. */
+/** How many versions are reserved, by being written down as used, before any of them is given. */
 const STEP = 2 ** 24;
 const STEPS = 2 ** 26;
-/** Marks kept; beyond them every other one of the older half goes. */
+/** Marks to keep; beyond this number every other mark of the older half is removed. */
 const MAX_MARKS = 4096;
 
 interface Mark {
@@ -27,7 +28,7 @@ interface Mark {
 }
 
 export class Journal {
-  /** Versions before this one are no places to go on from. */
+  /** Nobody can go on from a version before this one. */
   readonly oldest: number;
   readonly #kv: Kv;
   #last: number;
@@ -64,7 +65,7 @@ export class Journal {
     );
   }
 
-  /** To be called when nothing is written any more. */
+  /** Notes the orderly end. Call it after all other writes. */
   async close(): Promise<void> {
     await this.#kv.batch([{ type: 'put', key: ENDED_KEY, value: new Uint8Array() }], { sync: true });
   }
@@ -79,13 +80,13 @@ export class Journal {
     this.#last += 1;
     if (this.#reserved - this.#last < STEP / 2) {
       this.#reserved += STEP;
-      // half a step is left until it matters whether this was written; a database that cannot write tells others
+      // half of the reservation is left, so a failure to write it does not matter yet; others report a database that cannot write
       this.#kv.batch([reservation(this.#reserved)], { sync: true }).catch(() => undefined);
     }
     return this.#last;
   }
 
-  /** A version for the present state of what is kept of others and the given one of the own store. */
+  /** Returns a version for the present state of what is kept of other nodes, together with the given version of the own store. */
   async mark(local: number): Promise<number> {
     const written = this.#mark(local);
     const version = this.#last;
@@ -93,11 +94,11 @@ export class Journal {
     return version;
   }
 
-  /** As `mark`, but nothing else ever has this version. */
+  /** Like `mark`, but the version is never given to anybody else. */
   async own(local: number): Promise<number> {
     const written = this.#mark(local);
     const version = this.next();
-    // the last one given may be given again
+    // the last version may be given again by `mark`, so move past it
     this.next();
     await written;
     return version;
@@ -112,7 +113,7 @@ export class Journal {
     await this.#kv.batch(ops, { sync: false });
   }
 
-  /** Every other mark of the older half goes, but for the oldest. Returns what is to be written. */
+  /** Removes every other mark of the older half, but not the oldest. Returns the writes that this needs. */
   #thinOut(): KvOp[] {
     const ops: KvOp[] = [];
     const marks: Mark[] = [];
@@ -132,14 +133,14 @@ export class Journal {
     return ops;
   }
 
-  /** The version of the own store from which to go on with this one. GONE if none is known. */
+  /** The version of the own store from which to go on with this version. Throws GONE if none is known. */
   localAt(version: number): number {
     const local = this.ownAt(version);
     if (local === undefined) throw unknownVersion(version);
     return local;
   }
 
-  /** As `localAt`; undefined if none is known. */
+  /** Like `localAt`; undefined if none is known. */
   ownAt(version: number): number | undefined {
     if (version > this.#last) return undefined;
     let low = 0;

@@ -1,7 +1,7 @@
 /**
- * What other nodes last answered to one user about one kind: its rows by peer, and a log of what became of them. Owns those rows in the
- * database; each change is one batch with its log entry. Not synced to disk: what a power cut takes is asked for again. Guarantees that the
- * rows at some version and the log after it together give the rows now; not that they are the truth, which their owners have.
+ * What other nodes last answered to one user about one kind: rows by peer, and a log of their changes. Owns these rows in the database;
+ * each change is one batch with its log entry. Not synced to disk: what a power cut loses is requested again. Guarantees that the rows at a
+ * version plus the log after it give the rows now; not that they are current, which only their owners know.
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { Kv, KvOp } from '../../../store/kv.ts';
@@ -16,25 +16,25 @@ import { type ListNote, ListNotes, type Untraceable } from './list-notes.ts';
 import { decodeLogEntry, encodeLogEntry, type LogEntry } from './log-entry.ts';
 import type { Part } from './part.ts';
 
-/** Rows kept of one peer for one user and kind, and their bytes. */
+/** Limits on the rows kept of one peer for one user and kind, and on their bytes. */
 export const MAX_PART_ROWS = 50_000;
 export const MAX_PART_BYTES = 64 * 1024 * 1024;
-/** Entries and bytes of one stretch of the log; two are kept. */
+/** Limits on the entries and bytes of one stretch of the log; two stretches are kept. */
 const STRETCH_ENTRIES = 16_384;
 const STRETCH_BYTES = 8 * 1024 * 1024;
-/** Rows that are read or deleted at once. */
+/** Rows that are read or deleted in one step. */
 const ROWS_AT_ONCE = 500;
-/** Peers of all domains of a node at most; more are not looked at. */
+/** Limit on peers over all domains of a node; more are ignored. */
 const MAX_PARTS = 8192;
 
-/** A change of one row; without JSON it is gone. */
+/** A change of one row; without `json` it is a deletion. */
 interface RowChange {
   name: string;
   json?: string;
   previous?: string;
 }
 
-/** Told how many bytes the view has come to hold more (or fewer); returns what to write with it. */
+/** Called with the number of bytes by which the view grows (negative: shrinks); returns what to write along with it. */
 export type Account = (bytes: number) => KvOp[];
 
 export class KeptView {
@@ -45,7 +45,7 @@ export class KeptView {
   readonly #journal: Journal;
   readonly #account: Account;
   readonly #parts: Map<string, Part>;
-  /** Versions before this one cannot be gone on from. */
+  /** Nobody can go on from a version before this one. */
   #oldest: number;
   #stretch: { begins: number; entries: number; bytes: number; before: number };
   readonly #drops = new Map<string, number>();
@@ -87,42 +87,42 @@ export class KeptView {
     return this.#parts;
   }
 
-  /** How often all rows of a peer were dropped: what was recorded before is then no beginning of what comes after. */
+  /** How often all rows of a peer were dropped. Rows recorded before a drop do not combine with rows recorded after it. */
   drops(peer: string): number {
     return this.#drops.get(peer) ?? 0;
   }
 
   /**
-   * Notes how the list of a version differs from what is kept: nothing need have happened to those rows, so who goes on from there has to be shown
-   * them as they are; or cannot go on from there.
+   * Notes how the list of a version differs from what is kept. The log may have no entries for these rows, so a watch from that version has
+   * to show them as they are, or must not go on from there.
    */
   noteList(version: number, note: ListNote | Untraceable): Promise<void> {
     return this.#serially(async () => {
       this.#assertOpen();
-      // clients say where a list goes on: what was never given is not noted for ever
+      // clients name the version: do not store notes for versions that were never given
       if (!this.#isKnown(version)) return;
       const ops = this.#notes.add(version, note);
       if (ops.length > 0) await this.#store(ops);
     });
   }
 
-  /** What was noted of the list of that version. Throws GONE if nobody can go on from there. */
+  /** What was noted of the list of that version. Throws GONE if nobody can go on from it. */
   listNote(version: number): ListNote {
     this.assertKept(version);
     return this.#notes.of(version);
   }
 
-  /** Version of the last entry that this process wrote. */
+  /** Version of the last log entry that this process wrote. */
   get latest(): number {
     return this.#latest;
   }
 
-  /** Entries that this process wrote, ever: those who write are told how many of them are their own. */
+  /** Number of log entries that this process ever wrote. Methods that write return how many of them are their own. */
   get logged(): number {
     return this.#logged;
   }
 
-  /** No more is written, and who tries is told so: it is being forgotten, or the daemon stops. */
+  /** Ends all writing; later attempts throw. Called when the view is being forgotten, or the daemon stops. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#last.catch(() => undefined);
@@ -133,18 +133,18 @@ export class KeptView {
     return this.#closed;
   }
 
-  /** Throws GONE unless the log has everything after that version. */
+  /** Throws GONE unless the log has all changes after that version. */
   assertKept(version: number): void {
     if (!this.#isKnown(version) || this.#closed) throw unknownVersion(version);
   }
 
-  /** A version from which to go on: with all that is kept now, and with the given version of the own store. */
+  /** A version from which to go on with all that is kept now, and with the given version of the own store. */
   stamp(local: number): Promise<number> {
-    // in turn, so that no entry of a lower version is still to be written
+    // serially, so that no entry with a lower version is still to be written
     return this.#serially(() => this.#journal.mark(local));
   }
 
-  /** As `stamp`, for a list, whose version is nobody else's. */
+  /** Like `stamp`, for a list: no other reader gets its version. */
   stampList(local: number): Promise<number> {
     return this.#serially(() => this.#journal.own(local));
   }
@@ -154,7 +154,10 @@ export class KeptView {
     return rowsIn(this.#kv, this.view, peer, after, limit);
   }
 
-  /** All as it stands now, to be closed; with a version of the own store for a list, from whose version to go on with both. */
+  /**
+   * A snapshot of the present state; the caller closes it. Given a version of the own store, the snapshot gets a version of its own, for a
+   * list: a watch goes on from it with both.
+   */
   freeze(local?: number): Promise<Frozen> {
     return this.#serially(async () => {
       this.#assertOpen();
@@ -168,18 +171,18 @@ export class KeptView {
     return found === undefined ? undefined : text(found);
   }
 
-  /** What happened after a version, oldest first, up to another one. GONE if it is not known any more. */
+  /** Log entries after a version, oldest first, up to another one. Throws GONE if the log does not reach back to it. */
   async after(version: number, limit: number, upTo = this.#journal.last): Promise<{ version: number; entry: LogEntry }[]> {
     this.assertKept(version);
     if (version >= upTo) return [];
     const range = { gte: logKey(this.view, version + 1), lt: logKey(this.view, upTo + 1), limit };
     const rows = await this.#kv.page(range);
-    // what was trimmed while it was read would be missing
+    // entries trimmed during the read would be missing
     this.assertKept(version);
     return rows.map(([key, row]) => ({ version: versionOfKey(key), entry: decodeLogEntry(row) }));
   }
 
-  /** Takes rows that the peer showed, without a word about others. */
+  /** Stores rows that the peer showed. Says nothing about its other rows. */
   upsert(peer: PeerNode, rows: readonly PeerRow[]): Promise<number> {
     return this.#serially(async () => {
       const changes: RowChange[] = [];
@@ -192,8 +195,8 @@ export class KeptView {
   }
 
   /**
-   * Takes all rows that the peer has after one name and up to another (undefined: to the end): what else was kept there is gone. With them
-   * all rows of the peer as of `whole.version` are there, if nothing was dropped since `whole.drops`.
+   * Stores all rows that the peer has after one name and up to another (undefined: to the end), and deletes others kept in this range. With
+   * `whole`, this completes all rows of the peer as of `whole.version`, provided that nothing has been dropped since `whole.drops`.
    */
   replace(
     peer: PeerNode,
@@ -221,7 +224,7 @@ export class KeptView {
     });
   }
 
-  /** Takes a change that the peer told of; `json` is absent for a deletion. */
+  /** Stores a change that the peer reported; `json` is absent for a deletion. */
   change(peer: PeerNode, name: string, json: string | undefined): Promise<void> {
     return this.#serially(async () => {
       const previous = await this.row(peer.key, name);
@@ -230,7 +233,7 @@ export class KeptView {
     });
   }
 
-  /** Notes from which version of the peer its changes have to be taken in. */
+  /** Notes the version of the peer from which its changes have to be taken in. */
   setPosition(peer: PeerNode, position: string | undefined): Promise<void> {
     return this.#serially(async () => {
       const known = this.#parts.get(peer.key);
@@ -240,11 +243,11 @@ export class KeptView {
     });
   }
 
-  /** Notes that the peer does not answer. `since` is kept from when it first did not. */
+  /** Notes that the peer does not answer. `since` stays at the first such time. */
   setAway(peer: PeerNode, since: string): Promise<number> {
     return this.#serially(async () => {
       const part = this.#parts.get(peer.key);
-      // of one that never answered there is nothing that could be old
+      // nothing is kept of a peer that never answered, so nothing can be old
       if (part === undefined || part.since !== undefined) return 0;
       const entry: LogEntry = { type: 'STALE', peer: peer.key, namespace: peer.namespace, since };
       return this.#commit(peer, [], { ...part, since }, part.rows === 0 ? [] : [entry]);
@@ -256,7 +259,7 @@ export class KeptView {
     return this.#serially(() => this.#present(peer, []));
   }
 
-  /** Deletes all that is kept of a peer: it denied, or it is a member no more. */
+  /** Deletes all that is kept of a peer, because it denied access or is no longer a member. */
   drop(key: string): Promise<number> {
     return this.#serially(async () => {
       let logged = 0;
@@ -265,7 +268,7 @@ export class KeptView {
         const rows = await this.rows(key, '');
         const changes = rows.map(({ name, json: previous }) => ({ name, previous }));
         logged += changes.length;
-        // if this ends half-way, what is left is no beginning to go on from
+        // if this ends half-way, nobody may go on from the rest
         const { position: _before, ...rest } = part;
         if (changes.length > 0) await this.#commit(part, changes, rest);
         if (rows.length === ROWS_AT_ONCE) continue;
@@ -280,7 +283,7 @@ export class KeptView {
     return this.#parts.get(peer.key) ?? { peer: peer.key, domain: peer.domain, namespace: peer.namespace, rows: 0, bytes: 0 };
   }
 
-  /** Changes of a peer that answers; `position`: up to which its changes have been taken in with them. */
+  /** Writes changes of a peer that answers. With `position`, they complete its rows up to that version. */
   #present(peer: PeerNode, changes: readonly RowChange[], position?: string): Promise<number> {
     const { since, ...part } = this.#part(peer);
     const further = position !== undefined && (part.position === undefined || Number(part.position) < Number(position));
@@ -349,7 +352,7 @@ export class KeptView {
     this.bell.ring();
   }
 
-  /** Everything that is written goes through here. */
+  /** All writes go through here. */
   async #store(ops: readonly KvOp[]): Promise<void> {
     this.#assertOpen();
     await this.#kv.batch(ops, { sync: false });
@@ -359,7 +362,7 @@ export class KeptView {
     if (this.#closed) throw new DtkdError('UNAVAILABLE', 'what other nodes answered is not kept any more', { next: 'Try again later.' });
   }
 
-  /** Begins a new stretch of the log where the present one is full, and drops the one before. Returns the bytes that this frees. */
+  /** Begins a new stretch of the log if the present one is full, and drops the stretch before it. Returns the number of bytes freed. */
   #turnStretch(entries: number, bytes: number, ops: KvOp[]): number {
     const stretch = this.#stretch;
     stretch.entries += entries;
@@ -381,7 +384,7 @@ export class KeptView {
     ];
   }
 
-  /** One after the other: log entries have to be written in the order of their versions. */
+  /** Runs writes one at a time, since log entries must be written in the order of their versions. */
   #serially<T>(run: () => Promise<T>): Promise<T> {
     const result = this.#last.then(run, run);
     this.#last = result.catch(() => undefined);

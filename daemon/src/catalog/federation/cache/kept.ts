@@ -1,6 +1,6 @@
 /**
- * All that other nodes last answered to this node's users. Hands out views, one at a time for each user and kind, and forgets users who have
- * not asked for longest where there are too many, or they hold too much.
+ * All that other nodes last answered to this node's users. Provides one view for each user and kind. If there are too many users, or they
+ * hold too much, it forgets those who have not asked for the longest time.
  */
 import { z } from 'zod';
 import type { Kind } from '../../../../../protocol/kinds/kind.ts';
@@ -10,10 +10,10 @@ import { ASKERS, askerKey, askerOf, askerRanges, lastPart, rangeOf, viewText } f
 import type { Journal } from './journal.ts';
 import { KeptView } from './kept-view.ts';
 
-/** Users of whom something is kept, and bytes kept of all. */
+/** Limits on users with kept rows, and on the bytes kept for all of them. */
 const MAX_ASKERS = 256;
 const MAX_BYTES = 512 * 1024 * 1024;
-/** Views in memory that nobody uses now. */
+/** Views that stay in memory though nobody uses them. */
 const MAX_IDLE_VIEWS = 64;
 
 interface Asker {
@@ -26,9 +26,12 @@ const askerRow = z.object({ used: z.number(), bytes: z.number() });
 
 export interface HeldView {
   kept: KeptView;
-  /** To be called once it is not used any more. */
+  /** Call it once the view is no longer used. */
   release(): void;
-  /** Work that writes into it, and may go on when it is not used otherwise any more: until then nobody gets another view of the same. */
+  /**
+   * Keeps the view in use until `work` ends. For work that writes into the view and may outlast its other users: meanwhile no second view
+   * of the same is opened.
+   */
   during<T>(work: Promise<T>): Promise<T>;
 }
 
@@ -38,7 +41,7 @@ export class Kept {
   readonly #now: () => number;
   readonly #askers: Map<string, Asker>;
   readonly #views = new Map<string, { opening: Promise<KeptView>; asker: string; users: number }>();
-  /** Of users whose rows are being deleted. */
+  /** Deletions of users' rows that are under way. */
   readonly #forgetting = new Map<string, Promise<void>>();
 
   private constructor(kv: Kv, journal: Journal, now: () => number, askers: Map<string, Asker>) {
@@ -56,7 +59,7 @@ export class Kept {
 
   async hold(user: Subject, kind: Pick<Kind, 'group' | 'plural'>): Promise<HeldView> {
     const asker = askerOf(user);
-    // a view that was opened over rows on their way out would take them to be there
+    // a view opened now would take rows that are being deleted as present
     for (let going = this.#forgetting.get(asker); going !== undefined; going = this.#forgetting.get(asker))
       await going.catch(() => undefined);
     const view = { asker, group: kind.group, plural: kind.plural };
@@ -73,7 +76,7 @@ export class Kept {
     held.users += 1;
     const release = () => {
       held.users -= 1;
-      // the map keeps the order of use
+      // moving it to the end keeps the map in order of use
       if (held.users > 0 || this.#views.get(key) !== held) return;
       this.#views.delete(key);
       this.#views.set(key, held);
@@ -93,7 +96,7 @@ export class Kept {
     }
   }
 
-  /** Deletes all that is kept of a user. */
+  /** Deletes all that is kept for a user. */
   forget(asker: string): Promise<void> {
     const before = this.#forgetting.get(asker)?.catch(() => undefined);
     const going = Promise.resolve(before).then(() => this.#delete(asker));
@@ -114,7 +117,7 @@ export class Kept {
     await this.#kv.batch([...clears, { type: 'del', key: askerKey(asker) }], { sync: false });
   }
 
-  /** Nothing is written after it: what still goes on is of no use to anybody. */
+  /** Ends all writing: nobody has a use for what still arrives. */
   async close(): Promise<void> {
     for (const { opening } of this.#views.values()) await opening.then((kept) => kept.close()).catch(() => undefined);
     this.#views.clear();
@@ -137,7 +140,7 @@ export class Kept {
     const others = [...this.#askers].filter(([asker]) => asker !== present).sort(([, a], [, b]) => a.used - b.used);
     for (const [asker] of others) {
       if (this.#askers.size <= MAX_ASKERS && this.#bytes() <= MAX_BYTES) return;
-      // looked at one by one: they come back while others are forgotten
+      // look one by one: a user may come back while others are being forgotten
       const isBusy = [...this.#views.values()].some((view) => view.asker === asker && view.users > 0);
       if (!isBusy) await this.forget(asker);
     }

@@ -1,6 +1,6 @@
 /**
- * One writer at a time for what is kept of each peer: whoever asks the peer holds its lease from before it asks until its answer is written,
- * so that what was read earlier never overwrites what was read later.
+ * One writer at a time for what is kept of each peer. A writer holds the peer's lease from before it asks until the answer is stored, so
+ * that an earlier answer never overwrites a later one.
  */
 import { Bell } from './bell.ts';
 
@@ -8,26 +8,26 @@ interface Held {
   following: boolean;
   freed: Promise<void>;
   stream?: symbol;
-  /** The peer's version up to which its changes were taken in, as far as that is known. */
+  /** The peer's version up to which its changes have been taken in, as far as known. */
   seen: number;
 }
 
 export class Leases {
-  /** Rings when more has come in of a peer that is followed, and when following begins or ends. */
+  /** Rings when changes of a followed peer have come in, and when following begins or ends. */
   readonly progress = new Bell();
   readonly #held = new Map<string, Held>();
 
-  /** True while somebody follows the peer's changes, and so keeps its rows right. */
+  /** True while somebody follows the peer's changes, and so keeps its rows current. */
   isFollowed(peer: string): boolean {
     return this.#held.get(peer)?.following === true;
   }
 
-  /** The stream by which all changes of the peer after what is kept come in now; undefined while there is none. */
+  /** The stream that now delivers all changes of the peer after what is kept; undefined if there is none. */
   streamOf(peer: string): symbol | undefined {
     return this.#held.get(peer)?.stream;
   }
 
-  /** To be called by who follows the peer, once its changes after a version come in; returns what to call when they do no more. */
+  /** The follower of the peer calls this once changes after a version arrive. Returns a function to call when they no longer do. */
   streaming(peer: string, from: number): () => void {
     const held = this.#held.get(peer);
     if (held === undefined) return () => {};
@@ -48,12 +48,12 @@ export class Leases {
     this.progress.ring();
   }
 
-  /** Up to where its changes have been taken in by the stream. */
+  /** The version up to which the stream's changes have been taken in. */
   seen(peer: string): number {
     return this.#held.get(peer)?.seen ?? 0;
   }
 
-  /** Waits for the lease; undefined if the signal aborts before, or if the peer is followed and `following` is not asked for. */
+  /** Waits for the lease. Undefined if the signal aborts first, or if the peer is followed and `following` is not set. */
   async take(peer: string, signal: AbortSignal, following = false): Promise<(() => void) | undefined> {
     for (let held = this.#held.get(peer); held !== undefined; held = this.#held.get(peer)) {
       if (signal.aborted || (held.following && !following)) return undefined;
@@ -62,7 +62,7 @@ export class Leases {
     return signal.aborted ? undefined : this.#take(peer, following);
   }
 
-  /** The lease, if nobody has it. */
+  /** Returns the lease if it is free. */
   tryTake(peer: string): (() => void) | undefined {
     return this.#held.has(peer) ? undefined : this.#take(peer, false);
   }
@@ -78,7 +78,7 @@ export class Leases {
   }
 }
 
-/** Leaves nothing at the signal, which may live for as long as a peer is followed. */
+/** Leaves no listener on the signal, which may live for as long as a peer is followed. */
 async function freedOr(freed: Promise<void>, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const wake = () => resolve();

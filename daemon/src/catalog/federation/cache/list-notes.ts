@@ -1,28 +1,29 @@
 /**
- * How lists differ from what was kept at their version: rows of nodes that did not answer are left out or shown as old ones, though nothing has
- * happened to them. Whoever goes on from such a list is shown them first. Each list has a version of its own, so that this concerns nobody else.
+ * How lists differ from what was kept at their version: they leave out the rows of nodes that did not answer, or show them as old, without
+ * any change in the log. A watch from such a list shows these rows first. Each list has a version of its own, so this affects no other
+ * reader.
  */
 import type { Kv, KvOp } from '../../../store/kv.ts';
 import { noteKey, noteKeys, type View, versionOfKey } from './cache-keys.ts';
 import { unknownVersion } from './journal.ts';
 
-/** Lists of which it is remembered; who goes on from a version of before them has to list again. */
+/** Lists for which notes are kept; readers with an older version have to list again. */
 const MAX_NOTES = 256;
 
 /**
- * What a list showed of a node: nothing at all; maybe some rows, before the node failed; or all, but as old ones that are not, or as present ones
- * that are old.
+ * What a list showed of a node. `absent`: nothing. `partly`: perhaps some rows, before the node failed. `otherwise`: all rows, but current
+ * ones marked as old, or old ones as current.
  */
 export type Difference = 'absent' | 'partly' | 'otherwise';
-/** By peer. */
+/** By the peer's key. */
 export type ListNote = ReadonlyMap<string, Difference>;
-/** It showed rows that nobody may ever come to know here. */
+/** The list showed rows that may never become known here. */
 export type Untraceable = 'untraceable';
 
 export class ListNotes {
   readonly #view: View;
   readonly #notes: Map<number, ListNote | Untraceable>;
-  /** Nothing is remembered of lists up to this version. */
+  /** Notes about lists up to this version are gone. */
   #forgotten: number;
 
   private constructor(view: View, notes: Map<number, ListNote | Untraceable>) {
@@ -37,26 +38,29 @@ export class ListNotes {
     return new ListNotes(view, new Map(rows.map(([key, row]) => [versionOfKey(key), read(row)])));
   }
 
-  /** Adds to what is noted of the list of a version. Returns what is to be written. */
+  /** Adds to the note for the list of a version. Returns the writes that this needs. */
   add(version: number, note: ListNote | Untraceable): KvOp[] {
     const known = this.#notes.get(version);
     if (version <= this.#forgotten || known === 'untraceable' || (note !== 'untraceable' && note.size === 0)) return [];
     const both = note === 'untraceable' ? note : new Map([...(known ?? []), ...note]);
     this.#notes.set(version, both);
-    // lists in pages end after others that began later: the last one noted may be the oldest
+    // a paged list may end after lists that began later, so the newest note may have the oldest version
     const ops = this.#notes.size > MAX_NOTES ? this.cut(Math.min(...this.#notes.keys())) : [];
     if (this.#notes.has(version)) ops.push({ type: 'put', key: noteKey(this.#view, version), value: write(both) });
     return ops;
   }
 
-  /** What is noted of the list of a version; nothing if the version is that of a whole list, or of a bookmark. Throws GONE if that is not known. */
+  /**
+   * The note for the list of a version; empty if that is the version of a complete list or of a bookmark. Throws GONE if nobody can go on
+   * from it.
+   */
   of(version: number): ListNote {
     const note = this.#notes.get(version) ?? new Map();
     if (version <= this.#forgotten || note === 'untraceable') throw unknownVersion(version);
     return note;
   }
 
-  /** Forgets versions up to one. Returns what is to be written. */
+  /** Forgets all versions up to this one. Returns the writes that this needs. */
   cut(upTo: number): KvOp[] {
     this.#forgotten = Math.max(this.#forgotten, upTo);
     for (const version of this.#notes.keys()) if (version <= upTo) this.#notes.delete(version);

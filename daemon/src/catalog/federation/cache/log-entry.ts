@@ -1,14 +1,14 @@
-/** One line of what happened to the rows that are kept of others: text in, entry out. Pure. */
+/** Encodes and decodes one log entry about rows that are kept of other nodes. Pure. */
 
 export type LogEntry =
   | { type: 'ADDED'; peer: string; namespace: string; json: string }
   | { type: 'MODIFIED'; peer: string; namespace: string; json: string; previous: string }
   | { type: 'DELETED'; peer: string; namespace: string; previous: string }
-  /** All rows of the peer are old from then on, or are its present ones again. */
+  /** From here on, all rows of the peer are old (STALE), or are current again (PRESENT). */
   | { type: 'STALE'; peer: string; namespace: string; since: string }
   | { type: 'PRESENT'; peer: string; namespace: string };
 
-/** JSON has no line breaks of its own, so they can part what belongs to an entry. */
+/** Line breaks separate the fields of an entry, since encoded JSON contains none. */
 export function encodeLogEntry(entry: LogEntry): Uint8Array {
   const { type, peer, namespace } = entry;
   const head = JSON.stringify({ type, peer, namespace, ...(entry.type === 'STALE' ? { since: entry.since } : {}) });
@@ -17,7 +17,7 @@ export function encodeLogEntry(entry: LogEntry): Uint8Array {
   return Buffer.from([head, ...json, ...previous].join('\n'));
 }
 
-/** What this daemon wrote is trusted to be what it wrote. */
+/** Does not validate: this daemon wrote the entry. */
 export function decodeLogEntry(bytes: Uint8Array): LogEntry {
   const [head = '', first = '', second = ''] = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8').split('\n');
   const { type, peer, namespace, since }: { type: LogEntry['type']; peer: string; namespace: string; since: string } = JSON.parse(head);

@@ -5,9 +5,9 @@ export interface Part {
   peer: PeerKey;
   domain: DomainId;
   namespace: string;
-  /** The peer's version from which its changes still have to be taken in; absent: all its rows have to be compared. */
+  /** The peer's version after which its changes still have to be taken in; absent: all its rows have to be compared. */
   position?: string;
-  /** RFC 3339: it has not answered since. */
+  /** When it stopped answering (RFC 3339); absent while it answers. */
   since?: string;
   rows: number;
   bytes: number;

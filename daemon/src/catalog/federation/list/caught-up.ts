@@ -1,33 +1,34 @@
 /**
- * Waits until what is kept of a peer that is followed is as new as a page that it gave just now. Its changes come in by another stream, a moment
- * before or after; once they have, what is kept can be shown in the page's place, and a watch goes on from it without showing anything older.
+ * Waits until what is kept of a followed peer is as new as a page that it has just sent. The peer's changes come in by another stream, a
+ * moment before or after the page. Once they have, the list can show what is kept instead of the page, and a watch goes on from it without
+ * showing anything older.
  */
 import type { KeptView } from '../cache/kept-view.ts';
 import { objectOf } from '../peer/row.ts';
 import type { PeerRow } from '../peer/rows-decoder.ts';
 
-/** Milliseconds that changes may be behind a page. */
+/** Milliseconds by which changes may arrive later than a page. */
 const BEHIND_MS = 1_000;
 
 export interface GivenPage {
   rows: readonly PeerRow[];
-  /** The peer's version that it shows. */
+  /** The peer's version of the page. */
   version: number;
-  /** The name after which it begins, and the last that it covers; undefined: to the end. */
+  /** The page begins after the name `after`, and covers all names up to and including `upTo`; undefined: to the end. */
   after: string;
   upTo: string | undefined;
-  /** True for what the page would show. */
+  /** True for rows that the page would show. */
   matches: (json: string) => boolean;
 }
 
-/** False if the stream broke off, or it took too long. */
+/** False if the stream broke off, or if it took too long. */
 export async function caughtUp(kept: KeptView, peer: string, page: GivenPage, signal: AbortSignal): Promise<boolean> {
   const { leases } = kept;
   const stream = leases.streamOf(peer);
   const end = performance.now() + BEHIND_MS;
   while (stream !== undefined && leases.streamOf(peer) === stream) {
     const { promise, resolve } = Promise.withResolvers<void>();
-    // before it is looked at: what comes meanwhile is not missed
+    // subscribe before looking, so as to miss nothing in between
     const forget = leases.progress.once(resolve);
     const left = end - performance.now();
     const timer = setTimeout(resolve, Math.max(0, left));
@@ -57,7 +58,7 @@ async function isAsNew(kept: KeptView, peer: string, { rows, version, after, upT
       const shown = given.get(name);
       given.delete(name);
       if (shown === json) continue;
-      // the page shows nothing that was there before it and is there still
+      // a kept row that the page should show but does not has been deleted since: that change is still to come
       if (shown === undefined ? versionOf(json) <= version && matches(json) : versionOf(json) < versionOf(shown)) return false;
     }
     const last = held.at(-1)?.name;

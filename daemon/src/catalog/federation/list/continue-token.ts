@@ -1,6 +1,7 @@
 /**
- * Where the next page of a list over nodes begins. Says all that is needed, so that it never expires: the last row given, how its node goes on,
- * the first page's version, and which nodes have answered. Pure. A client that makes one up gets nothing that it would not get by asking.
+ * The token that says where the next page of a list over nodes begins. It never expires, since it contains all that is needed: the last row
+ * given, how its node goes on, the version of the first page, and which nodes have answered. Pure. A client that forges one gets nothing
+ * that it could not ask for.
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
@@ -9,9 +10,9 @@ import type { NodeStatement } from '../../../../../protocol/objects/completeness
 import { objectName } from '../../../../../protocol/objects/objects.ts';
 import { MAX_PEER_CONTINUE } from '../peer/rows-decoder.ts';
 
-/** Characters of a token: room for the marks of 1,024 nodes, in the head of a request. */
+/** Characters of a token: room for the marks of 1,024 nodes, within the head of a request. */
 const MAX_TOKEN = 12_000;
-/** Characters of a node's mark: 24 bits tell a thousand nodes apart well enough for a statement. */
+/** Characters of a node's mark: 24 bits distinguish a thousand nodes well enough for a statement. */
 const MARK_LENGTH = 4;
 
 const marks = z
@@ -27,9 +28,12 @@ const token = z.strictObject({
   r: z.string().regex(/^\d{1,16}$/),
   /** Namespace and name of the last row. */
   a: z.tuple([z.string().max(63), name]),
-  /** How its node goes on; absent if that one is done. `p`: its own text for the page, which stands after the name `b`; `s`: rows of that page that were given. */
+  /**
+   * How that row's node goes on; absent if it is done. `p`: the peer's own token for the page; `b`: the name after which that page begins;
+   * `s`: rows of it already given.
+   */
   n: z.strictObject({ p: z.string().max(MAX_PEER_CONTINUE), b: name, s: z.number().int().nonnegative().max(100_000) }).optional(),
-  /** Marks of the nodes whose part is over, by state: answered, denied, stale. Others did not answer. */
+  /** Marks of the nodes that are done, by state: answered, denied, stale. Nodes without a mark did not answer. */
   h: z.strictObject({ a: marks, d: marks, s: marks }),
 });
 
@@ -37,12 +41,12 @@ export interface Continuation {
   resourceVersion: string;
   namespace: string;
   name: string;
-  /** Absent: the node is done, and those behind it follow. */
+  /** Absent: the node is done, and the list goes on with the next one. */
   within?: { continue: string; before: string; given: number };
   over: Over;
 }
 
-/** Which nodes' parts are over, and how that was. */
+/** Which nodes are done, and how each ended. */
 export class Over {
   readonly #marks: Record<'answered' | 'denied' | 'stale', string>;
 
@@ -55,7 +59,7 @@ export class Over {
     if (this.stateOf(node) === undefined) this.#marks[state] += markOf(node);
   }
 
-  /** Undefined if it did not answer. */
+  /** Undefined if the node did not answer. */
   stateOf(node: string): 'answered' | 'denied' | 'stale' | undefined {
     const mark = markOf(node);
     const has = (text: string) => {
@@ -89,7 +93,7 @@ export function encodeContinue(kind: { group: string; plural: string }, at: Cont
   return Buffer.from(JSON.stringify(value)).toString('base64url');
 }
 
-/** Throws BAD_REQUEST for what is no token of a list of this kind over nodes. */
+/** Throws BAD_REQUEST unless the text is a token of a list of this kind over nodes. */
 export function decodeContinue(kind: { group: string; plural: string }, text: string): Continuation {
   const read = token.safeParse(text.length > MAX_TOKEN ? undefined : tryJson(Buffer.from(text, 'base64url').toString('utf8')));
   if (!read.success || read.data.k !== `${kind.group}/${kind.plural}`) {

@@ -1,6 +1,6 @@
 /**
- * A list over nodes page by page, in the order of their names: each node is asked when its turn comes, or a little before. All pages bear the version
- * of the first, from which a watch goes on; it may repeat what a later page showed.
+ * A list over nodes in pages, in the order of the nodes' names: each node is asked when its turn comes, or a little before. All pages have
+ * the version of the first one. A watch goes on from it, and may repeat what a later page showed.
  */
 import type { Kind } from '../../../../../protocol/kinds/kind.ts';
 import type { KeptView } from '../cache/kept-view.ts';
@@ -18,16 +18,16 @@ export interface PagedListOptions extends Pick<ConcatenationOptions, 'limit' | '
   kind: Kind;
   selection: FederatedSelection;
   kept: KeptView;
-  /** Where the page before ended; undefined: the first. */
+  /** Where the page before ended; undefined for the first page. */
   resumed: Continuation | undefined;
   /** All peers, in the order of their names. */
   peers: readonly PeerNode[];
-  /** Those of which something is kept though they are gone, by key. */
+  /** Keys of peers that are gone, but of which something is still kept. */
   gone: readonly string[];
   /** Filled by `fetch`. */
   record: ListRecord;
   fetch: (peer: PeerNode, place: Place, limit: number, maxBytes: number) => Promise<PeerPage>;
-  /** This node's rows, if they are meant, at `version` of its store. */
+  /** This node's rows at `version` of its store; undefined if they are not selected. */
   own: { namespace: string; turn: (place: Place) => Turn } | undefined;
   version: number;
 }
@@ -37,14 +37,14 @@ export async function pagedList(options: PagedListOptions): Promise<FederatedLis
   const { logged } = kept;
   const resourceVersion = resumed?.resourceVersion ?? String(await kept.stampList(version));
   record.since = Number(resourceVersion);
-  // who comes only now is told of after that version
+  // peers that come only now are logged after that version; the rows of these are logged already
   const note = new Map<string, Difference>(gone.map((peer) => [peer, 'partly']));
   const close = async (isLast: boolean) => {
     await kept.noteList(Number(resourceVersion), record.untraceable ? 'untraceable' : note);
     if (resumed !== undefined || !isLast) return resourceVersion;
-    // before it is counted: what was being written then is in the version, and counted only now
+    // take the version before counting: writes in progress are then in the version, and in the count
     const later = await kept.stampList(version);
-    // what was kept meanwhile and not by this list is news for its reader
+    // entries that others wrote meanwhile are news for this list's reader, so it keeps the earlier version
     if (record.untraceable || kept.logged - logged !== record.entries) return resourceVersion;
     await kept.noteList(later, note);
     return String(later);
@@ -74,7 +74,7 @@ export async function pagedList(options: PagedListOptions): Promise<FederatedLis
   return { resourceVersion, batches: list.batches(), end: () => list.end() };
 }
 
-/** True for nodes that earlier pages have shown to their end. */
+/** True for nodes that earlier pages have shown completely. */
 function isOver(namespace: string, resumed: Continuation | undefined): boolean {
   if (resumed === undefined) return false;
   return resumed.within === undefined ? namespace <= resumed.namespace : namespace < resumed.namespace;
