@@ -1,4 +1,4 @@
-/** Plain numbers by name. Names are words of the program's own: what comes from outside must not make new ones. */
+/** Counters by name. Names must be constants of the program: input from outside must not create new ones. */
 export class Counters {
   readonly #counts = new Map<string, number>();
 

@@ -1,13 +1,13 @@
 /**
- * Connections that have proved nothing yet, in a bounded number. Under a flood the oldest of the network that holds most of them gives
- * way: who floods pushes out himself, and somebody who knocks once from elsewhere gets his turn.
+ * A bounded set of connections that have proved nothing yet. When it is full, the oldest connection of the network that holds most
+ * gives way: whoever floods evicts its own connections, and a single visitor from elsewhere still gets in.
  */
 import { isIPv6 } from 'node:net';
 
 export class Crowd<T> {
   readonly #limit: number;
   readonly #evict: (member: T) => void;
-  /** The oldest first, with its network. */
+  /** Members and their networks, oldest first. */
   readonly #members = new Map<T, string>();
 
   constructor(limit: number, evict: (member: T) => void) {
@@ -19,7 +19,7 @@ export class Crowd<T> {
     return this.#members.size;
   }
 
-  /** `address`: where it comes from; any text that is no IP address is a network of its own. */
+  /** `address`: where the member comes from; text that is not an IP address is a network of its own. */
   add(member: T, address: string): void {
     while (this.#members.size >= this.#limit) {
       const victim = oldestOfLargest(this.#members);
@@ -39,7 +39,7 @@ export class Crowd<T> {
   }
 }
 
-/** Of members with their networks, the oldest first: the first one of the network that has most. */
+/** The oldest member of the network that has most. `members` come oldest first. */
 function oldestOfLargest<T>(members: Iterable<readonly [member: T, network: string]>): T | undefined {
   const sizes = new Map<string, number>();
   const all = [...members];
@@ -48,7 +48,7 @@ function oldestOfLargest<T>(members: Iterable<readonly [member: T, network: stri
   return all.find(([, network]) => sizes.get(network) === largest)?.[0];
 }
 
-/** A connection, as who gives way is found. */
+/** A connection, as `whoGivesWay` sees it. */
 export interface Holder<T> {
   readonly member: T;
   readonly network: string;
@@ -56,13 +56,17 @@ export interface Holder<T> {
   readonly waits: boolean;
 }
 
-/** Nobody gives way to a network that holds so many times as much: it would push out those who have only just come. A browser takes six connections. */
+/**
+ * A network does not give way to one that already holds this many times as much, which would evict clients that have only just
+ * connected. A browser opens six connections.
+ */
 const MUCH_MORE = 8;
 
 /**
- * Who gives way to one that comes from `network` where there is no room, of all, the oldest first: the oldest that waits, of the network that holds most of
- * those; if none waits, the oldest of the network that holds most of all, if that still has no less than the newcomer's then. So the shares of all who want more
- * become equal, however many they are. Undefined: nobody does.
+ * Chooses which connection gives way to a newcomer from `network` when there is no room; `all` are the open ones, oldest first.
+ * First choice is the oldest waiting connection of the network with most waiting ones. If none waits, it is the oldest connection
+ * of the network that holds most, provided that this network then still holds no less than the newcomer's. So all networks that
+ * want more end up with equal shares, however many there are. Undefined if none gives way.
  */
 export function whoGivesWay<T>(all: readonly Holder<T>[], network: string): T | undefined {
   const held = new Map<string, number>();
@@ -76,7 +80,7 @@ export function whoGivesWay<T>(all: readonly Holder<T>[], network: string): T | 
   return busy === undefined || busy.network === network || of(busy) - 1 <= own ? undefined : busy.member;
 }
 
-/** What one party can have as many addresses of as it likes: an IPv4 address, or the /64 of an IPv6 address. */
+/** The block of addresses that one party typically controls: a single IPv4 address, or the /64 of an IPv6 address. */
 export function networkOf(address: string): string {
   const bare = address.replace(/%.*$/, '').replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
   if (!isIPv6(bare)) return bare;
@@ -87,7 +91,7 @@ export function networkOf(address: string): string {
   return [...before, ...zeros, ...after].slice(0, 4).join(':');
 }
 
-/** An IPv4 address at the end stands for two. */
+/** An embedded IPv4 address at the end counts as two groups. */
 function groupsOf(text: string): string[] {
   return text === '' ? [] : text.split(':').flatMap((group) => (group.includes('.') ? ['0', '0'] : [group.replace(/^0+(?=.)/, '')]));
 }

@@ -1,10 +1,13 @@
-/** How long something took, as often as it happened: a few plain numbers, so that the hot path which counts it does not feel it. */
+/** Counts how long something took: a few plain numbers, cheap enough for hot paths. */
 
-/** Upper bounds in seconds for what happens on this machine, and for what crosses a network. Few: each is a series for each peer. */
+/**
+ * Upper bounds in seconds, for work on this machine and for what crosses a network. There are few, because each adds a time series
+ * for every peer or verb.
+ */
 export const LOCAL_BOUNDS: readonly number[] = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5];
 export const NETWORK_BOUNDS: readonly number[] = [0.005, 0.025, 0.1, 0.5, 2];
 
-/** As a histogram shows it: how many took at most each bound, how many there were, and how long all took together. */
+/** A histogram: how many took at most each bound, how many there were, and how long all took together. */
 export interface DurationCounts {
   bounds: readonly number[];
   atMost: readonly number[];
@@ -24,7 +27,7 @@ export class Durations {
     this.#counts = bounds.map(() => 0);
   }
 
-  /** Adds one that took so many milliseconds. */
+  /** Adds one that took `ms` milliseconds. */
   add(ms: number): void {
     this.#count += 1;
     this.#sumMs += ms;

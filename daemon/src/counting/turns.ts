@@ -1,14 +1,17 @@
-/** So many at once, of each and of all; others wait for their turn in the order in which they came. */
+/** How many may run at once, for each party and in all. The rest wait in order of arrival. */
 export interface TurnLimits {
-  /** At once, of one. */
+  /** Running at once, for one party. */
   each: number;
-  /** At once, of all. Default: any number. */
+  /** Running at once, in all. Default: any number. */
   all?: number;
-  /** Nobody has more of `all` at once than is left of it: the more there are who want many, the smaller are their shares, and there is always room for the next. */
+  /**
+   * No party may run more than what is left of `all`. The more parties want many, the smaller their shares, and there is always
+   * room for the next.
+   */
   sharing?: boolean;
-  /** That wait, of one. Default: any number. */
+  /** Waiting, for one party. Default: any number. */
   waitingEach?: number;
-  /** That wait, of all. Default: any number. */
+  /** Waiting, in all. Default: any number. */
   waiting?: number;
 }
 
@@ -34,8 +37,8 @@ export class Turns {
   }
 
   /**
-   * Calls `begin` when it is `who`'s turn, at once if there is room. Returns what ends the turn, or the waiting for it; undefined if too many
-   * wait already.
+   * Calls `begin` when it is `who`'s turn, immediately if there is room. Returns a function that ends the turn or stops waiting for
+   * it; undefined if too many are waiting already.
    */
   take(who: string, begin: () => void): (() => void) | undefined {
     const entry: Waiting = { who, begin };
@@ -52,7 +55,10 @@ export class Turns {
     };
   }
 
-  /** As `take`: resolves when it is the turn, with what ends it. Throws the signal's reason if that comes first. */
+  /**
+   * Like `take`, but resolves with the function that ends the turn once the turn has come. Throws the signal's reason if the signal
+   * aborts first.
+   */
   async wait(who: string, signal?: AbortSignal): Promise<(() => void) | undefined> {
     signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<void>();

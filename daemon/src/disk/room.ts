@@ -1,25 +1,26 @@
 /**
- * Whether there is room on a disk for files that come in bulk. They leave some free: the database, the audit log and the logs are on the same disk as a rule, and a
- * daemon that cannot write those can do nothing. Refusing in time costs one file; the end of the disk costs everybody.
+ * Checks that the disk has room for bulk files. These must leave some space free: the database, the audit log and the logs are
+ * usually on the same disk, and a daemon that cannot write those can do nothing. Refusing in time costs one file; a full disk costs
+ * everybody.
  */
 import { statfs } from 'node:fs/promises';
 
-/** What stays free: below it the checkup says that writes fail soon. Bytes; of a small disk a part. */
+/** Bytes that stay free; on a small disk, the part of it below. With less, the checkup reports that writes will soon fail. */
 const LEFT_FREE = 64 * 1024 * 1024;
 const LEFT_FREE_PART = 0.1;
-/** What is written between two looks: a fraction of what is left free. Bytes. */
+/** Bytes that may be written between two checks: a fraction of what stays free. */
 const LOOK_EVERY = 1024 * 1024;
 
 export class Room {
   readonly #directory: string;
-  /** Bytes that came since the last look. */
+  /** Bytes written since the last check. */
   #since = Number.POSITIVE_INFINITY;
 
   constructor(directory: string) {
     this.#directory = directory;
   }
 
-  /** False if so many bytes more would leave too little. */
+  /** False if this many more bytes would leave too little space. */
   async has(bytes: number): Promise<boolean> {
     this.#since += bytes;
     if (this.#since < LOOK_EVERY) return true;

@@ -1,25 +1,28 @@
-/** The same is said once in so long. Milliseconds. */
+/** How often the same topic is logged at most: once in this many milliseconds. */
 const REST_MS = 60_000;
-/** What is told apart; beyond, all counts as one. */
+/** Topics tracked at once; any others share one entry. */
 const MAX_TOPICS = 1_024;
 const OTHERS = '';
 
-/** With what is said: how often it was not, since it was said last. */
+/** Added to a line: how often it was suppressed since it was last logged. */
 export interface Unsaid {
   unsaid?: number;
 }
 
-/** What others can cause as often as they like, or what a disk that stays full repeats, is logged once a minute each: a log that one thing fills tells nothing of all else. */
+/**
+ * Logs each topic at most once a minute. It is for what others can cause at will and for what keeps recurring, such as a full disk:
+ * a log filled by one thing tells nothing about anything else.
+ */
 export class Seldom {
   readonly #now: () => number;
   readonly #topics = new Map<string, { saidAt: number; unsaid: number }>();
 
-  /** `now`: milliseconds by a clock that nobody sets. */
+  /** `now`: milliseconds of a monotonic clock. */
   constructor(now = () => performance.now()) {
     this.#now = now;
   }
 
-  /** Has something said of a topic, unless it was within the last minute. */
+  /** Calls `say`, unless the topic was logged within the last minute. */
   say(topic: string, say: (unsaid: Unsaid) => void): void {
     const now = this.#now();
     const key = this.#hasRoomFor(topic, now) ? topic : OTHERS;

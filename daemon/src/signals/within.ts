@@ -1,12 +1,13 @@
 /**
- * Limits of time that hold, and leave nothing behind. `AbortSignal.any` keeps a signal of `AbortSignal.timeout` only while somebody listens: one that is only looked at now
- * and then, or between two who listen, is collected with its timer, and never aborts. And one that was made of such a signal and is made part of another is kept for ever.
+ * Time limits that hold, and leave nothing behind. `AbortSignal.any` keeps an `AbortSignal.timeout` alive only while somebody
+ * listens: a signal that is only polled, or that has no listener for a moment, is collected together with its timer and never
+ * aborts. And a combined signal that becomes a source of another one is never freed.
  */
 
-/** What a signal was made of is there as long as it is. */
+/** Keeps the sources of a signal alive as long as the signal. */
 const made = new WeakMap<AbortSignal, readonly AbortSignal[]>();
 
-/** Aborts after so many milliseconds, or when one of others does. */
+/** Aborts after `ms` milliseconds, or when one of `others` does. */
 export function within(ms: number, ...others: readonly AbortSignal[]): AbortSignal {
   const limit = new AbortController();
   setTimeout(() => limit.abort(new DOMException('the time for it is over', 'TimeoutError')), ms).unref();

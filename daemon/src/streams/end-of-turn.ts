@@ -3,8 +3,9 @@ import type { Writable } from 'node:stream';
 let corked: Writable[] = [];
 
 /**
- * Holds back what is written to a stream until everything that has come in this turn of the event loop has been read. Each write to a socket wakes who
- * reads there, and on a busy machine that process then runs instead of this one: after a row of answers it is woken once.
+ * Holds back writes to a stream until everything that has arrived in this turn of the event loop has been read. Each write to a
+ * socket wakes its reader, and on a busy machine that process then runs instead of this one. After a series of answers the reader
+ * is now woken once.
  */
 export function corkForTurn(stream: Writable): void {
   stream.cork();

@@ -1,6 +1,6 @@
 /**
- * Takes frames out of a stream when they are asked for: what nobody asks for stays with the sender, but for what the stream itself reads
- * ahead. A stream ends by the other side's word only; anything else is PEER_AWAY.
+ * Reads frames from a stream on demand. Frames that nobody asks for stay with the sender, except for what the stream itself reads
+ * ahead. A stream ends only when the other side says so; any other end is PEER_AWAY.
  */
 import type { Duplex } from 'node:stream';
 import { createFrameDecoder, type FrameDecoder } from '../../../protocol/encoding/frames.ts';
@@ -16,14 +16,14 @@ export class FrameReader {
     this.#decoder = createFrameDecoder(maxFrameBytes);
   }
 
-  /** What follows is no larger than this. Errors: FRAME_TOO_LARGE. */
+  /** Limits the size of the frames that follow. Errors: FRAME_TOO_LARGE. */
   limit(maxFrameBytes: number): void {
     this.#decoder.limit(maxFrameBytes);
   }
 
   /**
-   * The next frame; undefined if the other side has ended. Throws FRAME_INVALID, FRAME_TOO_LARGE, PEER_AWAY, and TIMEOUT if it has not come whole
-   * in time.
+   * The next frame; undefined if the other side has ended. Throws FRAME_INVALID, FRAME_TOO_LARGE, PEER_AWAY, and TIMEOUT if the
+   * frame is not complete in time.
    */
   async next(timeoutMs?: number): Promise<Uint8Array | undefined> {
     const until = timeoutMs === undefined ? undefined : performance.now() + timeoutMs;

@@ -1,15 +1,15 @@
-/** Writes frames at the pace of whoever reads them. */
+/** Writes frames at the reader's pace. */
 import type { Duplex } from 'node:stream';
 import { DtkdError } from '../../../protocol/errors.ts';
 
-/** Resolves when there is room for more. Throws TIMEOUT if the reader takes nothing for so long, PEER_AWAY if it has gone. */
+/** Resolves when there is room for more. Throws TIMEOUT if the reader takes nothing for `stallMs`, PEER_AWAY if it has gone. */
 export async function writeFrames(stream: Duplex, frames: readonly Uint8Array[], stallMs: number): Promise<void> {
   if (frames.length === 0) return;
   if (stream.destroyed) throw gone();
   if (!stream.write(frames.length === 1 ? frames[0] : Buffer.concat(frames))) await either(stream, 'drain', stallMs);
 }
 
-/** Ends this side; resolves when all of it has been taken. Errors as above. */
+/** Ends this side, and resolves when the reader has taken everything. Errors as above. */
 export async function endStream(stream: Duplex, stallMs: number): Promise<void> {
   if (stream.destroyed) throw gone();
   stream.end();
