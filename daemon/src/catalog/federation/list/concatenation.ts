@@ -1,6 +1,6 @@
 /**
- * A list over nodes as it is put together: turn after turn in namespace order, with the first pages of the turns ahead on their way. Reading
- * it on is what drives it. A node that fails ends its own turn and nothing else.
+ * Puts a list over nodes together: turn after turn in namespace order, while the first pages of the next turns are being fetched. Reading
+ * drives it. A node that fails ends its own turn and nothing else.
  */
 import { type NodeStatement, STALE_ANNOTATION } from '../../../../../protocol/objects/completeness.ts';
 import { toTimestamp } from '../../../../../protocol/objects/objects.ts';
@@ -14,41 +14,44 @@ import type { FederatedSelection } from '../selection.ts';
 import { encodeContinue, type Over } from './continue-token.ts';
 import type { Turn } from './turn.ts';
 
-/** Rows of a page that is read when it is the node's turn, and of one that is fetched ahead. */
+/** Rows of a page read when it is the node's turn, and of one fetched ahead. */
 const PAGE_ROWS = 1_000;
 const FIRST_ROWS = 100;
-/** Bytes of a page that is fetched ahead. */
+/** Bytes of a page fetched ahead. */
 const AHEAD_BYTES = 256 * 1024;
 /**
- * Turns whose first page is fetched ahead. Of a list with a limit none at first: the first node may well fill the page. Each one that does not
- * doubles them.
+ * Turns whose first page is fetched ahead. A list with a limit begins with none, since the first node may well fill the page; the number
+ * about doubles with each node that does not.
  */
 const AHEAD = 16;
-/** Of a list without a limit, while it waits for somebody. */
+/** The same for a list without a limit, while it waits for a node. */
 const AHEAD_WAITING = 64;
 /**
- * Milliseconds after which waiting for one node is used to ask more of those behind it. Longer than a node needs on a busy machine, for which it
- * would be more work; short enough for those that answer late, too, to be within the time of the first.
+ * Milliseconds of waiting for one node after which more of those behind it are asked. Longer than a node on a busy machine needs, since
+ * that would only give it more work; short enough that those that answer late, too, do so within the time of the first.
  */
 const PATIENCE_MS = 150;
 
 export interface ConcatenationOptions {
   kind: { group: string; plural: string };
   turns: readonly Turn[];
-  /** Peers whose turn was over on an earlier page. */
+  /** Peers whose turn ended on an earlier page. */
   before: readonly PeerNode[];
   over: Over;
-  /** 0: all. */
+  /** 0: no limit. */
   limit: number;
   stale: boolean;
   selection: FederatedSelection;
   kept: KeptView;
   resourceVersion: string;
-  /** How this page differs from what is kept: added to. */
+  /** How this page differs from what is kept; this class adds to it. */
   note: Map<string, Difference>;
-  /** Called at the end of the page, before it is told. Returns the list's version: of one that ends here, that which shows all of it, if that can be told. */
+  /**
+   * Called at the end of the page, before `end()` reports it. Returns the list's version: for a list that ends here, the one that includes
+   * all that it showed, if there is one.
+   */
   close: (isLast: boolean) => Promise<string>;
-  /** Told of each statement that this page makes. */
+  /** Called with each statement that this page makes. */
   onStatement: (statement: NodeStatement) => void;
   now: () => number;
 }
@@ -94,7 +97,7 @@ export class Concatenation {
     this.#end = { resourceVersion: await this.#options.close(true), completeness: this.#statements };
   }
 
-  /** Rows that may still be given. */
+  /** Rows that this page may still give. */
   #left(): number {
     const { limit } = this.#options;
     return limit === 0 ? Number.POSITIVE_INFINITY : limit - this.#given;
@@ -131,11 +134,11 @@ export class Concatenation {
     if (peer !== undefined) this.#state({ node: namespace, state: 'answered' });
   }
 
-  /** What is kept of a peer that does not answer, where that is wanted. */
+  /** Shows what is kept of a peer that does not answer, if the request wants that. */
   async *#fallen(peer: PeerNode, turn: Turn, reason: string): AsyncGenerator<readonly Json[]> {
     const { stale, kept, selection, now } = this.#options;
     const part = kept.parts().get(peer.key);
-    // what it showed under another name is not what is asked for
+    // rows kept under the peer's former name are not what was asked for
     if (!stale || part?.namespace !== peer.namespace) {
       this.#state(missing(peer, reason));
       return;
@@ -145,7 +148,7 @@ export class Concatenation {
     yield* keptRows(kept, turn, { key: peer.key, since, selection }, () => Math.min(PAGE_ROWS, this.#left()));
   }
 
-  /** While one node lets us wait, those behind it are asked. */
+  /** Takes from one node, and asks those behind it if that takes long. */
   async #waiting(turn: Turn, index: number): Promise<Awaited<ReturnType<Turn['take']>>> {
     const timer = setTimeout(() => {
       this.#ahead = Math.max(this.#ahead, this.#options.limit === 0 ? AHEAD_WAITING : AHEAD);
@@ -166,7 +169,7 @@ export class Concatenation {
     }
   }
 
-  /** The page is full. */
+  /** Ends a page that is full. */
   async #stop(index: number, within: boolean): Promise<void> {
     const { turns, over, kind, stale } = this.#options;
     const turn = turns[index];
@@ -205,22 +208,22 @@ export class Concatenation {
     const part = peer === undefined ? undefined : kept.parts().get(peer.key);
     if (part === undefined) return;
     if (statement.state !== 'stale') note.set(part.peer, 'partly');
-    // what is kept as old already is shown as it is: lists of every few seconds would else push out what is noted of others
+    // rows kept as old are shown as kept: noting them for lists every few seconds would push out the notes of others
     else if (part.since === undefined) note.set(part.peer, 'otherwise');
   }
 }
 
-/** A list without a limit has to end, whatever a node sends; and it begins a watch, which follows no more of one node than this. */
+/** A list without a limit must end, whatever a node sends; and a watch that goes on from it follows no more rows of one node than this. */
 export const TOO_MUCH = 'it has more rows than a list without a limit takes; give a limit and go on page by page';
 
-/** Adds to the sum. */
+/** Adds the items to the sum first. */
 function isTooMuch(sum: { rows: number; bytes: number }, items: readonly Json[]): boolean {
   sum.rows += items.length;
   for (const item of items) sum.bytes += item.length;
   return sum.rows > MAX_PART_ROWS || sum.bytes > MAX_PART_BYTES;
 }
 
-/** Marked rows of what is kept, after the turn's last name; the turn is done with the last one. */
+/** Yields kept rows after the turn's last name, marked as old; ends the turn with the last one. */
 async function* keptRows(
   kept: KeptView,
   turn: Turn,
@@ -229,7 +232,7 @@ async function* keptRows(
 ): AsyncGenerator<readonly Json[]> {
   for (;;) {
     const want = most();
-    // one more tells whether there are more
+    // one more row shows whether there are more
     const rows = await kept.rows(key, turn.place.after, want + 1);
     const items: Json[] = [];
     for (const { name, json } of rows.slice(0, want)) {
@@ -243,7 +246,7 @@ async function* keptRows(
   }
 }
 
-/** A row whose owner has not confirmed it since then. */
+/** Marks a row that its owner has not confirmed since then. */
 export function markedStale<T extends { metadata: { annotations?: Record<string, string> } }>(object: T, since: string): T {
   return { ...object, metadata: { ...object.metadata, annotations: { ...object.metadata.annotations, [STALE_ANNOTATION]: since } } };
 }

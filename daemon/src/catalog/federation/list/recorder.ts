@@ -1,6 +1,6 @@
 /**
- * Pages of peers on their way into what is kept of them. Guarantees that a row which was shown is kept before the page is given on (or that
- * somebody follows the peer, who will keep it): so a watch from the list's version knows what its client was shown.
+ * Stores pages of peers as they pass through. Guarantees that a row is kept before the page that shows it is passed on (or that a follower
+ * of the peer will keep it), so a watch from the list's version knows what its client was shown.
  */
 import { type ApiObject, toTimestamp } from '../../../../../protocol/objects/objects.ts';
 import type { Logger } from '../../../logging/logger.types.ts';
@@ -12,9 +12,9 @@ import type { PeerApi, PeerNode } from '../peer-api.types.ts';
 import { caughtUp } from './caught-up.ts';
 import { isTraced } from './tracing.ts';
 
-/** Milliseconds after which it is looked again whether changes of a peer come in. */
+/** Milliseconds after which to look again whether changes of a peer come in. */
 const LOOK_AGAIN_MS = 250;
-/** Peers of which a list is half recorded; the rest of such a list is then recorded without its version. */
+/** Peers with a half-recorded list at once; beyond this the rest of a list is recorded without its version. */
 const MAX_WALKS = 1024;
 
 export interface RecorderPorts {
@@ -26,21 +26,21 @@ export interface RecorderPorts {
   now: () => number;
 }
 
-/** What a list's pages did to what is kept. */
+/** What the pages of a list did to what is kept. */
 export interface ListRecord {
-  /** Of the log, those that were written for it. */
+  /** Number of log entries written for the list. */
   entries: number;
-  /** It showed rows that may never be known here. */
+  /** The list showed rows that may never become known here. */
   untraceable: boolean;
-  /** Its version, where it shows the pages as they come; absent where it shows what is kept of them. */
+  /** The list's version, if it shows pages as they arrive; absent if it shows what is kept. */
   since?: number;
 }
 
-/** How far lists that are complete have been recorded page by page, without a gap from the beginning. */
+/** How far current lists have been recorded page by page, without a gap from the beginning. */
 export class Walks {
   readonly #upTo = new Map<string, { version: string; name: string; drops: number }>();
 
-  /** If this page completes the peer's rows: the version of which they are, and how much had been dropped when the list began. */
+  /** If this page completes the peer's rows, returns their version, and the number of drops when the list began. */
   advance(
     peer: string,
     { version, drops }: { version: string; drops: number },
@@ -55,18 +55,21 @@ export class Walks {
     return undefined;
   }
 
-  /** How far the list came that is half recorded, if it shows the peer as it was after a version. */
+  /** How far the half-recorded list of the peer has come, if its version is newer than the given one. */
   after(peer: string, version: number): { version: number; name: string } | undefined {
     const walk = this.#upTo.get(peer);
     return walk === undefined || Number(walk.version) <= version ? undefined : { version: Number(walk.version), name: walk.name };
   }
 }
 
-/** `before`: the name after which the page begins. `everything`: it shows all rows there, without a selector. */
+/** `before`: the name after which the page begins. `everything`: the page shows all rows after it, without a selector. */
 export interface Recording {
   everything: boolean;
   before: string;
-  /** Given where what is kept is shown instead of the page: what the page would show. The page fails if it cannot be as new. */
+  /**
+   * Set if the list shows what is kept instead of the page: selects what the page would show. The page fails if what is kept does not
+   * become as new.
+   */
   keptInstead?: (object: ApiObject) => boolean;
 }
 
@@ -85,17 +88,17 @@ export async function recordedPage(
     return { outcome: 'failed', reason: `it was still busy with another request after ${bounds.timeoutMs} ms` };
   }
   try {
-    // what it showed under another name stays nothing of its own
+    // rows kept under the peer's former name do not belong to the present one
     if (release !== undefined && (kept.parts().get(peer.key)?.namespace ?? peer.namespace) !== peer.namespace) await kept.drop(peer.key);
     const stream = kept.leases.streamOf(peer.key);
     const page = await peerPage(ports.peers, peer, query, bounds);
     if (bounds.signal.aborted) return page;
-    // rows of one that was removed meanwhile are nobody's business any more
+    // a member that was removed meanwhile: nobody may see its rows any more
     if (ports.peers.peerNamed(peer.namespace)?.key !== peer.key) return { outcome: 'failed', reason: 'it is a member no more' };
     if (release !== undefined) await record(ports, peer, page, recording);
     else if (recording.keptInstead !== undefined) return await asKept(kept, peer, page, recording, { stream, signal: time.signal });
     else if (page.outcome === 'page') {
-      // if its changes did not come in from before it was asked until now, what the page shows may never be known here
+      // unless changes came in all the time from before the request until now, rows of the page may never become known here
       const isLive = stream !== undefined && kept.leases.streamOf(peer.key) === stream;
       if (!isLive) ports.own.untraceable = true;
       else await trace(ports, peer, page, recording, kept.leases.seen(peer.key));
@@ -107,7 +110,10 @@ export async function recordedPage(
   }
 }
 
-/** The right to write of the peer, or undefined if somebody follows it: once its changes come in, if that is waited for. */
+/**
+ * Takes the peer's lease. Undefined if the peer is followed, or the signal aborts. With `live`, waits until the changes of a followed peer
+ * come in.
+ */
 async function turn(kept: KeptView, peer: string, signal: AbortSignal, live: boolean): Promise<(() => void) | undefined> {
   for (;;) {
     const release = await kept.leases.take(peer, signal);
@@ -146,7 +152,7 @@ async function record(ports: RecorderPorts, peer: PeerNode, page: PeerPage, reco
     const { before } = recording;
     const version = Number(page.resourceVersion);
     const position = Number(kept.parts().get(peer.key)?.position ?? 0);
-    // of a list that began before: what is newer here would not be brought back by later changes
+    // the page is of an older list: later changes would not restore newer rows that it overwrites
     if (version < position && before !== '') {
       own.entries += await kept.setPresent(peer);
       await trace(ports, peer, page, recording, position);
@@ -155,7 +161,7 @@ async function record(ports: RecorderPorts, peer: PeerNode, page: PeerPage, reco
     const newer = before === '' ? undefined : walks.after(peer.key, version);
     const after = newer !== undefined && newer.name > before ? newer.name : before;
     const rows = newer === undefined ? page.rows : page.rows.filter(({ name }) => name > after);
-    // one that begins now and shows an older version has another store: changes of before mean nothing in it
+    // a list that begins now with an older version comes from a new store, in which the position means nothing
     if (version < position) await kept.setPosition(peer, undefined);
     const last = page.rows.at(-1)?.name ?? before;
     const more = page.cut || page.continue !== '';
@@ -165,11 +171,11 @@ async function record(ports: RecorderPorts, peer: PeerNode, page: PeerPage, reco
     const logged = recording.everything
       ? await kept.replace(peer, { after, upTo: more ? last : undefined }, rows, whole)
       : await kept.upsert(peer, rows);
-    // other pages of the list are recorded meanwhile
+    // added only now, since other pages of the list are recorded meanwhile
     own.entries += logged;
     if (newer !== undefined) await trace(ports, peer, page, recording, newer.version);
   } catch (error) {
-    // the list fails: nobody would know what it has shown
+    // without a record nobody would know what the list has shown, so the list fails
     if (kept.closed) throw error;
     logger.debug({ peer: peer.namespace, why: reasonOf(error) }, 'What a peer answered could not be kept');
     own.untraceable = true;
@@ -177,7 +183,7 @@ async function record(ports: RecorderPorts, peer: PeerNode, page: PeerPage, reco
   }
 }
 
-/** Notes if the page shows rows of which nobody may ever be told what became of them. */
+/** Notes if the page shows rows whose later changes or deletion may never be reported. */
 async function trace(
   { kept, own }: RecorderPorts,
   { key: peer }: PeerNode,
@@ -185,9 +191,9 @@ async function trace(
   { before }: Recording,
   upTo: number,
 ): Promise<void> {
-  // the first page of a peer shows what it has now: what becomes of that comes in after it
+  // the first page of a peer shows its present rows: later changes come in after it
   if (own.since === undefined || own.untraceable || before === '') return;
-  // nor does anybody go on from where the log does not reach
+  // an error here means that the log does not reach back, so nobody could go on from it
   const traced = await isTraced(kept, { peer, rows, before, since: own.since, upTo }).catch(() => false);
   if (!traced) own.untraceable = true;
 }

@@ -1,4 +1,4 @@
-/** How often lists said of each node what became of it. Keeps nothing of nodes that are members no more. */
+/** Counts how often lists reported each state of each node. Keeps nothing about nodes that are no longer members. */
 import { NODE_STATES, type NodeStatement } from '../../../../../protocol/objects/completeness.ts';
 
 export class StatementCounts {
@@ -10,7 +10,7 @@ export class StatementCounts {
     else this.#counts.set(node, { answered: 0, denied: 0, stale: 0, unreachable: 0, unasked: 0, [state]: 1 });
   }
 
-  /** Of these nodes; the others are forgotten. */
+  /** The counts of these nodes; those of all others are deleted. */
   of(nodes: readonly string[]): { node: string; state: NodeStatement['state']; count: number }[] {
     const present = new Set(nodes);
     for (const node of this.#counts.keys()) if (!present.has(node)) this.#counts.delete(node);

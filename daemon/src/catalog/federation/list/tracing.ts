@@ -1,28 +1,28 @@
 /**
- * What becomes of rows that a page showed as they were when its list began, while newer ones are kept. Whoever goes on from the list has to be told of each: it
- * is kept, its changes come in yet, or the log says that it has gone since. A row that came and went while nobody kept it is none of these.
+ * Checks rows of a page that is older than what is kept. A watch from the list has to report what became of each row: it is kept, or its
+ * changes are still to come, or the log has its deletion. A row that appeared and was deleted while nobody kept it is none of these.
  */
 import type { KeptView } from '../cache/kept-view.ts';
 import { objectOf } from '../peer/row.ts';
 import type { PeerRow } from '../peer/rows-decoder.ts';
 
-/** Entries of the log that are read at once. */
+/** Log entries read in one step. */
 const AT_ONCE = 200;
 
 export interface OlderPage {
   /** Key of the peer. */
   peer: string;
-  /** In the order of their names. */
+  /** In name order. */
   rows: readonly PeerRow[];
-  /** The name after which they begin. */
+  /** The name after which the rows begin. */
   before: string;
   /** The list's version. */
   since: number;
-  /** The peer's version up to which what is kept is whole, or is to become so. */
+  /** The peer's version up to which what is kept is complete, or will be. */
   upTo: number;
 }
 
-/** True if who goes on from the list is told of each of the rows. GONE if the log does not reach back to it. */
+/** True if a watch from the list's version reports what became of each row. Throws GONE if the log does not reach back to it. */
 export async function isTraced(kept: KeptView, { peer, rows, before, since, upTo }: OlderPage): Promise<boolean> {
   const missing = new Map(rows.map(({ name, json }) => [name, json]));
   const last = rows.at(-1)?.name ?? before;

@@ -1,4 +1,4 @@
-/** One node's part in a list over nodes: its rows in name order, page by page, one page at most in memory. */
+/** One node's part of a list over nodes: its rows in name order, page by page, with at most one page in memory. */
 import type { Kind } from '../../../../../protocol/kinds/kind.ts';
 import type { UserPrincipal } from '../../../../../protocol/rights/principal.ts';
 import type { Json, LocalRows, Selectors } from '../federation.types.ts';
@@ -6,7 +6,9 @@ import type { PeerPage } from '../peer/peer-page.ts';
 import type { PeerRow } from '../peer/rows-decoder.ts';
 import type { PeerNode } from '../peer-api.types.ts';
 
-/** Where a node's part goes on: the node's own text for a page, the name before that page, and how many of its rows were given. */
+/**
+ * Where a node's part goes on: the node's own token for a page, the name after which that page begins, and how many of its rows were given.
+ */
 export interface Place {
   continue: string;
   before: string;
@@ -23,20 +25,20 @@ export interface Turn {
   readonly namespace: string;
   /** The other node; undefined for this one. */
   readonly peer: PeerNode | undefined;
-  /** The next rows, at least one unless it is done. */
+  /** Returns the next rows: at least one, unless the node is done. */
   take(limit: number): Promise<Given>;
-  /** Begins to fetch what `take` will want, if it is not there. */
+  /** Begins to fetch what the next `take` needs, if it is not there yet. */
   prefetch(limit: number, maxBytes: number): void;
   done: boolean;
   place: Place;
 }
 
-/** Asks for a page; `place` says where it begins. */
+/** Requests a page that begins at `place`. */
 export type FetchPage = (place: Place, limit: number, maxBytes: number) => Promise<PeerPage>;
 
-/** Bytes of a page when it is the peer's turn. */
+/** Bytes of a page that is fetched when it is the peer's turn. */
 const MAX_PAGE_BYTES = 4 * 1024 * 1024;
-/** Of one that is read once more up to where it was broken off: that and the row behind it. */
+/** Bytes of a page that is read again up to where it was cut off: it may hold one row more. */
 const AGAIN_BYTES = 2 * MAX_PAGE_BYTES;
 
 export class PeerTurn implements Turn {
@@ -48,8 +50,8 @@ export class PeerTurn implements Turn {
   #coming: Promise<PeerPage> | undefined;
   #page: { rows: PeerRow[]; at: number; continue: string; cut: boolean } | undefined;
   /**
-   * A page that was broken off does not say where to go on. It is read again with more behind it; or, where what was given of it nearly fills a
-   * page, with nothing behind it, for the place to go on from.
+   * A page that was cut off has no token for the next one, so it is read again: with more rows after it, or, if this is set, with the same
+   * number of rows, only for the token. That is when it was larger than half a page, or brought no new rows.
    */
   #again = false;
 
@@ -109,7 +111,7 @@ export class PeerTurn implements Turn {
     const page = this.#page;
     if (page === undefined || page.at < page.rows.length) return;
     this.#page = undefined;
-    // broken off: `place` still names the page and how much of it was given
+    // cut off: `place` still names the page and how much of it was given
     if (page.cut) return;
     if (page.continue === '') this.done = true;
     else this.place = { continue: page.continue, before: page.rows.at(-1)?.name ?? this.place.before, given: 0, after: this.place.after };
@@ -120,7 +122,7 @@ function bytesOf(rows: readonly PeerRow[]): number {
   return rows.reduce((bytes, { json }) => bytes + json.length, 0);
 }
 
-/** What of the own rows, and as of which version. */
+/** Which of the own rows, and at which version. */
 export type LocalQuery = Selectors & Pick<Kind, 'group' | 'plural'> & { version: number };
 
 export class LocalTurn implements Turn {
@@ -140,7 +142,7 @@ export class LocalTurn implements Turn {
     this.#query = query;
   }
 
-  /** It is at hand. */
+  /** Own rows need no fetching ahead. */
   prefetch(): void {}
 
   async take(limit: number): Promise<Given> {

@@ -1,7 +1,8 @@
 /**
- * A list without an end over nodes, as those ask for it who then watch: first every node is asked, all at once, and what it answers is kept; then what
- * is kept is shown as it stands at one version, together with the own rows at the version that belongs to it. So a watch from the list's version tells
- * exactly what came after. A node that does not answer is shown as it was last, marked; it delays the list by its deadline and no more.
+ * A list over nodes without a limit, as clients request it before a watch. First all nodes are asked at once, and their answers are kept.
+ * Then the list shows what is kept, at one version, together with the own rows at the version that belongs to it. So a watch from the
+ * list's version reports exactly what came after. A node that does not answer is shown as last known, and marked; it delays the list by no
+ * more than its time limit.
  */
 import type { NodeStatement } from '../../../../../protocol/objects/completeness.ts';
 import { toTimestamp } from '../../../../../protocol/objects/objects.ts';
@@ -19,29 +20,29 @@ import { markedStale, TOO_MUCH } from './concatenation.ts';
 import type { ListRecord } from './recorder.ts';
 import type { Turn } from './turn.ts';
 
-/** Rows and bytes of a page; nodes asked at once, so that their answers have a bounded size together. */
+/** Rows and bytes of a page, and nodes asked at once: together they bound the size of the answers. */
 const PAGE_ROWS = 1_000;
 const PAGE_BYTES = 4 * 1024 * 1024;
 const AT_ONCE = 16;
-/** Rows that are read of what is kept at once. */
+/** Kept rows read in one step. */
 const BATCH_ROWS = 500;
 
-/** Whom to ask, and how. */
+/** Which peers to ask, and how. */
 export interface Asking {
-  /** Those that are meant. */
+  /** The selected peers. */
   peers: readonly PeerNode[];
   selection: FederatedSelection;
   kept: KeptView;
-  /** Asks for a page of all rows of a peer, or of those that are selected. */
+  /** Requests a page of all rows of a peer, or of the selected ones. */
   fetch: (peer: PeerNode, place: PagePlace) => Promise<PeerPage>;
-  /** Milliseconds for each page, and for all of a peer that brings no full ones: everybody else waits for it. */
+  /** Milliseconds for each page. A peer as a whole has twice that, and as much again for each full page: all others wait for it. */
   timeoutMs: number;
   now: () => number;
   signal: AbortSignal;
 }
 
 export interface WholeListOptions extends Asking {
-  /** This node's rows at a version, if they are meant. */
+  /** This node's rows at a version; undefined if they are not selected. */
   own: { namespace: string; turn: (version: number) => Turn } | undefined;
   /** The present version of the own store. */
   localVersion: () => number;
@@ -52,7 +53,7 @@ export interface WholeListOptions extends Asking {
 export interface PagePlace {
   everything: boolean;
   continue: string;
-  /** The name after which it begins. */
+  /** The name after which the page begins. */
   before: string;
   limit: number;
   maxBytes: number;
@@ -61,7 +62,7 @@ export interface PagePlace {
 /** How a node answered. */
 type Answer = { state: 'answered' } | { state: 'denied' | 'failed'; reason: string };
 
-/** False while somebody follows one of the peers under a name that it had before: what is kept of it is then not what it shows now. */
+/** False while a peer is followed under a former name: what is kept is then not what it shows now. */
 export function canShowWhole(
   { leases, ...kept }: Pick<KeptView, 'leases'> & { parts: ReadonlyMap<string, Part> },
   peers: readonly PeerNode[],
@@ -84,7 +85,7 @@ export async function wholeList(options: WholeListOptions): Promise<FederatedLis
     const statement = statementOf(peer, answer, since);
     completeness.push(statement);
     if (since === undefined || answer.state === 'denied') continue;
-    // shown as it is kept, or as what it is not
+    // whether the list marks the rows as old exactly if they are kept as old
     const isAsKept = (statement.state === 'stale') === (part?.since !== undefined);
     if (isAsKept) note.delete(peer.key);
     else note.set(peer.key, 'otherwise');
@@ -105,14 +106,14 @@ export async function wholeList(options: WholeListOptions): Promise<FederatedLis
 
 function statementOf(peer: PeerNode, answer: Answer, since: string | undefined): NodeStatement {
   const { namespace: node } = peer;
-  // what is shown is what is kept: not if that was given up meanwhile
+  // the list shows what is kept, which may have been dropped meanwhile
   if (answer.state === 'answered' && since !== undefined) return { node, state: 'answered' };
   const reason = answer.state === 'answered' ? 'it came under another name, or was removed' : answer.reason;
   if (answer.state === 'denied') return { node, state: 'denied', reason };
   return since === undefined ? missing(peer, reason) : { node, state: 'stale', since, reason };
 }
 
-/** Asks all of them, and keeps what they answer; of those that are followed it waits until as much has come in. */
+/** Asks all peers and keeps their answers. For a followed peer, waits until the changes up to its answer have come in. */
 export async function askAll(options: Asking): Promise<ReadonlyMap<string, Answer>> {
   const answers = new Map<string, Answer>();
   const waiting = options.peers.values();
@@ -139,7 +140,7 @@ async function askOne(options: Asking, peer: PeerNode): Promise<Answer> {
   return { state: 'answered' };
 }
 
-/** Asks page by page until all is kept. Returns the version of what was shown, or what came instead. */
+/** Requests page by page until all rows are kept. Returns the version shown, or why it failed. */
 async function walk(
   { fetch, timeoutMs, signal }: Asking,
   peer: PeerNode,
@@ -150,13 +151,14 @@ async function walk(
   let bytes = 0;
   const began = performance.now();
   while (!signal.aborted) {
-    // one may wait for its turn and for the answer; each full page earns the time of another: who gives row by row would else hold the list up for hours
+    // a peer may wait for its turn and for the answer, and each full page earns the time for another: a peer that gives row by row would
+    // otherwise hold up the list for hours
     const pages = 2 + names.size / PAGE_ROWS + bytes / PAGE_BYTES;
     if (performance.now() - began > timeoutMs * pages) return { state: 'failed', reason: 'it gives its rows too slowly' };
     const page = await fetch(peer, place);
     if (page.outcome !== 'page') return { state: page.outcome, reason: page.reason };
     if (page.cut) {
-      // a page of as many rows as came ends where the next one begins; unless it is as large once more
+      // ask for as many rows as arrived, so that the page ends there; for fewer, if that is still too large
       const limit = page.rows.length < place.limit ? page.rows.length : Math.floor(place.limit / 2);
       if (limit === 0) return { state: 'failed', reason: 'it sent a page that cannot be read' };
       place = { ...place, limit };
@@ -173,7 +175,7 @@ async function walk(
   return { state: 'failed', reason: 'the list was given up' };
 }
 
-/** True if rows are kept that would show and did not: they have changed since, and nobody was told how. */
+/** True if kept rows match the selector, but the peer did not show them: they have changed, and nothing reported how. */
 async function hasLeftovers({ kept, selection }: Asking, peer: PeerNode, names: ReadonlySet<string>, version: number): Promise<boolean> {
   if (kept.leases.isFollowed(peer.key)) return false;
   for (let after = '', more = true; more; ) {
@@ -223,7 +225,7 @@ async function* peerRows(
   statement: NodeStatement | undefined,
 ): AsyncGenerator<readonly Json[]> {
   if (statement?.state !== 'answered' && statement?.state !== 'stale') return;
-  // what it showed under another name is not what is asked for
+  // rows kept under the peer's former name are not what was asked for
   if (frozen.parts.get(peer.key)?.namespace !== peer.namespace) return;
   const since = statement.state === 'stale' ? statement.since : undefined;
   for (let after = '', more = true; more; ) {

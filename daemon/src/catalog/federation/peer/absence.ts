@@ -1,13 +1,13 @@
-/** What is said of a peer that is not asked now. Pure. */
+/** What lists report of a peer that is not asked. Pure. */
 import type { NodeStatement } from '../../../../../protocol/objects/completeness.ts';
 import type { PeerNode } from '../peer-api.types.ts';
 
-/** Why it is not asked. */
+/** Why the peer is not asked. */
 export function whyAbsent({ suspended }: Pick<PeerNode, 'suspended'>): string {
   return suspended ? 'it is suspended, since its log forked: see "dtkd domain show"' : 'it could not be reached';
 }
 
-/** Of a peer whose rows are missing and not known from before. */
+/** A statement about a peer whose rows are missing, and not known from before. */
 export function missing({ namespace: node, suspended }: PeerNode, reason: string): NodeStatement {
   return { node, state: suspended ? 'unasked' : 'unreachable', reason };
 }

@@ -1,16 +1,18 @@
 import { DtkdError } from '../../../../../protocol/errors.ts';
 
-/** A time for something as a whole: what it waits for is given up when the time is over or the signal aborts, whether that heeds it or not. */
+/**
+ * A time limit for an operation as a whole: waiting ends when the time is over or the signal aborts, even if the operation ignores both.
+ */
 export interface Deadline {
-  /** Aborts when the time is over, too. */
+  /** Also aborts when the time is over. */
   readonly signal: AbortSignal;
   /** The promise's result; TIMEOUT when the time is over before. */
   race<T>(promise: Promise<T>): Promise<T>;
-  /** Lets go of the timer and the signal. */
+  /** Releases the timer and the signal. */
   end(): void;
 }
 
-/** Begins a time limit that ends early with `outer`. */
+/** Starts a time limit that also ends when `outer` aborts. */
 export function deadline(timeoutMs: number, outer: AbortSignal): Deadline {
   const controller = new AbortController();
   const over = Promise.withResolvers<never>();

@@ -13,7 +13,7 @@ export class LineCutter {
     this.#maxBytes = maxBytes;
   }
 
-  /** The lines that these bytes complete, without empty ones. Throws FRAME_INVALID. */
+  /** Returns the lines that these bytes complete, except for empty ones. Throws FRAME_INVALID. */
   push(chunk: Uint8Array): string[] {
     const lines: string[] = [];
     let start = 0;

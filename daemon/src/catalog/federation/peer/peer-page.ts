@@ -1,4 +1,4 @@
-/** Asks one peer for one page of rows, within a time and a number of bytes. Whatever goes wrong is an outcome, never an error. */
+/** Requests one page of rows from one peer, limited in time and bytes. Failures are outcomes, never errors. */
 import { z } from 'zod';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { Kind } from '../../../../../protocol/kinds/kind.ts';
@@ -10,7 +10,7 @@ import { deadline } from './deadline.ts';
 import { peerPath } from './peer-path.ts';
 import { type PeerRow, RowsDecoder } from './rows-decoder.ts';
 
-/** Bytes of a refusal that are read, and characters of it that are told. */
+/** Bytes of a refusal that are read, and characters of it that are reported. */
 const MAX_REFUSAL_BYTES = 16 * 1024;
 const MAX_REASON = 200;
 
@@ -20,13 +20,13 @@ export interface PageQuery extends Selectors {
   limit: number;
   /** The peer's own text for where to go on; empty: from the beginning. */
   continue: string;
-  /** The name after which its rows must stand. */
+  /** Rows must come after this name. */
   after: string;
 }
 
 export interface PageBounds {
   timeoutMs: number;
-  /** The page is broken off where it is larger. */
+  /** A page that is larger is cut off. */
   maxBytes: number;
   signal: AbortSignal;
 }
@@ -36,9 +36,9 @@ export type PeerPage =
       outcome: 'page';
       rows: PeerRow[];
       resourceVersion: string;
-      /** Empty: there is no more. */
+      /** Empty: there are no more pages. */
       continue: string;
-      /** True if the page was broken off for its size: `continue` is not known. */
+      /** True if the page was cut off for its size: `continue` is not known. */
       cut: boolean;
     }
   | { outcome: 'denied' | 'failed'; reason: string };
@@ -91,7 +91,7 @@ async function readPage(decoder: RowsDecoder, next: () => Promise<IteratorResult
 
 const statusObject = z.object({ message: z.string() });
 
-/** What a peer says when it does not give rows. */
+/** Reads what a peer answers instead of rows. */
 export async function refusal(
   response: Pick<PeerResponse, 'status'>,
   next: () => Promise<IteratorResult<Uint8Array>>,
@@ -118,7 +118,7 @@ function tryJson(text: string): unknown {
   }
 }
 
-/** What a peer wrote goes to terminals and headers: one short line of plain characters. */
+/** Makes one short line of plain characters from what a peer wrote, since it goes to terminals and headers. */
 function plain(text: string): string {
   const line = text.replace(/[^\x20-\x7e]+/g, ' ').trim();
   return line.length > MAX_REASON ? `${line.slice(0, MAX_REASON)}...` : line;

@@ -1,4 +1,4 @@
-/** One object that a peer sent: checked, and put under the namespace by which the peer is known here. Pure. */
+/** Checks one object that a peer sent, and puts it under the namespace that the peer has here. Pure. */
 import { checkJson, isRecord } from '../../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { isDnsLabel } from '../../../../../protocol/ids.ts';
@@ -12,25 +12,25 @@ const VERSION = /^\d{1,20}$/;
 const UID = /^[A-Za-z0-9-]{1,64}$/;
 const MAX_TIMESTAMP = 40;
 
-/** What rows of one answer have to be: each is checked against the ones before. */
+/** Rules for the rows of one answer, including those that follow from earlier rows. */
 export interface RowRules {
   kind: Pick<Kind, 'group' | 'version' | 'kind'>;
   peer: Pick<PeerNode, 'namespace' | 'key'>;
-  /** The peer's name for itself: that of the first row. */
+  /** The peer's name for itself, taken from the first row. */
   ownName?: string;
 }
 
-/** Throws FRAME_INVALID saying what is wrong with it. Takes the value over: it must not be used elsewhere. */
+/** Throws FRAME_INVALID if the row is invalid. Modifies the value: the caller must not use it any more. */
 export function peerObject(value: unknown, rules: RowRules): ApiObject {
   assertObject(value, rules);
   const { metadata } = value;
   metadata.namespace = rules.peer.namespace;
-  // only this daemon says of a row that it is old
+  // only this daemon marks rows as old
   if (metadata.annotations !== undefined) Reflect.deleteProperty(metadata.annotations, STALE_ANNOTATION);
   return value;
 }
 
-/** Reads an object that went through `peerObject` before it was written down. */
+/** Parses an object that passed `peerObject` before it was stored. */
 export function objectOf(json: string): ApiObject {
   const object: ApiObject = JSON.parse(json);
   return object;
@@ -54,7 +54,10 @@ function assertObject(value: unknown, rules: RowRules): asserts value is ApiObje
   if (!isTexts(labels) || !isTexts(annotations)) throw invalid(`a row with improper labels or annotations, ${name}`);
 }
 
-/** One answer speaks of one node, under the name by which it is shown here or one that this was made of because another has it, too. */
+/**
+ * True if the namespace is the peer's name for itself, and all rows of the answer agree on it. It is the peer's name here, or one from
+ * which that was made, since another member has the same; or any, if the peer is shown by its key.
+ */
 function isOwnName(namespace: string, rules: RowRules): boolean {
   if (rules.ownName !== undefined) return namespace === rules.ownName;
   const shown = rules.peer.namespace;

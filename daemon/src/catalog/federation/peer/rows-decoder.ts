@@ -1,10 +1,10 @@
-/** Reads one page of rows as a peer sends it (ROWS_MEDIA_TYPE): a head, objects in name order, an end. Believes nothing. No I/O. */
+/** Decodes one page of rows as a peer sends it (ROWS_MEDIA_TYPE): a head, objects in name order, an end. Trusts nothing. No I/O. */
 import { z } from 'zod';
 import { MAX_ROW_BYTES } from '../../../../../protocol/peers/remote.ts';
 import { LineCutter } from './line-cutter.ts';
 import { invalid, peerObject, type RowRules } from './row.ts';
 
-/** Characters of a peer's `continue` at most: it travels inside ours. */
+/** Characters of a peer's `continue` at most: our own token contains it. */
 export const MAX_PEER_CONTINUE = 1_536;
 
 const head = z.object({
@@ -16,7 +16,7 @@ const end = z.object({ end: z.object({ continue: z.string().max(MAX_PEER_CONTINU
 
 export interface PeerRow {
   name: string;
-  /** As it is shown here. */
+  /** The object with the namespace that the peer has here. */
   json: string;
 }
 
@@ -25,14 +25,14 @@ export class RowsDecoder {
   /** Bytes of the rows so far. */
   bytes = 0;
   resourceVersion: string | undefined;
-  /** Set once the page has come to its end; `continue` is empty if there is no other one. */
+  /** Set once the page is complete; `continue` is empty if there is no further page. */
   end: { continue: string } | undefined;
   readonly #lines = new LineCutter(MAX_ROW_BYTES);
   readonly #rules: RowRules;
   readonly #limit: number;
   #last: string;
 
-  /** `after`: the name after which rows must stand. `limit`: rows that were asked for. */
+  /** Rows must come after the name `after`; `limit` is how many were requested. */
   constructor(rules: RowRules, { after, limit }: { after: string; limit: number }) {
     this.#rules = rules;
     this.#last = after;
@@ -57,7 +57,7 @@ export class RowsDecoder {
       const read = end.safeParse(value);
       if (!read.success) throw invalid('rows without a proper end');
       this.end = { continue: read.data.end.continue ?? '' };
-      // with a row or two on each a node could keep a list going for ever
+      // otherwise a node could prolong a list for ever, with a row or two on each page
       if (this.end.continue !== '' && this.rows.length < Math.max(1, this.#limit))
         throw invalid('a page that is not full and says there are more');
       return;

@@ -1,6 +1,6 @@
 /**
- * Keeps what others show to one user of one kind right for as long as somebody follows it: one remote watch for each peer that any of the
- * followers is about, however many they are. Peers come and go with the membership; rows of one that is a member no more are deleted.
+ * Keeps what other nodes show one user of one kind current while somebody follows it. Runs one remote watch for each peer that any follower
+ * covers, however many followers there are. Peers come and go with the membership; rows of a peer that is no longer a member are deleted.
  */
 import { goneFrom, goneParts } from '../cache/gone.ts';
 import type { KeptView } from '../cache/kept-view.ts';
@@ -33,14 +33,14 @@ export class Feed {
     return this.#followers.size;
   }
 
-  /** Adds somebody who wants to know of these nodes; resolves when each of them is being asked. Returns what takes it back. */
+  /** Adds a follower of these nodes; resolves when a watch of each has been started. Returns a function that removes the follower. */
   async join(covers: Covers): Promise<() => void> {
     this.#followers.add(covers);
     await this.#tidy();
     return () => this.#followers.delete(covers);
   }
 
-  /** Resolves when it is known of each of these nodes how it stands, or after the time. */
+  /** Resolves when each of these nodes has answered or failed, or after the timeout. */
   async settled(covers: Covers, timeoutMs: number): Promise<void> {
     const waiting = [...this.#watches.values()].filter((watch) => covers(watch.namespace) && !watch.isSettled);
     if (waiting.length === 0) return;
@@ -50,7 +50,7 @@ export class Feed {
     clearTimeout(timer);
   }
 
-  /** Throws what makes following impossible. */
+  /** Throws the error that makes following impossible, if there is one. */
   assertWorks(): void {
     for (const { failure } of this.#watches.values()) if (failure !== undefined) throw failure;
   }
@@ -66,7 +66,7 @@ export class Feed {
     await this.#tidying;
   }
 
-  /** Once more if it is asked for meanwhile. */
+  /** Matches the watches to the peers once more, after a run in progress. */
   #tidy(): Promise<void> {
     this.#tidying = this.#tidying
       .then(() => this.#match())
@@ -81,7 +81,7 @@ export class Feed {
     const { peers, standing } = this.#ports;
     const present = peers.peers();
     const isGone = goneFrom(present, standing);
-    // also those of which nothing is kept: they would go on asking, and rows would come back
+    // stop those of which nothing is kept, too: they would go on asking, and rows would come back
     for (const [key, watch] of this.#watches) {
       if (!isGone(watch.peer)) continue;
       await watch.stop();

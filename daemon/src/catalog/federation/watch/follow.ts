@@ -1,7 +1,7 @@
 /**
- * What one follower of a list over nodes gets: the present state (or what came after the version that it has), then every change, of this node's
- * own rows and of what is kept of others. Only a cursor into the log of what is kept: a slow reader costs no memory, and ends with GONE when the
- * log no longer reaches back to it.
+ * What one follower of a list over nodes gets: the present state (or what came after the version that it has), then every change of this
+ * node's own rows and of what is kept of other nodes. Holds only a cursor into the log: a slow reader costs no memory, and ends with GONE
+ * when the log no longer reaches back to its cursor.
  */
 import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
 import type { UserPrincipal } from '../../../../../protocol/rights/principal.ts';
@@ -18,14 +18,14 @@ import type { FederatedSelection } from '../selection.ts';
 import type { Feed } from './feed.ts';
 
 const NO_NOTE: ListNote = new Map();
-/** Entries of the log, and rows of a peer, that are read at once. */
+/** Log entries, or rows of a peer, read in one step. */
 const AT_ONCE = 200;
-/** A bookmark is due only after both sides were quiet for so long: what belongs together has then been given. Milliseconds. */
+/** Milliseconds for which both sides must be quiet before a bookmark, so that changes that belong together have been given. */
 const QUIET_MS = 50;
 
 export interface FollowOptions {
   feed: Feed;
-  /** Asks all nodes for what they have now, and resolves when that is kept. */
+  /** Asks all nodes for their present rows; resolves when these are kept. */
   refresh: () => Promise<void>;
   local: LocalRows;
   user: UserPrincipal;
@@ -51,7 +51,7 @@ export async function* follow(options: FollowOptions): AsyncGenerator<FederatedE
     if (from === undefined) {
       // all is there before any of it is shown, but nobody waits for long
       await feed.settled(selection.covers, options.timeoutMs);
-      // what happened since they were followed last may still be on its way
+      // changes since the last time they were followed may still be on their way
       await options.refresh();
       const frozen = await kept.freeze();
       try {
@@ -64,7 +64,7 @@ export async function* follow(options: FollowOptions): AsyncGenerator<FederatedE
         await frozen.close();
       }
     } else {
-      // a list without the rows of a node that did not answer it is no reason to forget them
+      // a list without the rows of a node that did not answer must not make the reader drop them
       yield* log.read(signal, from.note);
     }
     yield* changes(options, own, log, from === undefined);
@@ -101,7 +101,7 @@ async function* changes(options: FollowOptions, own: OwnRows, log: LogReader, in
   }
 }
 
-/** True if nothing came for so long; without a time it waits for something. */
+/** True if nothing came for this time; without a timeout, waits until something comes. */
 async function quietFor(timeoutMs: number | undefined, own: OwnRows, kept: KeptView, signal: AbortSignal): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const wake = () => resolve(false);
@@ -118,7 +118,7 @@ async function quietFor(timeoutMs: number | undefined, own: OwnRows, kept: KeptV
   return quiet;
 }
 
-/** What is kept of peers, as rows. */
+/** The kept rows of peers, as events. */
 async function* state(frozen: Frozen, selection: FederatedSelection, telling: Telling): AsyncGenerator<FederatedEvent> {
   const parts = [...frozen.parts.values()].sort((a, b) => (a.namespace < b.namespace ? -1 : 1));
   for (const part of parts) {
@@ -144,16 +144,16 @@ async function* rowsOf(
   }
 }
 
-/** As what the rows of a peer are told; undefined: not at all. */
+/** The event type for the rows of a peer; undefined: they are not shown. */
 type Telling = (part: Part) => 'ADDED' | 'MODIFIED' | undefined;
 
 class LogReader {
   cursor: number;
   readonly #kept: KeptView;
   readonly #selection: FederatedSelection;
-  /** Peers whose rows are old now, or are not any more: all of them are shown again. */
+  /** Peers whose rows have become old or current: all of their rows are shown again. */
   readonly #restated = new Set<string>();
-  /** Peers of which the list left out all rows, or some: all of them are shown. */
+  /** Peers of which the list left out all or some rows: all of their rows are shown. */
   readonly #unseen = new Map<string, 'absent' | 'partly'>();
 
   constructor(kept: KeptView, selection: FederatedSelection, cursor: number) {
@@ -166,7 +166,9 @@ class LogReader {
     return this.#kept.latest > this.cursor || this.#kept.closed;
   }
 
-  /** Everything up to now, with what the list of the note did not show as it is. GONE if the log does not reach back. */
+  /**
+   * All events up to now, including rows that the list of the note did not show as they are. Throws GONE if the log does not reach back.
+   */
   async *read(signal: AbortSignal, note: ListNote = NO_NOTE): AsyncGenerator<FederatedEvent> {
     for (const [peer, difference] of note) {
       if (difference === 'otherwise') this.#restated.add(peer);
@@ -176,7 +178,7 @@ class LogReader {
     while (this.#restated.size + this.#unseen.size > 0 && !signal.aborted) yield* this.#show(signal);
   }
 
-  /** Rows as they stand at one version, once all changes before it have been told: none is told again in an older form. */
+  /** Shows rows as they are at one version, after all changes before it, so that no row appears again in an older form. */
   async *#show(signal: AbortSignal): AsyncGenerator<FederatedEvent> {
     const frozen = await this.#kept.freeze();
     try {
@@ -202,7 +204,7 @@ class LogReader {
       for (const { version, entry } of entries) {
         this.cursor = version;
         if (signal.aborted) return;
-        // whoever saw nothing of a node is told nothing of what became of it since, but how it is
+        // a reader that saw nothing of a node gets its present rows instead of what has happened since
         if (this.#unseen.get(entry.peer) !== 'absent' && this.#selection.covers(entry.namespace)) yield* this.#events(entry);
       }
       more = entries.length === AT_ONCE;
@@ -231,18 +233,21 @@ class LogReader {
   }
 }
 
-/** True if one stands in the place of the other, or shows another side of it: clients tell by the version whether an object has changed. */
+/**
+ * True if the object is a new one of the same name, or is now shown in full or by name only: clients detect changes by the version, which
+ * stays then.
+ */
 function isAnother({ metadata: is }: ApiObject, { metadata: was }: ApiObject): boolean {
   return (
     is.uid !== was.uid || (is.resourceVersion === was.resourceVersion && (is.generation === undefined) !== (was.generation === undefined))
   );
 }
 
-/** This node's own rows: read one ahead, so that their coming can be waited for together with that of others. */
+/** This node's own rows, read one event ahead, so that a reader can wait for these and for others' at the same time. */
 class OwnRows {
-  /** Of this node's store: everything up to it was given. */
+  /** The version of this node's store up to which all has been given. */
   version: number;
-  /** This node's store is being closed. */
+  /** True once this node's store is being closed. */
   ended = false;
   readonly #events: AsyncIterator<WatchEvent> | undefined;
   readonly #stopped = new AbortController();
@@ -268,7 +273,7 @@ class OwnRows {
     if (this.#arrived !== undefined) listener?.();
   }
 
-  /** The present state: everything before the first bookmark. */
+  /** The present state: all events before the first bookmark. */
   async *present(): AsyncGenerator<FederatedEvent> {
     if (this.#events === undefined) return;
     for (let next = await this.#events.next(); next.done !== true; next = await this.#events.next()) {
@@ -278,7 +283,7 @@ class OwnRows {
     }
   }
 
-  /** The next event that has come, if one has. */
+  /** The next event that has arrived, if any. */
   take(): FederatedEvent | undefined {
     for (;;) {
       const arrived = this.#arrived;

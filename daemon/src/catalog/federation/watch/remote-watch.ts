@@ -1,6 +1,7 @@
 /**
- * Follows one peer's rows of a kind for one user, and keeps what is kept of them right: goes on from the version up to which it is, lists and
- * compares where that is not possible, tries again when the peer was away. Absence deletes nothing: rows go on the owner's word, or when it denies.
+ * Follows one peer's rows of a kind for one user, and keeps our copy of them current: goes on from the version that is complete, compares a
+ * whole list if that is impossible, and retries when the peer was away. Absence deletes nothing: rows go when the owner says so, or denies
+ * access.
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { Kind } from '../../../../../protocol/kinds/kind.ts';
@@ -23,9 +24,9 @@ import { peerEvent } from './watch-line.ts';
 /** Rows and bytes of a page when all rows of a peer are compared. */
 const PAGE_ROWS = 500;
 const PAGE_BYTES = 4 * 1024 * 1024;
-/** Milliseconds that a peer has for each answer. */
+/** Milliseconds in which a peer must begin each answer. */
 const ANSWER_MS = 5_000;
-/** What a line of a watch has around its object. */
+/** Bytes of a line of a watch around its object. */
 const EVENT_BYTES = 1024;
 
 export interface RemoteWatchPorts {
@@ -50,7 +51,7 @@ export class RemoteWatch {
   #denied = false;
   #deniedRest = 0;
   #isSettled = false;
-  /** What makes following it impossible, for those who follow. */
+  /** The error that makes following impossible; followers throw it. */
   failure: DtkdError | undefined;
   #running: Promise<void> | undefined;
 
@@ -60,7 +61,7 @@ export class RemoteWatch {
     this.#ports = ports;
   }
 
-  /** The peer as it was last told to be. */
+  /** The peer, as last reported. */
   get peer(): PeerNode {
     return this.#peer;
   }
@@ -69,7 +70,7 @@ export class RemoteWatch {
     return this.#peer.namespace;
   }
 
-  /** Resolves once its rows are the present ones, or it is known that they cannot be had now. */
+  /** Resolves once the rows are current, or it is known that they are not available now. */
   get settled(): Promise<void> {
     return this.#settled.promise;
   }
@@ -86,14 +87,14 @@ export class RemoteWatch {
     });
   }
 
-  /** The peer as it is now: one that has come back is tried at once. */
+  /** Updates what is known of the peer; one that is reachable again is tried at once. */
   update(peer: PeerNode): void {
     const cameBack = peer.reachable && !this.#peer.reachable;
     this.#peer = peer;
     if (cameBack) this.#woken.ring();
   }
 
-  /** What the peer grants may have changed; it may hear of that a little later than we. */
+  /** The rights that the peer grants may have changed. It may learn of this a little later than we do, so retries begin anew. */
   rightsChanged(): void {
     if (!this.#denied) return;
     this.#deniedRest = this.#ports.tunables.retryMs;
@@ -123,14 +124,14 @@ export class RemoteWatch {
       this.#denied = ended.why === 'denied';
       this.#settle();
       const most = this.#peer.reachable ? tunables.maxRetryMs : tunables.maxAwayRetryMs;
-      // one that was followed for a while is tried soon
+      // retry soon after a watch that worked for a while
       rest = performance.now() - began > most ? tunables.retryMs : Math.min(rest * 2, most);
       this.#deniedRest = this.#denied ? Math.min(Math.max(this.#deniedRest * 2, tunables.retryMs), tunables.deniedRetryMs) : 0;
       await this.#woken.wait(signal, this.#denied ? this.#deniedRest : rest);
     }
   }
 
-  /** Follows it until that breaks, and notes how. Throws only if its rows cannot be kept. */
+  /** Follows the peer until that fails, and notes how. Throws only if its rows cannot be kept. */
   async #hold(): Promise<Ended> {
     const { kept, now } = this.#ports;
     const { signal } = this.#stopped;
@@ -160,7 +161,7 @@ export class RemoteWatch {
     }
   }
 
-  /** Lists all of its rows and takes what differs. */
+  /** Lists all rows of the peer and stores the differences. */
   async #compare(): Promise<Ended | undefined> {
     const { peers, kept, user, kind } = this.#ports;
     let next = '';
@@ -172,7 +173,7 @@ export class RemoteWatch {
       const page = await peerPage(peers, this.#peer, { user, kind, limit, continue: next, after }, bounds);
       if (page.outcome !== 'page') return { why: page.outcome, reason: page.reason };
       if (page.cut) {
-        // a page of as many rows as came ends where the next one begins; unless it is as large once more
+        // ask for as many rows as arrived, so that the page ends there; for fewer, if that is still too large
         limit = page.rows.length < limit ? page.rows.length : Math.floor(limit / 2);
         if (limit === 0) return { why: 'failed', reason: 'it sent a page that cannot be read' };
         continue;
@@ -187,7 +188,7 @@ export class RemoteWatch {
     }
   }
 
-  /** Takes its changes after a version. */
+  /** Takes in the peer's changes after a version. */
   async #listen(position: string): Promise<Ended | 'gone'> {
     const { peers, kept, user, kind } = this.#ports;
     const { signal } = this.#stopped;
@@ -251,7 +252,7 @@ export class RemoteWatch {
       const known = await kept.row(this.key, name);
       const { metadata } = known === undefined ? { metadata: undefined } : objectOf(known);
       if (event.type === 'DELETED') {
-        // told once more of one that has been made again since
+        // the deletion of an earlier object of this name must not delete the present one
         if (metadata !== undefined && metadata.uid === uid) await kept.change(this.#peer, name, undefined);
       } else if (metadata === undefined || Number(resourceVersion) >= Number(metadata.resourceVersion)) {
         await kept.change(this.#peer, name, JSON.stringify(event.object));
@@ -262,7 +263,7 @@ export class RemoteWatch {
   }
 }
 
-/** The lines of the next bytes, or why there are none. */
+/** The lines in the next bytes, or a text that says why there are none. */
 async function nextLines(parts: AsyncIterator<Uint8Array>, cutter: LineCutter, signal: AbortSignal): Promise<string[] | string> {
   const stopped = Promise.withResolvers<'stopped'>();
   const stop = () => stopped.resolve('stopped');

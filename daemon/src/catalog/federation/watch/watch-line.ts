@@ -1,4 +1,4 @@
-/** One line of a peer's watch: checked. Pure. */
+/** Decodes and checks one line of a peer's watch. Pure. */
 import { z } from 'zod';
 import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
 import { invalid, peerObject, type RowRules } from '../peer/row.ts';
