@@ -1,7 +1,7 @@
 /**
- * Keeps this node's Node object: the facts about the machine, written when they differ from what is stored, and the head of the audit log. What
- * the operator says of the node (`spec`, labels) is never touched, but for the tags that a new node begins with. A store that cannot be written
- * is tried again with the next look; nothing waits for it.
+ * Keeps this node's Node object: facts about the machine, written when they differ from what is stored, and the head of the audit log.
+ * Never changes what the operator sets (`spec`, labels), except for the initial tags of a new node. If the store cannot be written, the
+ * next look retries; nothing waits for it.
  */
 import { arch, hostname, release, type } from 'node:os';
 import { jsonEqual } from '../../../protocol/encoding/json.ts';
@@ -11,33 +11,33 @@ import type { ApiObject, ObjectRef } from '../../../protocol/objects/objects.ts'
 import type { Logger } from '../logging/logger.types.ts';
 import type { ObjectStore } from '../store/object-store.types.ts';
 
-/** Facts hardly ever change while a daemon runs (the host name does); a look costs nothing. */
+/** Milliseconds between looks at the facts. They hardly ever change while a daemon runs (the host name may); a look costs nothing. */
 const LOOK_MS = 60_000;
 
 export interface NodeFactsOptions {
   store: ObjectStore;
   /** This node's name. */
   node: string;
-  /** Of dtkd. */
+  /** The version of dtkd. */
   version: string;
   /** Milliseconds since the epoch. */
   startedAt: number;
-  /** The tags of a node that has none said yet. */
+  /** Initial tags for a node that has none yet. */
   tags?: readonly string[];
-  /** Its public signing key. */
+  /** The node's public signing key. */
   signingKey?: string;
   logger: Logger;
-  /** In place of the machine's, for tests. */
+  /** Replaces the machine's facts, for tests. */
   facts?: () => NodeFacts;
   lookMs?: number;
 }
 
 export interface NodeObject {
-  /** Writes what is true now, with the head of the audit log if there is one, and goes on looking. */
+  /** Writes the present facts, with the head of the audit log if given, and keeps them up to date. */
   start(head?: AuditHead): Promise<void>;
-  /** Publishes where the audit log stands. */
+  /** Publishes a new head of the audit log. */
   publishHead(head: AuditHead): Promise<void>;
-  /** The Node as it is stored. */
+  /** The stored Node. */
   get(): Promise<ApiObject | undefined>;
   stop(): void;
 }
@@ -47,7 +47,7 @@ export function createNodeFacts(options: NodeFactsOptions): NodeObject {
   const ref: ObjectRef = { group: DTKD_GROUP, plural: 'nodes', namespace: '', name: node };
   const facts = options.facts ?? (() => machineFacts(options));
   let timer: NodeJS.Timeout | undefined;
-  /** Kept until it is written. */
+  /** The head that is still to be written. */
   let head: AuditHead | undefined;
   let failed = false;
 
@@ -82,7 +82,7 @@ export function createNodeFacts(options: NodeFactsOptions): NodeObject {
   };
 }
 
-/** What a daemon says of its node. */
+/** What a daemon reports about its node. */
 export interface NodeSaid {
   facts: NodeFacts;
   head?: AuditHead | undefined;
@@ -90,7 +90,7 @@ export interface NodeSaid {
   signingKey?: string | undefined;
 }
 
-/** The Node with what its daemon says now; all else as it is stored. Pure. */
+/** The Node with what its daemon reports now; everything else as stored. Pure. */
 export function nodeObject(node: string, stored: ApiObject | undefined, { facts, head, tags, signingKey }: NodeSaid): ApiObject {
   const before = stored ?? {
     apiVersion: `${DTKD_GROUP}/v1`,
@@ -101,7 +101,7 @@ export function nodeObject(node: string, stored: ApiObject | undefined, { facts,
   const begins = tags !== undefined && tags.length > 0 && spec['tags'] === undefined;
   const status = recordOf(before['status']);
   const audit = head ?? status['audit'];
-  // the store says these; with what it has said, an object that is up to date looks so
+  // the store sets these: take them over, so that an up-to-date object compares equal
   const { conditions, observedGeneration } = status;
   const { generation } = before.metadata;
   return {

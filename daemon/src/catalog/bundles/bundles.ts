@@ -1,7 +1,7 @@
 /**
- * What this node says of its resources to the nodes on which they run: signed bundles, made when they are asked for and kept until the model
- * changes. The revision of a bundle is the store's version of the last change of types, resources, modules or nodes, and so never goes
- * back while the store does not. Whoever may READ a resource gets all of its bundle: what commands see does not depend on who runs them.
+ * Signed bundles about this node's resources, for the nodes on which they run; made on demand and cached until the model changes. A
+ * bundle's revision is the store's version at the last change of what bundles contain, so it never goes back while the store does not.
+ * Whoever may READ a resource gets its whole bundle: what commands see does not depend on who runs them.
  */
 import type { SignedModule } from '../../../../protocol/definitions/module.ts';
 import { instanceOfCode } from '../../../../protocol/definitions/scoped-names.ts';
@@ -20,11 +20,11 @@ import { signedModules } from '../modules/modules.ts';
 import { type CopyCode, copyRow, signedCopy } from '../modules/statements.ts';
 import { type GatheringOptions, gatherBundle } from './gathering.ts';
 
-/** Bytes of bundles that are kept. */
+/** Bytes of cached bundles. */
 const CACHED_BYTES = 32 * 1024 * 1024;
-/** A bundle that the model changed beneath is made again, so often at most; then the next asker gets a newer one. */
+/** How often a bundle is made if the model changes meanwhile; after the last attempt, only the next request gets a newer one. */
 const ATTEMPTS = 4;
-/** Kinds of which bundles tell. */
+/** Kinds that bundles contain data of. */
 const TOLD: readonly string[] = ['types', 'resources', 'modules', 'nodes'];
 
 export interface BundlesOptions {
@@ -36,7 +36,10 @@ export interface BundlesOptions {
 }
 
 export interface Bundles {
-  /** The signed bundle of an own resource (CBOR of SignedBundle), for somebody who may have it. Errors: NOT_FOUND, TOO_LARGE, CONTENT_MISSING. */
+  /**
+   * The signed bundle of an own resource (CBOR of SignedBundle). The caller has checked that the reader may have it. Errors: NOT_FOUND,
+   * TOO_LARGE, CONTENT_MISSING.
+   */
   bundleOf(object: string): Promise<Uint8Array>;
   /** By `group/plural/subresource`. */
   subresources: ReadonlyMap<string, ModelAction>;
@@ -47,7 +50,7 @@ export function createBundles({ store, node: { name: node }, signingKey, ...deci
   const reads: Reads = { get: (ref) => store.get(ref), find: (index) => store.find(index), getRow: (key) => store.kv.get(key) };
   const book = new TypeBook(node);
   let signatures: Promise<ReadonlyMap<string, SignedModule>> | undefined;
-  /** Of copies that instances have, by their rows. */
+  /** Signatures of instances' copies, by their rows. */
   const copies = new Map<string, SignedModule>();
   const gathering: GatheringOptions = {
     reads,
@@ -120,7 +123,7 @@ export function createBundles({ store, node: { name: node }, signingKey, ...deci
   return { bundleOf, subresources: new Map([[`${DTKD_GROUP}/resources/bundle`, action]]), stop: unsubscribe };
 }
 
-/** Of nodes bundles tell the signing keys alone: what else becomes of a node changes none. */
+/** True if a change affects bundles. Of nodes they contain only the signing keys, so other changes of a node do not count. */
 function isTold({ type, ref, object, previous }: Change, node: string): boolean {
   if (ref.group !== DTKD_GROUP || !TOLD.includes(ref.plural)) return false;
   if (ref.plural !== 'nodes') return ref.namespace === node;

@@ -1,6 +1,6 @@
 /**
- * Gathers what a node has to know of a resource of this node: the resource, its children at any depth, its parents, the types of all of them
- * and who answers for these. Reads what is durable, sees everything as the owner does, and writes nothing.
+ * Gathers what other nodes must know about a resource of this node: the resource, its children at any depth, its parents, all of their
+ * types and who signed these. Reads the durable state with the owner's view, and writes nothing.
  */
 import { type CodeRef, inlineCode } from '../../../../protocol/definitions/code.ts';
 import type { SignedModule } from '../../../../protocol/definitions/module.ts';
@@ -23,11 +23,14 @@ export interface GatheringOptions {
   node: string;
   /** This node's public signing key. */
   publisher: string;
-  /** What the publisher of a module, or of an instance's copy, signed; undefined if it is not here any more. */
+  /** The publisher's signature of a module, or of an instance's copy; undefined if it is no longer here. */
   signature(code: CodeRef & { version: string }): Promise<SignedModule | undefined>;
 }
 
-/** The bundle of a resource, as it is to be signed. Errors: NOT_FOUND; TOO_LARGE with too many relatives. */
+/**
+ * The bundle of a resource, ready to be signed. Errors: NOT_FOUND; TOO_LARGE with too many relatives; CONTENT_MISSING if a module's
+ * signature is gone.
+ */
 export async function gatherBundle(options: GatheringOptions, name: string, revision: number): Promise<Bundle> {
   const { reads, node, publisher } = options;
   const first = await reads.get(refIn(node, 'resources', name));
@@ -62,7 +65,7 @@ async function familyOf({ reads, node }: GatheringOptions, first: ApiObject): Pr
     if (family.size >= MAX_BUNDLED_RESOURCES) throw tooMany(first.metadata.name);
     family.set(object.metadata.name, { object, children: [] });
   };
-  // a Map goes on to what is added to it meanwhile
+  // iterating a Map includes entries added meanwhile
   for (const relative of family.values()) {
     const refs = await childrenOf(reads, node, relative.object.metadata.name, MAX_BUNDLED_RESOURCES + 1);
     const children = await Promise.all(refs.map((ref) => reads.get(ref)));
@@ -78,7 +81,7 @@ async function familyOf({ reads, node }: GatheringOptions, first: ApiObject): Pr
     const parent = own.has(name) ? undefined : await reads.get(refIn(node, 'resources', name));
     if (parent === undefined || resourceSpecOf(parent) === undefined) continue;
     add(parent);
-    // its other children are none of this resource's business, and may be many
+    // the parent's other children are left out: they do not concern this resource, and may be many
     family.get(name)?.children.push(first.metadata.name);
   }
   return [...family.values()];
@@ -106,7 +109,7 @@ async function bundled(options: GatheringOptions, keys: NodeKeys, object: ApiObj
   };
 }
 
-/** Signing keys of nodes, each looked up once. */
+/** Signing keys of nodes; looks up each one once. */
 class NodeKeys {
   readonly #options: GatheringOptions;
   readonly #known = new Map<string, string | undefined>();
@@ -125,7 +128,7 @@ class NodeKeys {
   }
 }
 
-/** A type with all that it extends. */
+/** Adds a type and all types that it extends. */
 async function addTypes(
   { reads, book, publisher }: GatheringOptions,
   types: Map<string, Bundle['types'][string]>,
@@ -138,7 +141,7 @@ async function addTypes(
   for (const type of chain) types.set(typeKey(type.name), bundledType(type, publisher));
 }
 
-/** Pure. Of a type of a module the commands stay in the module: they are what its publisher signed. */
+/** Pure. Leaves out the commands of a module's type: they are in the module, as its publisher signed them. */
 export function bundledType({ name, spec }: NamedType, publisher: string): Bundle['types'][string] {
   const { extends: supertype, commands = {}, module, templates, properties = {} } = spec;
   const inline = module === undefined && Object.keys(commands).length > 0;
@@ -154,7 +157,7 @@ export function bundledType({ name, spec }: NamedType, publisher: string): Bundl
   };
 }
 
-/** One for each name, version and digest: one archive may be a module, and what several instances have of it. */
+/** One signature for each name, version and digest: an archive may be a module as well as the copies that several instances have of it. */
 async function signaturesFor({ signature }: GatheringOptions, types: Iterable<Bundle['types'][string]>): Promise<SignedModule[]> {
   const codes = new Map<string, CodeRef & { version: string }>();
   for (const { code, commands } of types) {

@@ -1,7 +1,7 @@
 /**
- * Finds resources that somebody may run commands of, and their bundles: in this node's own model, in those of other nodes under the asker's
- * rights there, and among what is installed here, which is what is left when an owner is away. Decides about own resources only: other nodes decide about
- * theirs. Keeps nothing.
+ * Finds resources that a principal may run commands of, and their bundles: in this node's own model, in those of other nodes under the
+ * asker's rights there, and among the bundles installed here, which remain when an owner is away. Decides access to own resources only;
+ * other nodes decide about theirs. Keeps nothing.
  */
 import { z } from 'zod';
 import { scopedType } from '../../../../protocol/definitions/scoped-names.ts';
@@ -18,11 +18,11 @@ import { refIn, resourceNameOf, resourceSpecOf } from '../model/objects.ts';
 import type { Decide } from '../model/ports.ts';
 import type { FoundResource, InstalledBundles, OtherModels, OtherRows, ResourceQuery } from './ports.ts';
 
-/** Rows of one page of the own model. */
+/** Rows in one page of the own model. */
 const PAGE = 500;
-/** Own rows that are looked through for one question, hidden ones too. */
+/** Own rows examined for one request, including hidden ones. */
 const MAX_LOOKED_AT = 100_000;
-/** Errors that mean that an owner does not answer; all others are its answer. */
+/** Errors by which an owner counts as away; all other errors are its answer. */
 const AWAY: readonly string[] = ['PEER_AWAY', 'TIMEOUT', 'UNAVAILABLE'];
 
 export interface ModelsOptions {
@@ -33,14 +33,14 @@ export interface ModelsOptions {
   others: OtherModels;
   /** Absent: nothing is installed here. */
   installed?: InstalledBundles;
-  /** The signing key that a node is known to have. */
+  /** The known signing key of a node. */
   signingKeyOf(node: string): Promise<string | undefined>;
 }
 
 export interface Models {
-  /** Own first, then in the order of nodes and names; at most `limit`. `unanswered` names nodes that did not tell. */
+  /** Own resources first, then by node and name; at most `limit`. `unanswered` names the nodes that did not answer. */
   find(principal: Principal, by: ResourceQuery, limit: number): Promise<{ items: FoundResource[]; unanswered: string[] }>;
-  /** Errors: NOT_FOUND, FORBIDDEN, SIGNATURE_INVALID, CONTENT_ALTERED, and PEER_AWAY or TIMEOUT if it is not installed here either. */
+  /** Errors: NOT_FOUND, FORBIDDEN, SIGNATURE_INVALID, CONTENT_ALTERED; PEER_AWAY or TIMEOUT if the bundle is not installed here either. */
   bundle(principal: Principal, of: { node: string; object: string }): Promise<Uint8Array>;
 }
 
@@ -67,7 +67,7 @@ export function createModels(options: ModelsOptions): Models {
       if (own.length >= limit) return { items: own, unanswered: [] };
       const { rows, answered, unanswered } = await elsewhere(principal, by, limit);
       const others = rows.filter(({ metadata }) => metadata.namespace !== node.name).flatMap(foundOf);
-      // what an owner that answered does not tell of is no more, or not for this asker
+      // a resource that is missing from its owner's answer no longer exists, or is hidden from this asker
       const kept = ((await installed?.find(principal, by, limit)) ?? []).filter(
         (one) => one.node !== node.name && !answered.includes(one.node),
       );
@@ -128,7 +128,10 @@ async function findOwn(
   return found;
 }
 
-/** The one resource of that name in the model of a service instance: its object is called by both, and nobody else writes into that model. Undefined: it is looked for. */
+/**
+ * The resource of that name in the model of a service instance, whose object has the name MODEL.NAME; nobody else writes to that model.
+ * Undefined: search for it.
+ */
 async function ofInstance(
   { store, node }: Pick<ModelsOptions, 'store' | 'node'>,
   { model, type, name }: ResourceQuery,
@@ -145,7 +148,7 @@ function keyOf({ node, object }: FoundResource): string {
   return `${node}/${object}`;
 }
 
-/** What is hidden answers as what is not there. */
+/** Reports a hidden resource like one that does not exist. */
 async function assertReadable({ store, node, decide }: ModelsOptions, principal: Principal, name: string): Promise<void> {
   const ref = refIn(node.name, 'resources', name);
   const object = await store.get(ref);
@@ -155,7 +158,7 @@ async function assertReadable({ store, node, decide }: ModelsOptions, principal:
   throw new DtkdError('NOT_FOUND', `resources "${name.slice(0, 253)}" not found`, { next: 'List what you may see: dtkd get resources.' });
 }
 
-/** The expression that a query comes to; empty for everything. Pure. */
+/** The expression for a query; empty if it selects everything. Pure. */
 export function whereOf({ model, type, name }: ResourceQuery): string {
   const terms: string[] = [];
   if (model !== undefined) terms.push(`model=${quoted(model)}`);
@@ -164,7 +167,7 @@ export function whereOf({ model, type, name }: ResourceQuery): string {
   return terms.join(' and ');
 }
 
-/** A bare name is also meant for those of service instances: `WebServer` for `WebServer@shop`. */
+/** A bare name also matches the types of service instances: `WebServer` matches `WebServer@shop`. */
 function typeTerm(type: string): string {
   const exact = `type=${quoted(type)}`;
   return typeName.safeParse(type).success ? `(${exact} or type like ${quoted(scopedType(type, '*'))})` : exact;
@@ -174,7 +177,7 @@ function quoted(text: string): string {
   return `"${text.replace(/[\\"]/g, '\\$&')}"`;
 }
 
-/** A row as a match; nothing of one of which only the name is told. */
+/** A row as a match; nothing if the row shows only its name. */
 function foundOf(object: ApiObject): FoundResource[] {
   const spec = resourceSpecOf(object);
   const { name, namespace } = object.metadata;

@@ -1,4 +1,4 @@
-/** Resources of other nodes through federation and their own APIs, for one question of a user of this node. */
+/** Asks other nodes for resources, through federation and their APIs, on behalf of a user of this node. */
 import { isRecord, parseJson } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { resourceKind } from '../../../../protocol/kinds/resource.ts';
@@ -11,11 +11,11 @@ import type { FederatedReads } from '../federation/federation.types.ts';
 import type { PeerApi, PeerResponse } from '../federation/peer-api.types.ts';
 import type { OtherModels } from './ports.ts';
 
-/** How long other nodes may take to tell what they have. Milliseconds. */
+/** Milliseconds in which other nodes must list what they have. */
 const LIST_TIMEOUT_MS = 3_000;
-/** How long one node may take to answer for an object. Milliseconds. */
+/** Milliseconds in which a node must answer for one object. */
 const GET_TIMEOUT_MS = 10_000;
-/** Bytes of an answer: a bundle in base64, and what surrounds it. */
+/** Bytes of an answer: a bundle in base64 with its surroundings. */
 const MAX_ANSWER_BYTES = 2 * MAX_BUNDLE_BYTES;
 
 export interface OtherModelsOptions {
@@ -46,7 +46,7 @@ export function createOtherModels({ federation, peers }: OtherModelsOptions): Ot
   };
 }
 
-/** Rows were judged by federation; what is read of them is read by their schema. */
+/** Federation has checked the rows; their readers parse the fields by schema. */
 function rowOf(json: string | Uint8Array): ApiObject[] {
   const value = parseJson(typeof json === 'string' ? Buffer.from(json) : json);
   return isResource(value) ? [value] : [];

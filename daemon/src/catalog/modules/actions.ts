@@ -1,4 +1,4 @@
-/** Daemon-wide actions of modules: install, publish, fetch, and choose the versions for a lock. */
+/** Daemon-wide actions of modules: install, publish, fetch, and choose versions for a lock. */
 import type { z } from 'zod';
 import { MAX_LOCK_BYTES } from '../../../../protocol/definitions/service-file.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -12,7 +12,7 @@ import type { Releases } from './releases.ts';
 import type { ModuleResolver } from './resolving.ts';
 import { versionsHere } from './versions.ts';
 
-/** As the API calls it: with a signal that ends when the client goes. */
+/** An action as the API calls it, with a signal that aborts when the client disconnects. */
 export interface ModuleAction {
   (request: ModelActionRequest & { signal?: AbortSignal }): Promise<unknown>;
   maxBodyBytes?: number;
@@ -55,7 +55,7 @@ export function moduleActions(options: ActionsOptions): ReadonlyMap<string, Modu
   ]);
 }
 
-/** The release that is meant, and all that it needs. */
+/** Fetches the requested release and all modules that it needs. */
 async function fetchModule(options: ActionsOptions, wanted: z.infer<typeof fetchRequest>, asker: Asker): Promise<object> {
   const { store, node, releases, resolver } = options;
   const here = await versionsHere(store, node, wanted.module);
@@ -76,7 +76,7 @@ async function fetchModule(options: ActionsOptions, wanted: z.infer<typeof fetch
   };
 }
 
-/** What the lock of a module is to say. Without an asker nothing is fetched. */
+/** Chooses the versions for a module's lock. Without an asker nothing is fetched. */
 async function chooseVersions(options: ActionsOptions, asked: z.infer<typeof lockRequest>, asker: Asker | undefined): Promise<object> {
   const { module: name, version: own, dependencies, types, lock } = asked;
   const chosen = await options.resolver.choose({ name, version: own, dependencies, types }, lock, asker, 'newest');

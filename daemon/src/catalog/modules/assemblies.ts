@@ -1,4 +1,4 @@
-/** Assembly objects: what can be staged of a module that is here. They come and go in the transactions that write its Module. */
+/** Assembly objects: what can be staged from the modules on this node. Created and deleted in the transactions that write their Module. */
 
 import type { ModuleManifest } from '../../../../protocol/definitions/module.ts';
 import { assemblyObjectName } from '../../../../protocol/definitions/names.ts';
@@ -9,7 +9,7 @@ import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 import { type ModuleFields, newObject } from './types.ts';
 
-/** The specs of a module's assemblies, by the names of their objects. */
+/** The specs of a module's assemblies, by object name. */
 function assemblySpecs({ module, version, assemblies = {} }: ModuleManifest): Map<string, Record<string, unknown>> {
   return new Map(
     Object.entries(assemblies).map(([assembly, { description, role, kind, target, components = {}, parameters }]) => [
@@ -29,7 +29,7 @@ function assemblySpecs({ module, version, assemblies = {} }: ModuleManifest): Ma
   );
 }
 
-/** Makes the assemblies of a version be what its manifest says. */
+/** Makes the Assembly objects of a version match its manifest. */
 export async function writeAssemblies(
   tx: Transaction,
   about: { node: string; principal: Principal; before: ModuleFields | undefined },
@@ -47,7 +47,7 @@ export async function writeAssemblies(
   }
 }
 
-/** The Assembly objects of a version that is here. */
+/** The Assembly objects of a version on this node. */
 export function assemblyRefs(node: string, fields: ModuleFields | undefined): ObjectRef[] {
   return (fields?.assemblies ?? []).map((assembly) =>
     assemblyRef(node, assemblyObjectName(fields?.module ?? '', fields?.version ?? '', assembly)),

@@ -1,4 +1,7 @@
-/** The archives that are here, with what their publishers signed, for files that carry them elsewhere. Reads rows and files; changes nothing. */
+/**
+ * The archives on this node with the signatures of their publishers, for files that carry them elsewhere. Reads rows and files; changes
+ * nothing.
+ */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { signedModule } from '../../../../protocol/definitions/module.ts';
@@ -15,10 +18,10 @@ export interface CarriedModule extends SignedStatement {
   name: string;
   version: string;
   digest: string;
-  /** Of its archive. */
+  /** Bytes of its archive. */
   size: number;
   bytes(): AsyncIterable<Uint8Array>;
-  /** Names of domains to whose members it is offered. */
+  /** Names of the domains to whose members it is offered. */
   inDomains: readonly string[];
 }
 
@@ -43,7 +46,7 @@ export async function carriedModules({ kv, content, store }: Ports): Promise<Car
   }
 }
 
-/** True if the archive is here, and what this publisher signed. Errors: SIGNATURE_INVALID, FRAME_INVALID. */
+/** True if the archive is here, with this publisher's signature. Errors: SIGNATURE_INVALID, FRAME_INVALID. */
 export async function isCarriedHere({ kv, content }: Pick<Ports, 'kv' | 'content'>, signed: SignedStatement): Promise<boolean> {
   const statement = verifyStatement(signed);
   return (await kv.get(rowOf(statement))) !== undefined && (await content.path(statement.digest)) !== undefined;
@@ -63,7 +66,7 @@ async function carried(
   return { name, version, digest, size, statement, signature, bytes, inDomains: domains.get(digest) ?? [] };
 }
 
-/** Releases of this node and of others, as they are said: whether they are believed is judged where they are used. */
+/** Domains by digest, from the Releases of this node and of others. Unverified: Releases are verified where they are used. */
 async function domainsByDigest(store: Ports['store']): Promise<Map<string, string[]>> {
   const { items } = await store.list({ group: DTKD_GROUP, plural: 'releases' });
   const found = new Map<string, string[]>();

@@ -1,7 +1,7 @@
 /**
- * Module copies of service instances, as this node publishes them: under a name of their own, in versions that only grow, so that targets can follow
- * them forward and pins never mix two instances. Owns the rows `n/m/DIGEST/PUBLISHER/VERSION/NAME` of this node's own key; archives are the library's. Does
- * not know what an instance needs: it is told.
+ * Publishes the module copies of service instances as code of this node: under names of their own and in versions that only grow, so that
+ * targets can follow them forward, and pins never confuse two instances. Owns the rows `n/m/DIGEST/PUBLISHER/VERSION/NAME` of this node's
+ * own key; archives belong to the library. Does not know what an instance needs: its callers say so.
  */
 import { MAX_MODULE_BYTES } from '../../../../protocol/definitions/module.ts';
 import { instanceOfCode, scopedCode } from '../../../../protocol/definitions/scoped-names.ts';
@@ -22,35 +22,35 @@ export interface CopiesOptions {
   content: ModuleContent;
   signingKey: SigningKey;
   library: Library;
-  /** True if a module that is installed here has this archive. */
+  /** True if a module installed here has this archive. */
   isInstalled(digest: string): Promise<boolean>;
 }
 
 export class Copies {
   readonly #options: CopiesOptions;
-  /** One publishes at a time: versions are chosen by what is there. */
+  /** The work in progress: only one copy is published at a time, since its version depends on those already there. */
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(options: CopiesOptions) {
     this.#options = options;
   }
 
-  /** Errors: INVALID for an archive that is not sound, or of another module; DISK_FULL. */
+  /** Errors: INVALID for an archive that is unsound or of another module; DISK_FULL. */
   publish(copy: CopyToPublish): Promise<CopyCode> {
     return this.#alone(() => this.#publish(copy));
   }
 
-  /** Signs what is published already by the name of what is left of it. */
+  /** Signs an archive that is already published under a further name, for what is left of it. */
   publishLeft(code: CopyCode): Promise<void> {
     return this.#alone(() => this.#sign(code));
   }
 
-  /** Lets go of what an instance has published and does not need any more. */
+  /** Releases what an instance has published, except for the digests in `keep`. */
   release(instance: string, keep: Iterable<string>): Promise<void> {
     return this.#alone(() => this.#release(instance, new Set(keep)));
   }
 
-  /** Digests of all that is published. */
+  /** Digests of all published copies. */
   async digests(): Promise<Set<string>> {
     return new Set((await this.#own()).map(({ digest }) => digest));
   }

@@ -1,7 +1,7 @@
 /**
- * Modules as directories, which commands run from: DIRECTORY/DIGEST, files read-only. Each is made whole or not at all, compared byte by byte with
- * its archive when it is first used after a start, and looked at again before each later use: whoever alters a file, adds or takes one away
- * is noticed before it runs.
+ * Modules as directories from which commands run: DIRECTORY/DIGEST, with read-only files. Each is created whole or not at all, compared
+ * byte by byte with its archive on first use after a start, and checked again before each later use: any file that was altered, added or
+ * removed is noticed before it runs.
  */
 import { chmod, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -19,13 +19,13 @@ const DIRECTORY = 0o755;
 
 interface Unpacked {
   path: string;
-  /** What the file system says of each file and directory; changes of any kind change it. */
+  /** What the file system reports of each file and directory; any change to one changes it. */
   fingerprint: string;
   look?: Promise<boolean> | undefined;
 }
 
 export interface DirectoriesOptions {
-  /** Where they are made. */
+  /** Where the directories are created. */
   directory: string;
   load: (digest: string) => Promise<LoadedModule | undefined>;
 }
@@ -52,18 +52,18 @@ export class ModuleDirectories {
     return unpacked.path;
   }
 
-  /** Removes what was begun and not finished, and what is not wanted any more. */
+  /** Removes unfinished directories, and those that are no longer wanted. */
   async tidy(wanted: (digest: string) => boolean): Promise<void> {
     const { directory } = this.#options;
     await mkdir(directory, { recursive: true });
     for (const name of await readdir(directory)) {
-      // what is being made is not left over
+      // a temporary directory may be in use while one is being made
       const leftover = name.startsWith(TEMPORARY) ? this.#making.size === 0 : /^[0-9a-f]{64}$/.test(name) && !wanted(name);
       if (leftover) await rm(join(directory, name), { recursive: true, force: true });
     }
   }
 
-  /** Who asks while somebody looks gets the same answer. */
+  /** Callers that ask during a check share its result. */
   #unchanged(known: Unpacked): Promise<boolean> {
     known.look ??= fingerprintOf(known.path)
       .then((fingerprint) => fingerprint === known.fingerprint)
@@ -91,7 +91,7 @@ export class ModuleDirectories {
     }
   }
 
-  /** On the disk before it gets its name, so that a crash leaves all of it or nothing. */
+  /** Writes everything to disk before the directory gets its final name, so that a crash leaves all of it or nothing. */
   async #unpack(path: string, archive: ModuleArchive): Promise<void> {
     this.#count += 1;
     const temporary = join(this.#options.directory, `${TEMPORARY}${process.pid}-${this.#count}`);
@@ -113,7 +113,7 @@ async function writeNew(path: string, data: Uint8Array, mode: number): Promise<v
   const file = await open(path, 'wx', mode);
   try {
     await file.writeFile(data);
-    // whatever the umask of the daemon is
+    // independent of the daemon's umask
     await file.chmod(mode);
     await file.sync();
   } finally {
@@ -121,7 +121,7 @@ async function writeNew(path: string, data: Uint8Array, mode: number): Promise<v
   }
 }
 
-/** Throws CONTENT_ALTERED, naming the first thing that is not as the archive has it. */
+/** Throws CONTENT_ALTERED, naming the first difference from the archive. */
 async function assertSame(path: string, { archive, ref }: LoadedModule): Promise<void> {
   const altered = (what: string): DtkdError =>
     new DtkdError('CONTENT_ALTERED', `module ${ref.name} ${ref.version ?? ''} was altered on this node: ${what}`, {
@@ -145,7 +145,10 @@ async function assertSame(path: string, { archive, ref }: LoadedModule): Promise
   });
 }
 
-/** A command that runs as another user finds all files of its module, whatever the umask of the daemon is: who gets to the module at all is decided above it. */
+/**
+ * Lets commands that run as another user read all files of the module, whatever the daemon's umask. Access to the module as a whole is
+ * decided by the directories above.
+ */
 async function openDirectories(path: string): Promise<void> {
   for (const { name, stats } of await walk(path)) {
     if (stats.isDirectory() && (stats.mode & 0o777) !== DIRECTORY) await chmod(join(path, name), DIRECTORY);
@@ -153,12 +156,12 @@ async function openDirectories(path: string): Promise<void> {
 }
 
 interface Entry {
-  /** Relative; of the directory itself empty. */
+  /** Relative path; empty for the directory itself. */
   name: string;
   stats: Awaited<ReturnType<typeof lstat>> & { mode: number };
 }
 
-/** Everything in a directory, in the order of names. Does not follow links. */
+/** All entries of a directory, in name order. Does not follow links. */
 async function walk(path: string, below = ''): Promise<Entry[]> {
   const own = await lstat(join(path, below));
   const entries: Entry[] = [{ name: below, stats: own }];
@@ -171,7 +174,7 @@ async function walk(path: string, below = ''): Promise<Entry[]> {
 async function fingerprintOf(path: string): Promise<string> {
   try {
     const entries = await walk(path);
-    // the time of the last change of an inode cannot be set back
+    // the ctime of an inode cannot be set back
     return entries
       .map(({ name, stats }) => `${name}\0${stats.ino} ${stats.size} ${stats.mode} ${Number(stats.mtimeMs)} ${Number(stats.ctimeMs)}`)
       .join('\n');

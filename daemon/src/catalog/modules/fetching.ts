@@ -1,6 +1,7 @@
 /**
- * Takes released modules into this node, to be staged: each verified against what its publisher signed, kept with the rights of whoever asks, and
- * offered on to the members. A name stays with the publishers of the versions that are here. Does not make its types those of the node.
+ * Fetches released modules to this node, for staging. Verifies each against its publisher's signature, stores it with the asker's rights,
+ * and lets members fetch it from here. A module's name stays with the publishers of the versions here. Does not make its types those of the
+ * node.
  */
 import { jsonEqual } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -21,15 +22,15 @@ export interface FetchingOptions extends InstallingOptions {
   logger: Logger;
 }
 
-/** Which release is meant. */
+/** Selects a release. */
 export interface Wanted {
   module: string;
   range?: string | undefined;
-  /** The node that publishes it. */
+  /** The node that published it. */
   from?: string | undefined;
 }
 
-/** The release that is meant: the newest in the range. Errors: NOT_FOUND, NO_MATCH, CONFLICT, AMBIGUOUS. Pure. */
+/** Chooses the newest release in the range. Errors: NOT_FOUND, NO_MATCH, CONFLICT, AMBIGUOUS. Pure. */
 export function chooseRelease({ module, range, from }: Wanted, releases: readonly Released[], here: readonly VersionHere[]): Released {
   if (releases.length === 0) {
     throw new DtkdError('NOT_FOUND', `nobody has released a module ${module} to this node's domains`, {
@@ -60,7 +61,7 @@ export function chooseRelease({ module, range, from }: Wanted, releases: readonl
       details: { publishers: left },
     });
   }
-  // without a range a version that is none yet is taken only if there is no other
+  // without a range, a pre-release is taken only if there is nothing else
   const found = pinned.find(({ fields }) => isInRange(fields.version, range ?? '*')) ?? (range === undefined ? pinned[0] : undefined);
   if (found !== undefined) return found;
   throw new DtkdError(
@@ -72,15 +73,15 @@ export function chooseRelease({ module, range, from }: Wanted, releases: readonl
   );
 }
 
-/** Those of the publishers of what is here; all of them if nothing is. */
+/** The releases by publishers of the versions here; all releases if there are no versions here. */
 export function pinnedTo(releases: readonly Released[], here: readonly VersionHere[]): Released[] {
   const keys = new Set(here.map(({ fields }) => fields.publisher.key));
   return releases.filter(({ fields }) => keys.size === 0 || keys.has(fields.publisher));
 }
 
 /**
- * Fetches a release and keeps it as a version that can be staged. Errors: FORBIDDEN, CONFLICT, CONTENT_MISSING, CONTENT_ALTERED, INVALID, DISK_FULL,
- * TIMEOUT by the signal.
+ * Fetches a release and keeps it as a version that can be staged. Errors: FORBIDDEN, CONFLICT, CONTENT_MISSING, CONTENT_ALTERED, INVALID,
+ * DISK_FULL; TIMEOUT when the signal aborts.
  */
 export async function takeRelease(options: FetchingOptions, released: Released, asker: Asker): Promise<void> {
   const { store, node, library } = options;
@@ -156,7 +157,8 @@ async function fetchArchive({ content, events, logger }: FetchingOptions, releas
       recordAltered();
       throw error;
     }
-    // The pieces were as its publisher told, and not what it signed: whoever gave others may have been right.
+    // The pieces match the hashes in the release, but the whole does not match what the publisher signed: members that served other pieces
+    // may have been right.
     const message = `the release of ${module} ${version} by ${publisher} tells wrong hashes of its pieces; it was not taken`;
     record('ReleaseWrong', message);
     throw new DtkdError('CONTENT_ALTERED', message, { next: `Tell the operator of ${publisher}.`, cause: error });

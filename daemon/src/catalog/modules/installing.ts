@@ -1,6 +1,6 @@
 /**
- * Installs modules: a Module object, the Types that come from it and the Assemblies that can be staged change in one transaction, and only together. A node
- * keeps several versions of a module; the types of one of them are the node's. Everything is written with the rights of whoever asks. Runs nothing.
+ * Installs modules: the Module object, its Types and its Assemblies change together in one transaction. A node keeps several versions of a
+ * module; the types of one of them, the active one, are the node's. Writes everything with the asker's rights. Runs nothing.
  */
 import type { z } from 'zod';
 import { MAX_MODULE_BYTES, type ModuleManifest } from '../../../../protocol/definitions/module.ts';
@@ -39,7 +39,7 @@ export interface InstallingOptions {
   decide: Decide;
 }
 
-/** Reads the body of an installation. Errors: BAD_REQUEST. */
+/** Parses the body of an installation. Errors: BAD_REQUEST. */
 export function readInstallRequest(input: unknown): InstallRequest {
   const parsed = installRequest.safeParse(input);
   if (parsed.success) return parsed.data;
@@ -50,8 +50,8 @@ export function readInstallRequest(input: unknown): InstallRequest {
 }
 
 /**
- * Installs an archive that is in the content store. Without `types` it is only there to be staged.
- * Errors: CONTENT_MISSING, CONTENT_ALTERED, INVALID, ALREADY_EXISTS, CONFLICT, FORBIDDEN.
+ * Installs an archive from the content store. Without `types` it can only be staged. Errors: CONTENT_MISSING, CONTENT_ALTERED, INVALID,
+ * ALREADY_EXISTS, CONFLICT, FORBIDDEN.
  */
 export async function installModule(
   options: InstallingOptions,
@@ -77,7 +77,7 @@ export async function installModule(
         assertReplaceable(here, fields, replace);
         replaced = same?.fields.digest === digest ? undefined : same?.fields.digest;
         if (replaced !== undefined) await assertNotReleased(tx, node, manifest);
-        // what is active stays so if it is taken in for staging once more
+        // an active version stays active if it is installed for staging once more
         if (same?.fields.active && !active) return { module: same.object, changes: noChanges() };
         const changes = active ? await activate(options, tx, principal, { manifest, code, here }) : noChanges();
         const module = await writeVersion(options, tx, { principal, manifest, fields, signed, before: same, touch: isChange(changes) });
@@ -95,7 +95,7 @@ export async function installModule(
   }
 }
 
-/** Installs an archive that is not in the content store yet; its types become the node's only if those of an earlier version are. */
+/** Installs an archive that is not in the content store yet. Its types become the node's only if an earlier version's are. */
 export async function installArchive(
   options: InstallingOptions & { content: ModuleContent },
   principal: Principal,
@@ -109,7 +109,7 @@ export async function installArchive(
   return { name: manifest.module, version: manifest.version, digest, publisher: options.signingKey.publicKey };
 }
 
-/** A release says one content of its version, to members that may be away when it is taken back. */
+/** Refuses to replace a released version: members may have fetched it, and may be away when the release is withdrawn. */
 async function assertNotReleased(
   tx: Transaction,
   node: string,
@@ -121,7 +121,7 @@ async function assertNotReleased(
   });
 }
 
-/** Makes the types of this version be the node's, in the place of those of the version that was active. */
+/** Makes the types of this version those of the node, in place of those of the active version. */
 async function activate(
   options: InstallingOptions,
   tx: Transaction,
@@ -151,19 +151,19 @@ export interface VersionToWrite {
   manifest: ModuleManifest;
   fields: ModuleFields;
   signed: SignedStatement;
-  /** The same version as it is here. */
+  /** The same version, if it is here already. */
   before: VersionHere | undefined;
-  /** Written even if it says nothing new. */
+  /** Write the Module even if nothing in it has changed. */
   touch: boolean;
 }
 
-/** Writes the Module of a version with its Assemblies and its signature. */
+/** Writes the Module of a version, its Assemblies and its signature. */
 export async function writeVersion({ node }: { node: string }, tx: Transaction, version: VersionToWrite): Promise<ApiObject> {
   const { principal, manifest, fields, signed, before, touch } = version;
   await writeAssemblies(tx, { node, principal, before: before?.fields }, manifest);
   tx.putRow(statementRow(fields.digest, fields.publisher.key), encodeSigned(signed));
   if (before === undefined) return tx.put(newObject('Module', objectNameOf(manifest), node, principal, fields));
-  // a Module is written whenever one of its types is: that is how the rules of the model know who changes these
+  // write the Module whenever one of its types changes: by that the rules of the model recognize who may change types
   if (!touch && jsonEqual(before.object['spec'], fields)) return before.object;
   return tx.put(changed(before.object, fields));
 }

@@ -1,6 +1,6 @@
 /**
- * The modules that this node has: their archives in the content store, who signed them in rows of statements.ts. Everything that is read
- * from the disk is compared with its digest before it is believed, and kept in memory within a limit. Knows nothing of what is installed.
+ * The modules on this node: their archives in the content store, and their signatures in rows of statements.ts. Verifies the digest of all
+ * that it reads from disk, and caches modules in memory within a limit. Does not know which modules are installed.
  */
 import { readFile } from 'node:fs/promises';
 import { type CodeRef, digest as digestText } from '../../../../protocol/definitions/code.ts';
@@ -59,7 +59,7 @@ export class Library {
     return (await this.take(signed, bytes)).ref;
   }
 
-  /** Keeps it, and gives what is in it. */
+  /** Keeps the archive, and returns its contents. */
   async take(signed: SignedStatement, bytes: Uint8Array): Promise<LoadedModule> {
     const { content, kv } = this.#options;
     const statement = verifyStatement(signed);
@@ -83,7 +83,7 @@ export class Library {
     return { manifest, archive, ref: statement };
   }
 
-  /** Lets members fetch it, and so keeps it. */
+  /** Lets members fetch the archive, which also keeps it in the content store. */
   async allow(digest: string, forMs: number): Promise<void> {
     const until = this.#options.now() + forMs;
     const before = this.#allowed.get(digest) ?? 0;
@@ -97,24 +97,27 @@ export class Library {
     }
   }
 
-  /** Reads it anew when it is asked for next: somebody else answers for it, too, or no more. */
+  /** Drops the cached module, so that it is read again on next use: its signatures have changed. */
   forget(digest: string): void {
     this.#cache.delete(digest);
   }
 
-  /** It is not installed any more. Orders that wait may still need it for a while, and copies of this node as long as there are any. */
+  /**
+   * Called when a module is no longer installed. Orders that wait may still need it for a while; while this node has copies of it, it
+   * stays.
+   */
   async release(digest: string): Promise<void> {
     const { kv, publisher } = this.#options;
     const copies = `${statementRow(digest, publisher)}/`;
     if ((await kv.page({ gte: copies, lt: prefixEnd(copies), limit: 1, keysOnly: true })).length > 0) return;
     this.#allowed.delete(digest);
     await this.allow(digest, KEPT_MS).catch((error: unknown) => {
-      // it was lost before: there is nothing to let go of
+      // already missing, so there is nothing to release
       if (!(error instanceof DtkdError) || error.code !== 'CONTENT_MISSING') throw error;
     });
   }
 
-  /** The bytes of an archive as they are here, compared with their digest. Errors: CONTENT_MISSING, CONTENT_ALTERED. */
+  /** The bytes of an archive on this node, verified by their digest. Errors: CONTENT_MISSING, CONTENT_ALTERED. */
   async bytes(digest: string): Promise<Buffer> {
     const path = await this.#options.content.path(digest);
     if (path === undefined) throw missing(digest);
@@ -126,7 +129,7 @@ export class Library {
     return bytes;
   }
 
-  /** Forgets who signed archives that are here no more. */
+  /** Deletes the signatures of archives that are no longer here. */
   async tidy(): Promise<void> {
     const { kv, content } = this.#options;
     for (let gte = STATEMENTS, more = true; more; ) {
@@ -173,25 +176,25 @@ export class Library {
     return { manifest, archive, ref };
   }
 
-  /** Whose it is: this node's before all others'. */
+  /** One of its publishers: this node, if it is one. */
   async #signer(digest: string): Promise<CodeRef | undefined> {
     const { kv, publisher } = this.#options;
     for (const prefix of [statementRow(digest, publisher), statementRow(digest, '')]) {
-      // a module itself stands before copies of it
+      // the row of the module itself sorts before those of its copies
       const [row] = await kv.page({ gte: prefix, lt: prefixEnd(prefix), limit: 1 });
       if (row !== undefined) return verifyStatement(decodeCbor(row[1], signedModule, 'the signature of a module'));
     }
     return undefined;
   }
 
-  /** What is used is kept on. */
+  /** Keeps a module that is in use. */
   #stays(digest: string): void {
     this.allow(digest, KEPT_MS).catch((err: unknown) =>
       this.#options.logger.warn({ err, digest }, 'A module that is used could not be kept on'),
     );
   }
 
-  /** The last used stands last. */
+  /** Moves the entry to the end, which holds the most recently used one. */
   #use(digest: string): void {
     const entry = this.#cache.get(digest);
     if (entry === undefined) return;
@@ -211,7 +214,7 @@ export class Library {
   }
 }
 
-/** Off the event loop: an archive may be large. */
+/** Runs off the event loop, since an archive may be large. */
 export async function sha256(bytes: Uint8Array): Promise<string> {
   return Buffer.from(await crypto.subtle.digest('SHA-256', Uint8Array.from(bytes))).toString('hex');
 }
@@ -231,7 +234,7 @@ function missing(digest: string, cause?: unknown): DtkdError {
   });
 }
 
-/** True if an archive of this manifest is what a statement says: of a copy the version is the instance's own. */
+/** True if a statement fits an archive with this manifest. A copy has a version of its instance instead of the module's. */
 function isOfStatement(manifest: { module: string; version: string }, { name, version }: Pick<CodeRef, 'name' | 'version'>): boolean {
   return manifest.module === bareCode(name) && (instanceOfCode(name) !== undefined || manifest.version === version);
 }

@@ -1,14 +1,14 @@
-/** What bounds the work with modules. */
+/** Limits and intervals for work with modules. */
 
-/** Bytes of archives kept in memory, so that a command that runs often reads none. */
+/** Bytes of archives cached in memory, so that commands that run often need not read them. */
 export const CACHED_BYTES = 64 * 1024 * 1024;
-/** A module stays fetchable for other members so long after it was last needed here. Milliseconds: more than an order may wait and run. */
+/** Milliseconds for which a module stays available to other members after its last use here: longer than an order may wait and run. */
 export const KEPT_MS = 30 * 24 * 3_600_000;
-/** Of an installed module, renewed at each start and each day. Milliseconds. */
+/** The same for an installed module; renewed at each start and each day. */
 export const INSTALLED_MS = 365 * 24 * 3_600_000;
-/** Within this time what is said of who may fetch a module is not said again. Milliseconds. */
+/** Milliseconds: availability is renewed only if that extends it by at least this long. */
 export const RENEW_MS = 24 * 3_600_000;
-/** Between two looks at what is not needed any more. Milliseconds. */
+/** Milliseconds between two searches for what is no longer needed. */
 export const TIDY_MS = 24 * 3_600_000;
-/** Files that are written, read or looked at at a time. */
+/** Files that are written, read or examined concurrently. */
 export const AT_ONCE = 16;

@@ -1,4 +1,7 @@
-/** The types of a module within the transaction that installs it: named as others are spelled, written with the rights of whoever asks, never over types of others. */
+/**
+ * Writes the types of a module within the transaction that installs it: supertypes as spelled here, with the asker's rights, never over
+ * types from elsewhere.
+ */
 import { typeObjectName } from '../../../../protocol/definitions/names.ts';
 import { jsonEqual } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -13,14 +16,17 @@ import { TypeBook } from '../model/type-book.ts';
 import { type ModuleFields, newObject } from './types.ts';
 import type { VersionHere } from './versions.ts';
 
-/** What an installation did to the types of this node. */
+/** How an installation changed the types of this node. */
 export interface TypeChanges {
   created: string[];
   changed: string[];
   removed: string[];
 }
 
-/** How supertypes are written: those of the module as it says itself, all others as they stand; and which of them this node has not. */
+/**
+ * How to spell supertypes: those of the module as the module does, all others as this node does. `unknown`: those that this node does not
+ * have.
+ */
 export async function spelling(
   tx: Transaction,
   node: string,
@@ -39,7 +45,7 @@ export async function spelling(
   return { spelled: (type) => names.get(typeKey(type)) ?? type, unknown: [...unknown] };
 }
 
-/** Makes the types of a module be what it says, and removes those that the versions before it had. */
+/** Makes the types of a module match its specs, and removes types that only its earlier versions had. */
 export async function writeTypes(
   { node, rights }: { node: string; rights: Rights },
   tx: Transaction,
@@ -73,7 +79,7 @@ export async function writeTypes(
   return changes;
 }
 
-/** Refuses names that other types have, all in one. */
+/** Refuses names that other types have; reports all of them in one error. */
 async function assertFree(tx: Transaction, node: string, module: string | undefined, specs: ReadonlyMap<string, TypeSpec>): Promise<void> {
   const taken = new Map<string, string>();
   for (const [object, { name = object }] of specs) {
@@ -104,7 +110,7 @@ async function assertFree(tx: Transaction, node: string, module: string | undefi
   );
 }
 
-/** Types that stand for those of an installed module. */
+/** The Type objects of an installed module. */
 export async function typesOfModule(tx: Transaction, node: string, fields: ModuleFields | undefined): Promise<ApiObject[]> {
   const types: ApiObject[] = [];
   for (const name of fields?.types ?? []) {

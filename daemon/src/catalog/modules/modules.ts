@@ -1,7 +1,7 @@
 /**
- * Modules of this node as one part: installed, fetched, published, removed, chosen for one another; and the library of archives and unpacked directories that
- * commands run from. Owns the Module, Assembly and Release objects, the Types that come from modules, rows `n/m/…` and the directory that it is given. Guarantees
- * that what it hands out is what was signed. Does not decide whose code may run, and runs none.
+ * The modules of this node as one part: installing, fetching, publishing, removing and resolving them; and the library of archives and
+ * unpacked directories from which commands run. Owns the Module, Assembly and Release objects, the Types that come from modules, the rows
+ * `n/m/…` and its directory. Guarantees that it provides only what was signed. Does not decide whose code may run, and runs none.
  */
 import type { SignedModule } from '../../../../protocol/definitions/module.ts';
 import type { SigningKey } from '../../../../protocol/keys/signing.ts';
@@ -36,11 +36,11 @@ import { versionsHere } from './versions.ts';
 export interface ModulesOptions {
   store: ObjectStore;
   node: { name: string };
-  /** Where unpacked modules are: DATA/modules. Made if it is not there. */
+  /** The directory of unpacked modules: DATA/modules. Created if it does not exist. */
   directory: string;
   signingKey: SigningKey;
   content: ModuleContent & PieceFetcher;
-  /** Whose releases are believed. */
+  /** The nodes whose releases count. */
   nodes: KnownNodes;
   events: ModuleEvents;
   decide: Decide;
@@ -55,12 +55,12 @@ export interface Modules extends ModuleLibrary, ModuleResolving, ModuleVersions,
   handlers: ReadonlyMap<string, ModelHandler>;
   /** Daemon-wide, by name. */
   actions: ReadonlyMap<string, ModuleAction>;
-  /** Tidies the disk, and lets members go on fetching what is installed or published: at once, and then now and again. */
+  /** Tidies the disk and keeps what is installed or published available to members: at once, and then periodically. */
   start(): Promise<void>;
   stop(): void;
 }
 
-/** Creates the part; the content store has to be open. */
+/** Creates the part. The content store must be open. */
 export function createModules(options: ModulesOptions): Modules {
   const { store, node, directory, signingKey, content, nodes, events, decide, decideMove, logger, now = () => Date.now() } = options;
   const library = new Library({ kv: store.kv, content, publisher: signingKey.publicKey, logger, now });
@@ -112,7 +112,7 @@ export function createModules(options: ModulesOptions): Modules {
   };
 }
 
-/** The signatures of installed modules of this node, by name and digest. */
+/** The signatures of this node's installed modules, by `NAME DIGEST`. */
 export async function signedModules(store: ObjectStore, node: string): Promise<Map<string, SignedModule>> {
   const found = new Map<string, SignedModule>();
   for (const fields of await installedModules(store, node)) {

@@ -1,4 +1,4 @@
-/** What is told while modules are fetched, as lines that a client follows. */
+/** Reports the progress of fetching modules as lines that a client follows. */
 import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { ContentProgress } from './ports.ts';
 
@@ -10,7 +10,7 @@ export type FetchLine =
   | { fetched: { module: string; version: string; publisher: string } }
   | { done: object };
 
-/** Who asks for modules, until when, and who hears how it goes. */
+/** Who requests modules, until when, and where to report progress. */
 export interface Asker {
   principal: Principal;
   signal: AbortSignal;
@@ -21,13 +21,13 @@ export function progressLine({ done, size, members }: ContentProgress): FetchLin
   return { progress: { done, size, members: [...members] } };
 }
 
-/** Runs something that tells lines, and hands them on as they come; the last one is what it ends with. */
+/** Runs something that reports lines, and yields them as they come; the last line has the result. */
 export async function* lines(run: (tell: (line: FetchLine) => void) => Promise<object>): AsyncGenerator<FetchLine> {
   let waiting: FetchLine[] = [];
   let wake = Promise.withResolvers<void>();
   let ended = false;
   const tell = (line: FetchLine) => {
-    // of how far it is only the last counts
+    // only the latest progress counts
     const last = waiting.at(-1);
     if ('progress' in line && last !== undefined && 'progress' in last) waiting[waiting.length - 1] = line;
     else waiting.push(line);

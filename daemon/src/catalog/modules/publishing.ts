@@ -1,6 +1,6 @@
 /**
- * Publishes modules: a Release, which the members of the domains that it names have as a replica while this node is away. Only what this node has signed
- * itself; whoever fetched it keeps it when it is taken back.
+ * Publishes modules: a Release, which members of the domains that it names hold as a replica even while this node is away. Publishes only
+ * what this node itself has signed. Members that fetched a module keep it when the release is withdrawn.
  */
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
@@ -29,7 +29,7 @@ export function readPublishRequest(input: unknown): PublishRequest {
   });
 }
 
-/** Offers a version to the members of these domains, and of no others. Errors: NOT_FOUND, CONFLICT, FORBIDDEN, CONTENT_MISSING, CONTENT_ALTERED. */
+/** Offers a version to the members of exactly these domains. Errors: NOT_FOUND, CONFLICT, FORBIDDEN, CONTENT_MISSING, CONTENT_ALTERED. */
 export async function publishModule(
   options: InstallingOptions,
   principal: Principal,
@@ -56,7 +56,7 @@ export async function publishModule(
   });
 }
 
-/** Takes a release back. Whoever fetched it keeps it. */
+/** Withdraws a release. Members that fetched it keep it. */
 export async function unpublishModule(
   { store, node }: InstallingOptions,
   object: ApiObject,
@@ -74,7 +74,7 @@ export async function unpublishModule(
   );
 }
 
-/** The version that is meant: the active one, else the newest. */
+/** The given version; without one the active version, or else the newest. */
 function choose(here: readonly VersionHere[], module: string, version: string | undefined): VersionHere {
   const meant =
     version === undefined ? (here.find(({ fields }) => fields.active) ?? here[0]) : here.find(({ fields }) => fields.version === version);
@@ -126,7 +126,7 @@ function releaseFields(module: ModuleFields, { chunks, domains }: { chunks: stri
   };
 }
 
-/** SHA-256 of each piece, base64 one after another. */
+/** SHA-256 of each piece, concatenated, in base64. */
 export function hashesOf(bytes: Uint8Array): string {
   const hashes: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += RELEASE_CHUNK_BYTES) {

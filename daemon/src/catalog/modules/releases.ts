@@ -1,6 +1,6 @@
 /**
- * Releases that count: of what this node's own objects and its replicas say, those that their author signed. A Release is believed if its statement says
- * the same as it does, and was signed with the key that the author's Node tells as its signing key. Changes nothing.
+ * The valid releases among this node's own Release objects and its replicas. A Release is valid if its statement says the same as the
+ * object, and is signed with the signing key in its author's Node. Changes nothing.
  */
 import { MAX_MODULE_BYTES } from '../../../../protocol/definitions/module.ts';
 import { compareVersions } from '../../../../protocol/definitions/version-order.ts';
@@ -13,19 +13,19 @@ import type { ObjectStore } from '../../store/object-store.types.ts';
 import type { KnownNode, KnownNodes, SignedStatement } from './ports.ts';
 import { MAX_VERSIONS } from './versions.ts';
 
-/** Bytes of the hash of one piece. */
+/** Bytes of a piece's hash. */
 const HASH_BYTES = 32;
 
-/** A release that is believed. */
+/** A valid release. */
 export interface Released {
   object: ApiObject;
   fields: ReleaseFields;
-  /** Who publishes it, by its name here. */
+  /** The publisher's name on this node. */
   node: string;
   self: boolean;
   member: { domain: string; key: string } | undefined;
   signed: SignedStatement;
-  /** SHA-256 of each piece, in their order. */
+  /** SHA-256 of each piece, in order. */
   pieces: readonly Uint8Array[];
 }
 
@@ -41,7 +41,7 @@ export class Releases {
     this.#options = options;
   }
 
-  /** Those of a module, the newest first. */
+  /** The releases of a module, newest first. */
   async of(module: string): Promise<Released[]> {
     const { items } = await this.#options.store.list({ group: DTKD_GROUP, plural: 'releases', fieldSelector: `spec.module=${module}` });
     if (items.length === 0) return [];
@@ -52,7 +52,7 @@ export class Releases {
   }
 }
 
-/** The newest releases of each node, so that nobody keeps this one busy with verifying. */
+/** The newest releases of each node: a limit, so that no node can keep this one busy with verifying. */
 function newestOfEach(objects: readonly ApiObject[]): ApiObject[] {
   const byNode = new Map<string, { object: ApiObject; version: string }[]>();
   for (const object of objects) {
@@ -71,7 +71,7 @@ function newestOfEach(objects: readonly ApiObject[]): ApiObject[] {
   );
 }
 
-/** A Release as it counts; undefined if it does not. Pure. */
+/** The valid release in a Release object; undefined if it is not valid. Pure. */
 export function believed(object: ApiObject, nodes: readonly KnownNode[]): Released | undefined {
   const fields = releaseSchema.safeParse(object).data?.spec;
   const author = object.metadata.annotations?.[AUTHOR_ANNOTATION];
@@ -98,7 +98,7 @@ function isSigned({ module, version, digest, publisher }: ReleaseFields, signed:
   }
 }
 
-/** The hashes of the pieces; undefined if there are not as many as its size says. */
+/** The hashes of the pieces; undefined if their number does not fit the size. */
 export function piecesOf({ chunks, size }: Pick<ReleaseFields, 'chunks' | 'size'>): Uint8Array[] | undefined {
   const bytes = Uint8Array.from(Buffer.from(chunks, 'base64'));
   const count = Math.ceil(size / RELEASE_CHUNK_BYTES);

@@ -1,4 +1,4 @@
-/** Removes versions of modules: the active one with its types, and not while these are used or others may fetch it as released. */
+/** Removes versions of modules, the active one with its types. Refuses while its types are in use, or the version is released. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
@@ -12,7 +12,7 @@ import type { InstallingOptions } from './installing.ts';
 import { typesOfModule } from './module-types.ts';
 import { moduleFieldsOf, moduleRef, releaseRef } from './types.ts';
 
-/** Deletes a version, if it is active with its types. Errors: CONFLICT naming what needs them, FORBIDDEN, NOT_FOUND. */
+/** Deletes a version, and its types if it is active. Errors: CONFLICT naming what needs them, FORBIDDEN, NOT_FOUND. */
 export async function removeModule(
   options: InstallingOptions,
   object: ApiObject,
@@ -54,7 +54,7 @@ async function assertNotReleased(tx: Transaction, node: string, name: string): P
   });
 }
 
-/** Refuses to remove types of which there are resources, or that others extend. */
+/** Refuses to remove types that have resources, or that other types extend. */
 async function assertUnused(tx: Transaction, node: string, module: ObjectRef, types: readonly ApiObject[]): Promise<void> {
   const own = new Set(types.map(({ metadata }) => metadata.name));
   const users: ObjectRef[] = [];

@@ -1,6 +1,7 @@
 /**
- * Which versions of which modules belong together: what is on this node and what is released to it, put before the pure choice
- * (protocol/modules/resolve.ts), and what is chosen fetched. Prefers what is here, so that an instance can be staged while everybody is away.
+ * Resolves which versions of modules belong together: gives the versions on this node and those released to it to the pure resolver
+ * (protocol/modules/resolve.ts), and fetches what that chooses. Prefers what is here, so that an instance can be staged while all others
+ * are away.
  */
 
 import { LOCK_FILE, type LockFile } from '../../../../protocol/definitions/service-file.ts';
@@ -14,20 +15,23 @@ import type { Asker } from './progress.ts';
 import type { Released, Releases } from './releases.ts';
 import { type VersionHere, versionsHere } from './versions.ts';
 
-/** Names of modules that are looked up for one question: those of a graph, and those that only other versions would need. */
+/** Module names that are looked up for one request: those of a graph, and those that only other versions would need. */
 const MAX_NAMES = 4 * MAX_GRAPH_MODULES;
 
 export interface ResolvingOptions extends FetchingOptions {
   releases: Releases;
 }
 
-/** A version that could be taken: one that is here, or one that is released. */
+/** A version that can be chosen: on this node, or released. */
 interface Choice extends Candidate {
   publisher: string;
   release: Released | undefined;
 }
 
-/** Which versions are preferred. `here`: the newest that is here, and what is released only if that does not do; `newest`: the newest of all. */
+/**
+ * Which versions are preferred. `here`: the newest one on this node, and released ones only if those do not suffice; `newest`: the newest
+ * of all.
+ */
 type Preference = 'here' | 'newest';
 
 export class ModuleResolver implements ModuleResolving {
@@ -47,7 +51,7 @@ export class ModuleResolver implements ModuleResolving {
     return this.resolveAs(root, lock, asker);
   }
 
-  /** The same, told as it goes. */
+  /** Like `resolve`, and reports progress to the asker. */
   async resolveAs(
     root: { name: string; version?: string | undefined },
     lock: LockFile | undefined,
@@ -67,7 +71,7 @@ export class ModuleResolver implements ModuleResolving {
     return { root: loaded, modules, lock: lockOf(modules) };
   }
 
-  /** The versions that a module needs, all of them here when this is done. */
+  /** Chooses the versions that a module needs; when it resolves, all of them are on this node. */
   async choose(
     root: Root,
     lock: LockFile | undefined,
@@ -75,7 +79,7 @@ export class ModuleResolver implements ModuleResolving {
     prefer: Preference,
   ): Promise<Map<string, { version: string; digest: string; publisher: string }>> {
     const pins = new Map(Object.entries(lock?.modules ?? {}));
-    // what is fetched may say more about itself (its types) than its release did: so until nothing is missing
+    // a fetched module may say more about itself (its types) than its release did, so repeat until nothing is missing
     for (let round = 0; round <= MAX_GRAPH_MODULES; round++) {
       const chosen = await this.#pick(root, pins, prefer);
       const missing = [...chosen].flatMap(([, { release }]) => release ?? []);
@@ -95,7 +99,7 @@ export class ModuleResolver implements ModuleResolving {
     return here ?? resolveModules({ root, lock, available: await this.#shelf(root, true) });
   }
 
-  /** Every module that a version of the graph might need, with what there is of it. */
+  /** All modules that a version in the graph might need, with their available versions. */
   async #shelf(root: Root, released: boolean): Promise<(name: string) => readonly Choice[]> {
     const found = new Map<string, readonly Choice[] | DtkdError>();
     const open = Object.keys(root.dependencies);
@@ -130,7 +134,7 @@ export class ModuleResolver implements ModuleResolving {
     if (!withReleases) return own;
     const believed = pinnedTo(await releases.of(name), here);
     const publishers = new Set(believed.map(({ node: publisher }) => publisher));
-    // only if it is really needed
+    // an error only if the module is really needed
     if (publishers.size > 1) return ambiguous(name, [...publishers]);
     const there = new Set(own.map(({ version }) => version));
     return [...own, ...believed.filter(({ fields }) => !there.has(fields.version)).map(choiceOf)];
@@ -155,7 +159,7 @@ export class ModuleResolver implements ModuleResolving {
     return this.#load(name, chosen.fields);
   }
 
-  /** With the publisher that the version is here from, whoever else has signed the same bytes. */
+  /** Names the publisher from whom the version is here, even if others have signed the same bytes. */
   async #load(name: string, { version, digest, publisher }: Pick<Choice, 'version' | 'digest' | 'publisher'>): Promise<LoadedModule> {
     const loaded = await this.#options.library.get(digest);
     if (loaded !== undefined) return { ...loaded, ref: { name, version, digest, publisher } };
@@ -165,7 +169,7 @@ export class ModuleResolver implements ModuleResolving {
   }
 }
 
-/** A version that is here: without a range the active one, else the newest in it. Pure. */
+/** A version on this node: without a range the active one or else the newest; with a range, the newest in it. Pure. */
 function meantHere(here: readonly VersionHere[], range: string | undefined): VersionHere | undefined {
   if (range === undefined) return here.find(({ fields }) => fields.active) ?? here[0];
   return here.find(({ fields }) => isInRange(fields.version, range));
@@ -176,7 +180,7 @@ function choiceOf(release: Released): Choice {
   return { version, digest, dependencies: dependencies ?? {}, types: [], publisher, release };
 }
 
-/** Undefined if these do not do. */
+/** Undefined if these versions do not suffice. */
 function attempt(
   root: Root,
   lock: ReadonlyMap<string, { version: string; digest: string }>,
@@ -190,7 +194,7 @@ function attempt(
   }
 }
 
-/** All that is used, as it is written down. */
+/** The lock that names all of these modules. */
 function lockOf(modules: ReadonlyMap<string, LoadedModule>): LockFile {
   return {
     dsl_version: '1.0',

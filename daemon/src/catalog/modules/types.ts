@@ -1,4 +1,4 @@
-/** From a module to the objects that stand for it: pure. */
+/** Converts between modules and their objects. Pure. */
 import type { CodeRef } from '../../../../protocol/definitions/code.ts';
 import type { ModuleManifest } from '../../../../protocol/definitions/module.ts';
 import { moduleObjectName, typeObjectName } from '../../../../protocol/definitions/names.ts';
@@ -13,7 +13,7 @@ export type ModuleCode = CodeRef & { version: string };
 
 export type ModuleFields = ReturnType<typeof moduleSchema.parse>['spec'];
 
-/** What a Module object says; undefined if it does not fit its schema. */
+/** The spec of a Module object; undefined if it does not fit its schema. */
 export function moduleFieldsOf(object: ApiObject): ModuleFields | undefined {
   return moduleSchema.safeParse(object).data?.spec;
 }
@@ -27,7 +27,7 @@ export function releaseRef(node: string, name: string): ObjectRef {
   return { group: DTKD_GROUP, plural: 'releases', namespace: node, name };
 }
 
-/** A type of a module as its Type object has it, by the name of that object. `spelled`: how a supertype is written. */
+/** The specs of a module's types, by object name. `spelled` says how to write a supertype. */
 export function typeSpecs(
   manifest: ModuleManifest,
   { name, version, digest, publisher }: ModuleCode,

@@ -1,25 +1,25 @@
-/** The versions of a module that are on this node: one Module object for each, of which one at most has its types among those of the node. */
+/** The versions of a module on this node: one Module object for each. At most one is active, so that its types are the node's. */
 import { compareVersions } from '../../../../protocol/definitions/version-order.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
 import type { Transaction } from '../../store/object-store.types.ts';
 import { type ModuleFields, moduleFieldsOf, moduleRef } from './types.ts';
 
-/** Versions of one module that a node keeps. */
+/** Limit on the versions of one module that a node keeps. */
 export const MAX_VERSIONS = 100;
 
-/** A version that is here. */
+/** A version on this node. */
 export interface VersionHere {
   ref: ObjectRef;
   object: ApiObject;
   fields: ModuleFields;
 }
 
-/** All versions of a module, the newest first. `reads`: a transaction, or what is durable. */
+/** All versions of a module, newest first. `reads`: a transaction, or the durable state. */
 export async function versionsHere(reads: Pick<Transaction, 'find' | 'get'>, node: string, module: string): Promise<VersionHere[]> {
   const { group, plural, namespace } = moduleRef(node, '');
   const found: VersionHere[] = [];
-  // one more than are kept, in case that an earlier dtkd kept more
+  // one more than the limit, in case an earlier dtkd kept more
   for (const ref of await reads.find({ group, plural, namespace, path: 'spec.module', value: module, limit: MAX_VERSIONS + 1 })) {
     const object = await reads.get(ref);
     const fields = object === undefined ? undefined : moduleFieldsOf(object);
@@ -28,7 +28,7 @@ export async function versionsHere(reads: Pick<Transaction, 'find' | 'get'>, nod
   return found.sort((a, b) => compareVersions(b.fields.version, a.fields.version));
 }
 
-/** Refuses another version where there are as many as are kept. */
+/** Refuses a further version if the limit is reached. */
 export function assertRoom(here: readonly VersionHere[], { module, version }: ModuleFields): void {
   if (here.length < MAX_VERSIONS || here.some(({ fields }) => fields.version === version)) return;
   throw new DtkdError('CONFLICT', `there are ${here.length} versions of module ${module} on this node, and no more are kept`, {
@@ -36,7 +36,7 @@ export function assertRoom(here: readonly VersionHere[], { module, version }: Mo
   });
 }
 
-/** Refuses another content under a version that is here, and types of an older version than those that the node has, unless it is asked for. */
+/** Unless `replace` is set, refuses other content for a version that is here, and to replace active types by those of an older version. */
 export function assertReplaceable(here: readonly VersionHere[], fields: ModuleFields, replace: boolean): void {
   const { module, version, digest } = fields;
   for (const { fields: there } of here) {

@@ -1,6 +1,6 @@
 /**
- * Values of secrets as they are at rest: AES-256-GCM under this node's key, bound to the name of the secret and the version of its value, so that no row
- * can stand in for another. Pure.
+ * Encrypts values of secrets at rest: AES-256-GCM under this node's key, bound to the secret's name and the version of its value, so that
+ * no row can replace another. Pure.
  */
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { z } from 'zod';
@@ -23,7 +23,7 @@ function bound(name: string, version: string): Buffer {
   return Buffer.from(`dtkd/1/secret\n${name}\n${version}`);
 }
 
-/** The row of a value. */
+/** Encrypts a value as a row. */
 export function sealValue(key: Uint8Array, name: string, version: string, value: Uint8Array): Uint8Array {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
@@ -32,7 +32,7 @@ export function sealValue(key: Uint8Array, name: string, version: string, value:
   return encodeCbor({ v: 1, version, nonce, sealed, tag: cipher.getAuthTag() });
 }
 
-/** The value of a row. Errors: INTERNAL if the key is another one, or the row was altered. */
+/** Decrypts the value in a row. Errors: INTERNAL if the key is a different one, or the row was altered. */
 export function openValue(key: Uint8Array, name: string, bytes: Uint8Array): Buffer {
   try {
     const { version, nonce, sealed, tag } = decodeCbor(bytes, row, 'a row of a secret');

@@ -1,4 +1,4 @@
-/** The key of this node's secrets: a file beside the database and not in it, so that a copy of the database alone opens nothing. */
+/** The key of this node's secrets: a file outside the database, so that a copy of the database alone reveals nothing. */
 import { randomBytes } from 'node:crypto';
 import { link, open, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -18,7 +18,7 @@ export class SecretKey {
     this.#path = join(directory, SECRET_KEY_FILE);
   }
 
-  /** The key, made if there is none. */
+  /** Returns the key; creates it if there is none. */
   ensure(): Promise<Buffer> {
     this.#known ??= this.#readOrMake().catch((error: unknown) => {
       this.#known = undefined;
@@ -27,7 +27,7 @@ export class SecretKey {
     return this.#known;
   }
 
-  /** The key; undefined if there is none. */
+  /** Returns the key; undefined if there is none. */
   async find(): Promise<Buffer | undefined> {
     return this.#known ?? this.#read();
   }
@@ -50,7 +50,7 @@ export class SecretKey {
     });
   }
 
-  /** Whole or not at all: under its name when it is durable. */
+  /** Writes the key whole or not at all: it gets its name once it is durable. */
   async #make(): Promise<Buffer> {
     const key = randomBytes(SECRET_KEY_BYTES);
     const fresh = `${this.#path}.${randomBytes(4).toString('hex')}`;
@@ -62,7 +62,7 @@ export class SecretKey {
       } finally {
         await file.close();
       }
-      // A link fails if there is a key already: none is ever replaced.
+      // link fails if there is a key already, so an existing key is never replaced
       await link(fresh, this.#path);
       await syncDirectory(dirname(this.#path));
       return key;

@@ -1,7 +1,7 @@
 /**
- * Secrets of this node: takes values out of objects before these are stored, keeps them encrypted in rows `s/…` that change in the same transaction, and
- * gives them to whoever runs commands here. Guarantees that a value never stands in an object, and so in no answer, change log, watch or replica.
- * Does not decide who may set one.
+ * Secrets of this node: removes values from objects before they are stored, keeps them encrypted in rows `s/…` that change in the same
+ * transaction, and provides them to commands that run here. Guarantees that no object contains a value, and so no answer, change log, watch
+ * or replica does. Does not decide who may set one.
  */
 import { randomUUID } from 'node:crypto';
 import { isRecord } from '../../../../protocol/encoding/json.ts';
@@ -13,34 +13,37 @@ import { openValue, sealValue } from './secret-box.ts';
 import { SECRET_KEY_FILE, SecretKey } from './secret-key.ts';
 
 const PREFIX = 's/';
-/** Values on their way into the store. A write that was refused leaves its own behind, sealed, until others have pushed it out. */
+/**
+ * Limit on sealed values on their way into the store. A write that is refused before its transaction leaves its value here until newer ones
+ * push it out.
+ */
 const MAX_PENDING = 256;
-/** What kubectl writes into each object that it applies: all of it, the value as well. */
+/** The annotation in which kubectl repeats all of an object that it applies, including the value. */
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 export interface SecretsOptions {
   store: Pick<ObjectStore, 'kv'>;
   node: { name: string };
-  /** The data directory, for the key. */
+  /** The data directory, which holds the key. */
   directory: string;
   /** Milliseconds since the epoch. */
   now(): number;
 }
 
 export interface Secrets {
-  /** To be added to the store before its first transaction. */
+  /** Add it to the store before the first transaction. */
   participant: Participant;
-  /** Of the kind Secret. */
+  /** Handler of the kind Secret. */
   handler: {
     create(object: ApiObject): Promise<ApiObject>;
     update(object: ApiObject, previous: ApiObject): Promise<ApiObject>;
   };
-  /** For those who run commands here. */
+  /** Values for commands that run here. */
   values: {
     get(name: string): Promise<Buffer | undefined>;
-    /** Bytes that only this node can open, bound to what they are about. */
+    /** Encrypts bytes so that only this node can decrypt them; `about` names what they belong to. */
     seal(about: string, bytes: Uint8Array): Promise<Uint8Array>;
-    /** Errors: INTERNAL if the key is gone or another one, or they are about something else. */
+    /** Errors: INTERNAL if the key is missing or a different one, or `about` differs. */
     unseal(about: string, sealed: Uint8Array): Promise<Buffer>;
   };
 }
@@ -49,7 +52,7 @@ export function createSecrets({ store, node, directory, now }: SecretsOptions): 
   const key = new SecretKey(directory);
   const pending = new Map<string, Uint8Array>();
 
-  /** The object as it may be stored. */
+  /** The object without its value, ready to be stored. */
   async function withoutValue(object: ApiObject): Promise<ApiObject> {
     const { value, ...spec } = secretSchema.shape.spec.parse(object['spec']) ?? {};
     const bare: ApiObject = { ...object, metadata: withoutCopies(object.metadata) };
@@ -115,7 +118,7 @@ export function createSecrets({ store, node, directory, now }: SecretsOptions): 
   };
 }
 
-/** As no Secret is called: what is sealed for something else never stands in for one. */
+/** A name that no Secret can have, so that bytes sealed for something else never pass for a Secret. */
 function nameOfOther(about: string): string {
   return `/${about}`;
 }

@@ -18,7 +18,7 @@ export interface PageQuery extends Selectors {
   user: UserPrincipal;
   kind: Kind;
   limit: number;
-  /** The peer's own text for where to go on; empty: from the beginning. */
+  /** The peer's own token for where to go on; empty: from the beginning. */
   continue: string;
   /** Rows must come after this name. */
   after: string;

@@ -9,7 +9,7 @@ export const MAX_PEER_CONTINUE = 1_536;
 
 const head = z.object({
   metadata: z.object({ resourceVersion: z.string().regex(/^\d{1,20}$/) }),
-  // an object is no head
+  // a head has no kind; an object has
   kind: z.undefined().optional(),
 });
 const end = z.object({ end: z.object({ continue: z.string().max(MAX_PEER_CONTINUE).optional() }) });

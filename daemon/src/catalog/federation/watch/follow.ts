@@ -49,7 +49,7 @@ export async function* follow(options: FollowOptions): AsyncGenerator<FederatedE
   const leave = await feed.join(selection.covers);
   try {
     if (from === undefined) {
-      // all is there before any of it is shown, but nobody waits for long
+      // all nodes should be there before any is shown, but the wait is bounded
       await feed.settled(selection.covers, options.timeoutMs);
       // changes since the last time they were followed may still be on their way
       await options.refresh();
