@@ -1,6 +1,6 @@
 /**
- * The HTTP API as a Hono application: which path leads where. Routes come from the kinds; what all of them share is in `reception/`.
- * Owns no socket; `server.ts` serves it.
+ * The HTTP API as a Hono application: says which path leads where. Routes come from the kinds; what all of them share is in
+ * `reception/`. Owns no socket; `server.ts` serves it.
  */
 import { Hono } from 'hono';
 import { DtkdError } from '../../../protocol/errors.ts';
@@ -63,13 +63,13 @@ const OBJECT: readonly Route[] = [
   { method: 'PATCH', verb: 'patch', handle: patchObject },
   { method: 'DELETE', verb: 'delete', handle: deleteObject },
 ];
-/** Over all namespaces one can only look. */
+/** Requests over all namespaces are read-only. */
 const EVERYWHERE = COLLECTION.filter((route) => route.method === 'GET');
 
 const DAEMON = `/apis/${DAEMON_GROUP}/v1/daemon`;
 const REFERENCE_PAGE = '/reference/';
 
-/** Makes the application. `closing` aborts when its server goes down; `counts` hears of every request. */
+/** Makes the application. `closing` aborts when its server shuts down; `counts` counts every request. */
 export function createApi(
   options: ApiOptions,
   closing: AbortSignal = new AbortController().signal,
@@ -94,7 +94,7 @@ export function createApi(
   const addOpen: AddRoute = (method, path, handle) => app.on(method, path, open(handle));
   const lost = known((c) => answerError(api, c, unknownPath(c)));
   app.notFound(lost);
-  // what fails there is not theirs to answer
+  // handlers answer their own errors; this is for errors raised outside of them
   app.onError((error, c) => answerError(api, c, error));
   addProbes(api, addOpen);
   addDescription(api, addOpen);
@@ -113,7 +113,7 @@ export function createApi(
   return app;
 }
 
-/** A browser at the door, and no program. */
+/** True for a browser that a person uses, false for programs. */
 function isPerson(c: ApiContext): boolean {
   return /\btext\/html\b/.test(c.req.header('accept') ?? '');
 }

@@ -1,4 +1,7 @@
-/** Where the API describes itself: its OpenAPI documents and the reference page. Without a token. Nothing of it is loaded before it is first asked for. */
+/**
+ * Routes to the API's description of itself: OpenAPI documents and the reference page. They need no token. Their code is loaded on
+ * first request.
+ */
 import { KINDS } from '../../../protocol/kinds/index.ts';
 import { REVIEWS } from '../../../protocol/kinds/review.ts';
 import type { AddRoute } from './reception/reception.ts';

@@ -7,15 +7,15 @@ export type { Principal } from '../../../protocol/rights/principal.ts';
 export interface WriteContext {
   principal: Principal;
   dryRun: boolean;
-  /** Of a deletion: what depends on the object goes with it. */
+  /** For a deletion: also delete what depends on the object. */
   cascade: boolean;
   /** Adds a `Warning` header to the answer: a short sentence for people. */
   warn(text: string): void;
 }
 
 /**
- * What a kind does beyond being stored. Each function runs before the store is touched and may throw a DtkdError to refuse.
- * A returned object is stored in place of the given one; `handled` means that the handler stored or deleted it itself.
+ * What a kind does besides being stored. Each function runs before the store is touched, and may throw a DtkdError to refuse. A
+ * returned object is stored in place of the given one; `handled` means that the handler has stored or deleted it itself.
  */
 export interface KindHandler {
   create?(object: ApiObject, context: WriteContext): Promise<ApiObject | { handled: ApiObject }>;
@@ -23,7 +23,7 @@ export interface KindHandler {
   delete?(object: ApiObject, context: WriteContext): Promise<undefined | { handled: ApiObject }>;
 }
 
-/** A request to a subresource, `…/{plural}/{name}/{subresource}[/{rest}]`, or to a daemon-wide action, with its JSON body parsed. */
+/** A request to a subresource, `…/{plural}/{name}/{subresource}[/{rest}]`, or to a daemon-wide action. Its JSON body is parsed. */
 export interface ActionRequest {
   principal: Principal;
   namespace: string;
@@ -34,35 +34,38 @@ export interface ActionRequest {
   /** Query parameters. */
   query: URLSearchParams;
   body: unknown;
-  /** The object of a subresource, where there is one. A user is let through only if there is. */
+  /** The object that the subresource belongs to, if it exists. Users are let through only if it does. */
   object?: ApiObject;
   /** Aborts when the client goes away. */
   signal: AbortSignal;
 }
 
-/** Answers with a JSON value, or streams JSON lines until done or aborted. */
+/** Returns a JSON value, or a stream of JSON lines that runs until done or aborted. */
 export interface Action {
   (request: ActionRequest): Promise<unknown | { stream: AsyncIterable<unknown> }>;
-  /** Bytes of its body at most; absent: as for every request. */
+  /** Maximum size of the request body in bytes. Default: the limit for all requests. */
   maxBodyBytes?: number;
   /**
-   * Of a subresource: which right on the object it needs. An action that says so is there for users of other nodes, too; absent: it needs
-   * MANAGE, and is there for this node's operator and users only.
+   * For a subresource: the right on the object that it needs. Stating one also opens the action to users of other nodes. Without
+   * one it needs MANAGE, and is open to this node's operator and users only.
    */
   verb?: CapabilityVerb;
-  /** Of a subresource: it makes its object, so who is refused is told that it is the operator's, not that there is no such object. */
+  /**
+   * For a subresource that creates its object: a refused caller is told that only the operator may do this, rather than that the
+   * object does not exist.
+   */
   makes?: boolean;
   /**
-   * Of a daemon-wide action: `user` opens it to every user of this node, `anybody` also to those of other nodes. It decides for itself what
-   * they may. Absent: the operator's alone.
+   * For a daemon-wide action: `user` opens it to every user of this node, `anybody` also to users of other nodes. The action then
+   * decides itself what they may do. Absent: for the operator alone.
    */
   open?: 'user' | 'anybody';
 }
 
-/** What daemon.ts hands to the API: handlers by `group/plural`, subresources by `group/plural/subresource`, daemon actions by name. */
+/** What daemon.ts passes to the API: handlers by `group/plural`, subresources by `group/plural/subresource`, daemon actions by name. */
 export interface ApiExtensions {
   kinds: ReadonlyMap<string, KindHandler>;
   subresources: ReadonlyMap<string, Action>;
-  /** Served at `/apis/dtkd.dev/v1/daemon/{name}`: status, token (rotation), and the like. */
+  /** Served at `/apis/dtkd.dev/v1/daemon/{name}`: status, token (rotation), and others. */
   actions: ReadonlyMap<string, Action>;
 }

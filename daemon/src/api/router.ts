@@ -1,14 +1,14 @@
 import type { Result, Router } from 'hono/router';
 import { TrieRouter } from 'hono/router/trie-router';
 
-/** Paths whose routes are remembered; when there are more, all are forgotten. */
+/** Number of paths whose routes are cached; when it is exceeded, the whole cache is dropped. */
 const MAX_PATHS = 256;
-/** Characters of a method and path at most that is remembered. */
+/** Maximum length of a cached method and path, in characters. */
 const MAX_LENGTH = 256;
 
 /**
- * Where paths lead: to the first route that fits, which hands nothing on to others. Remembers it of the last paths: clients ask for the same few again and
- * again, and to find a route is a good part of a short answer.
+ * Routes a path to the first route that matches, and to no other. Caches the results for recent paths: clients request the same few
+ * again and again, and finding a route is a good part of a short answer.
  */
 export class RememberingRouter<T> implements Router<T> {
   readonly name = 'RememberingRouter';

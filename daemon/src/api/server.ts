@@ -1,7 +1,7 @@
 /**
- * Serves the API over HTTPS, and at a socket in the data directory: owns the listening sockets, the limits and time limits of connections, and an end that
- * closes watches.
- * Time limits apply to receiving a request, never to answering one: a watch stays open as long as both sides want it.
+ * Serves the API over HTTPS, and at a socket in the data directory. Owns the listening sockets, the limits and time limits of
+ * connections, and a shutdown that closes watches. Time limits apply to receiving a request, never to answering one: a watch stays
+ * open as long as both sides want it.
  */
 import { createServer as createPlainServer, type Server as PlainServer, type ServerOptions } from 'node:http';
 import { createServer, type Server } from 'node:https';
@@ -21,20 +21,26 @@ import { limitBodies } from './request/body-patience.ts';
 import { statusOf } from './request/status.ts';
 import type { ApiServer, ApiServerOptions } from './server.types.ts';
 
-/** Bytes of all headers of a request; tokens and selectors fit many times. */
+/** Bytes of all headers of a request; tokens and selectors fit many times over. */
 const MAX_HEADER_BYTES = 16 * 1024;
-/** Milliseconds for the headers, and for the whole of a request of at most 1 MiB, or so many bytes of an upload: less than the slowest lines carry. */
+/**
+ * Milliseconds for the headers, and for a whole request of at most 1 MiB or this many bytes of an upload. The slowest lines carry
+ * more than that.
+ */
 const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const UPLOAD_BYTES = 32 * 1024;
-/** How often those two are looked at: Node's own 30 seconds would make three times as much of them, and each look wakes a daemon at rest. */
+/**
+ * How often those limits are checked. With Node's own 30 seconds a client could take three times as long as allowed; every check
+ * wakes an idle daemon, so it is not more often.
+ */
 const TIMEOUT_CHECK_MS = 5_000;
 /** Milliseconds that an idle connection is kept for the client's next request. */
 const KEEP_ALIVE_MS = 60_000;
-/** After so long without traffic TCP asks whether the peer of a silent watch is still there. */
+/** After this much time without traffic, TCP checks whether the peer of a silent watch is still there. */
 const TCP_KEEP_ALIVE_MS = 30_000;
 const MAX_CONNECTIONS = 2048;
-/** Requests that are running when the server closes get so long to finish. */
+/** How long requests that are running at shutdown get to finish. */
 const CLOSE_GRACE_MS = 2000;
 const CLOSE_SWEEP_MS = 20;
 
@@ -43,7 +49,7 @@ const TLS = { minVersion: 'TLSv1.2' } as const;
 const LIMITS: ServerOptions = {
   maxHeaderSize: MAX_HEADER_BYTES,
   headersTimeout: HEADERS_TIMEOUT_MS,
-  // limitBodies does that: uploads may take longer
+  // limitBodies does this, since uploads may take longer
   requestTimeout: 0,
   connectionsCheckingInterval: TIMEOUT_CHECK_MS,
   keepAliveTimeout: KEEP_ALIVE_MS,
@@ -52,9 +58,9 @@ const LIMITS: ServerOptions = {
   noDelay: true,
 };
 
-/** Limits of bodies, which both kinds of server keep. */
+/** Limits for request bodies, the same for both servers. */
 const BODIES = { bodyMs: REQUEST_TIMEOUT_MS, stallBytes: UPLOAD_BYTES, stallMs: REQUEST_TIMEOUT_MS, sweepMs: TIMEOUT_CHECK_MS };
-/** Milliseconds in which a client takes nothing of an answer: beyond the pauses of bad lines. */
+/** A client that takes nothing of an answer for this long is cut off: longer than bad lines pause. */
 const READERS = { stallMs: 300_000, sweepMs: TIMEOUT_CHECK_MS };
 
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
@@ -63,7 +69,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const app = createApi(options, closing.signal, counts);
   const { logger } = options;
   const listener = getRequestListener(app.fetch, {
-    // what cannot even be read as a request
+    // input that cannot be read as a request at all
     errorHandler: (error) => {
       const status = statusOf(
         new DtkdError('BAD_REQUEST', 'the request line or Host header cannot be read', { cause: error }),
@@ -102,7 +108,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   };
 }
 
-/** Connections through the socket in the data directory cannot be told apart: none gives way while anything is being answered on one. */
+/**
+ * Clients of the socket in the data directory cannot be told apart, so no connection gives way while a request is being answered on
+ * any of them.
+ */
 function prepareLocal(server: PlainServer, listener: ReturnType<typeof getRequestListener>): ReadonlySet<Socket> {
   const answering = serveInTurn(server, listener);
   limitBodies(server, BODIES);
@@ -110,7 +119,7 @@ function prepareLocal(server: PlainServer, listener: ReturnType<typeof getReques
   return limitConnections(server, { max: MAX_CONNECTIONS, answering });
 }
 
-/** Finds out whether the API will be able to listen there, before anything is done that others see. Errors: PORT_IN_USE, CONFIG_INVALID. */
+/** Checks that the API can listen there, before anything is done that others see. Errors: PORT_IN_USE, CONFIG_INVALID. */
 export async function tryListening(at: { host: string; port: number }): Promise<void> {
   const server = createNetServer();
   await listen(server, at);
@@ -150,7 +159,7 @@ function listenError(error: Error & { code?: string }, host: string, port: numbe
   }
 }
 
-/** A wildcard address is no address to connect to: this machine's own is named instead. */
+/** Clients cannot connect to a wildcard address, so the URL names the loopback address instead. */
 function urlOf(host: string, port: number): string {
   if (host === '0.0.0.0') return `https://127.0.0.1:${port}`;
   if (host === '::') return `https://[::1]:${port}`;
@@ -160,7 +169,7 @@ function urlOf(host: string, port: number): string {
 async function close(server: Server | PlainServer, open: ReadonlySet<Socket>): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   server.close(() => resolve());
-  // connections become idle one by one, as their last answers end
+  // connections become idle one by one as their last answers end
   const sweep = setInterval(() => server.closeIdleConnections(), CLOSE_SWEEP_MS);
   const timer = setTimeout(() => open.forEach((socket) => void socket.destroy()), CLOSE_GRACE_MS);
   await promise;

@@ -4,20 +4,23 @@ import type { ApiFigures } from './reception/request-counts.ts';
 import type { OwnCall, RemoteCall } from './request/call.types.ts';
 
 export interface ApiServerOptions extends ApiOptions {
-  /** Connections over TLS at once at most. */
+  /** Maximum number of open TLS connections. */
   maxConnections?: number;
   listen: { host: string; port: number };
   certificate: { cert: string; key: string };
-  /** Asked now and then for the next certificate; undefined while the present one is good. Default: it is never renewed. */
+  /** Called regularly for the next certificate; undefined while the present one is good. Default: the certificate is never renewed. */
   renewCertificate?: () => Promise<Certificates | undefined>;
-  /** A socket in the data directory, for commands on this machine; `gid`: the operator group. Default: none. */
+  /** A socket in the data directory for commands on this machine. `gid`: the operator group. Default: none. */
   socket?: { path: string; gid: number | undefined };
 }
 
 export interface ApiServer {
-  /** Answers a request that did not come over HTTP: what a member asks for one of its users, or what this daemon does for somebody. */
+  /**
+   * Answers a request that did not come over HTTP: one that a member makes for one of its users, or one that this daemon makes on
+   * somebody's behalf.
+   */
   answer(request: Request, from: { remote: RemoteCall } | { own: OwnCall }): Promise<Response>;
-  /** Requests so far, and what is open now. */
+  /** Requests so far, and streams that are open now. */
   figures(): ApiFigures;
   /** `https://HOST:PORT` with the real port. */
   readonly url: string;

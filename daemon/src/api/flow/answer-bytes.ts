@@ -1,21 +1,24 @@
 /** Answers with bytes as they are made, at the pace of the client. */
 import { iteratedBody } from './iterated-body.ts';
 
-/** Who takes nothing for so long has gone, in milliseconds: only a few such answers may be open at once. */
+/** A client that takes nothing for this many milliseconds is considered gone: only a few such answers may be open at once. */
 const STALL_MS = 10 * 60_000;
 
 export interface BytesAnswer {
   /** Media type. */
   type: string;
-  /** The client has gone, or the bytes have failed. */
+  /** Called when the client has gone, or the bytes have failed. */
   end(): void;
-  /** All bytes have been taken. */
+  /** Called when all bytes have been taken. */
   release(): void;
-  /** Milliseconds in which the client may take nothing. */
+  /** How long the client may take nothing, in milliseconds. */
   stallMs?: number;
 }
 
-/** What goes wrong with the beginning is thrown, for an answer with a code; later the connection breaks, and the client has no end. */
+/**
+ * Answers with `bytes`. An error before the first chunk is thrown, so that it can be answered with a code. A later one breaks the
+ * connection, so that the client sees no proper end.
+ */
 export async function answerBytes(
   bytes: AsyncIterable<Uint8Array>,
   { type, end, release, stallMs = STALL_MS }: BytesAnswer,

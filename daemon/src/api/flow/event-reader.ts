@@ -1,4 +1,4 @@
-/** Reads an asynchronous iterable one by one, by a reader that may be woken for another reason meanwhile. */
+/** Reads an asynchronous iterable element by element, and can be woken for another reason while it waits. */
 export class Reader<T> {
   readonly #source: AsyncIterator<T>;
   #bell = Promise.withResolvers<void>();
@@ -9,7 +9,10 @@ export class Reader<T> {
     this.#source = source[Symbol.asyncIterator]();
   }
 
-  /** The next element; undefined if something else woke the reader, or it is not `wanted` any more: the element then comes with a later call. */
+  /**
+   * The next element. Undefined if something else woke the reader, or if the element is not `wanted` any more; a later call then
+   * returns it.
+   */
   async next(wanted: () => boolean): Promise<IteratorResult<T> | undefined> {
     this.#ask();
     if (this.#result === undefined) {
@@ -28,7 +31,7 @@ export class Reader<T> {
     this.#bell.resolve();
   }
 
-  /** Lets the source go; what it still says is of no interest. */
+  /** Closes the source and ignores what it still yields. */
   close(): void {
     Promise.resolve(this.#source.return?.()).catch(() => {});
   }

@@ -1,17 +1,26 @@
-/** The body of an answer that is made while it is sent. */
+/** A response body that is made while it is sent. */
 
 export interface IteratedBodyOptions {
-  /** Told once: the client has gone, also before the first chunk, when a generator that was never begun is not told; or a chunk could not be made. */
+  /**
+   * Called once, when the client has gone or a chunk could not be made. Unlike the `finally` of a generator, it is also called if
+   * the client goes before the first chunk.
+   */
   end(): void;
-  /** Told instead of `end` when all has been taken. */
+  /** Called instead of `end` when everything has been taken. */
   release?(): void;
-  /** Chunks that are made before the client asks for them. */
+  /** Number of chunks that are made before the client asks for them. */
   ahead?: number;
-  /** A client that takes nothing for so many milliseconds has gone, for what the answer keeps for it. Absent: it may rest as long as it likes. */
+  /**
+   * A client that takes nothing for this many milliseconds is considered gone, since the answer holds resources for it. Absent: it
+   * may pause for as long as it likes.
+   */
   stallMs?: number;
 }
 
-/** Chunks as they are made, at the pace of the client. What cannot be made breaks the connection, so that the client sees no end. */
+/**
+ * A stream of the chunks as they are made, at the client's pace. If a chunk cannot be made, the connection breaks, so that the
+ * client sees no proper end.
+ */
 export function iteratedBody<T>(
   chunks: AsyncIterator<T>,
   bytesOf: (chunk: T) => Uint8Array,
@@ -43,7 +52,7 @@ export function iteratedBody<T>(
           finish(end);
           throw error;
         });
-        // the client may have gone while it was made
+        // the client may have gone while the chunk was made
         if (over) return;
         if (next.done !== true) {
           rest(controller);

@@ -1,14 +1,14 @@
 /**
- * A signal that aborts when any of others does, until it is released. `AbortSignal.any` keeps what it made, and all that listens to it,
- * for as long as a source lives that never aborts; here the sources live as long as the server, and the requests do not.
+ * A signal that aborts when any of its sources does, until it is released. `AbortSignal.any` keeps its result and all listeners of
+ * it for as long as any source lives, even if it never aborts. Here the sources live as long as the server, and requests do not.
  */
 export interface LinkedSignal {
   readonly signal: AbortSignal;
-  /** Lets go of the sources. */
+  /** Stops listening to the sources. */
   release(): void;
 }
 
-/** One for all: making a reason, with its stack, costs more than all else about a short request. */
+/** One reason for all: creating one, with its stack, costs more than everything else about a short request. */
 export const GIVEN_UP = new DOMException('The request was given up', 'AbortError');
 
 export function linkSignals(sources: readonly AbortSignal[]): LinkedSignal {

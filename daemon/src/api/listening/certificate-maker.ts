@@ -1,4 +1,4 @@
-/** Makes certificates. Loaded only when one has to be made: the ASN.1 library takes longer to load than all else at a start. */
+/** Makes certificates. Loaded only when one is needed: loading the ASN.1 library takes longer than everything else at startup. */
 import 'reflect-metadata';
 import { randomBytes, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
@@ -32,7 +32,7 @@ interface Life {
 
 cryptoProvider.set(webcrypto);
 
-/** A certificate authority of its own name, so that those of several nodes can be told apart in one trust store. */
+/** Makes a certificate authority with a unique name, so that those of several nodes can be told apart in one trust store. */
 export async function makeAuthority({ notBefore, notAfter }: Life): Promise<KeyPair> {
   const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const cert = await X509CertificateGenerator.createSelfSigned({
@@ -81,7 +81,7 @@ export async function makeServerCertificate(
   return { cert: cert.toString('pem'), key: await privatePem(keys.privateKey) };
 }
 
-/** Positive and 127 bits: RFC 5280 wants a positive number of at most 20 bytes. */
+/** A positive number of 127 bits; RFC 5280 demands a positive one of at most 20 bytes. */
 function serialNumber(): string {
   const bytes = randomBytes(16);
   bytes.writeUInt8((bytes.readUInt8(0) & 0x7f) | 0x40, 0);

@@ -1,25 +1,25 @@
 /**
- * Gives a server that runs its next certificate in time. Connections that are open go on. By the clock of the machine, which may jump: what was made
- * while it was behind is made again once it is right.
+ * Replaces the certificate of a running server in time, without closing open connections. Goes by the machine's clock, which may
+ * jump: a certificate that was made while the clock was behind is made again once the clock is right.
  */
 import type { Server } from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
 import type { Logger } from '../../logging/logger.types.ts';
 import type { Certificates } from './certificates.types.ts';
 
-/** Between two looks; each reads four small files. Milliseconds. */
+/** Milliseconds between two checks; each reads four small files. */
 const LOOK_MS = 60_000;
 
 export interface RenewalOptions {
-  /** The next certificate; undefined while the present one is good. */
+  /** Returns the next certificate; undefined while the present one is good. */
   renew: () => Promise<Certificates | undefined>;
-  /** What else the server's TLS was set up with. */
+  /** The server's other TLS settings. */
   tls: SecureContextOptions;
   logger: Logger;
   lookMs?: number;
 }
 
-/** Looks until the server closes. */
+/** Checks regularly until the server closes. */
 export function keepRenewed(server: Server, { renew, tls, logger, lookMs = LOOK_MS }: RenewalOptions): void {
   let failed = false;
   const look = async (): Promise<void> => {

@@ -1,8 +1,9 @@
 /**
- * The local certificate authority and the API's server certificate, in the data directory: `ca.crt`, `ca.key`, `tls.crt`, `tls.key`.
- * Makes them at first start; makes a new server certificate when the present one will soon expire, lacks a name, or does not fit its
- * key or authority. Clients keep the authority, so a clock that is behind, or that jumps while the daemon runs, does not replace it. Starting
- * with good certificates only reads four small files: the code that makes certificates is loaded when it is needed.
+ * The local certificate authority and the API's server certificate, in the data directory: `ca.crt`, `ca.key`, `tls.crt`,
+ * `tls.key`. Makes them at the first start. Makes a new server certificate when the present one will soon expire, lacks a name, or
+ * does not match its key or authority. Clients keep the authority, so a clock that is behind, or that jumps while the daemon runs,
+ * does not replace it. A start with good certificates only reads four small files; the code that makes certificates is loaded when
+ * needed.
  */
 
 import { createPrivateKey, X509Certificate } from 'node:crypto';
@@ -16,16 +17,16 @@ import type { KeyPair } from './certificate-maker.ts';
 import type { Certificates } from './certificates.types.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
-/** Clients keep the authority in their kubeconfig, so it lives as long as an installation does. */
+/** Clients keep the authority in their kubeconfig, so it lives as long as an installation. */
 const CA_LIFE_MS = 3650 * DAY_MS;
 /** Short enough for every client's rules on server certificates (398 days at most). */
 const SERVER_LIFE_MS = 365 * DAY_MS;
-/** Renewed when less than this is left: the authority at a start, the server's certificate at any time. */
+/** Renewed when less than this is left: the authority at startup, the server certificate at any time. */
 const RENEW_BEFORE_MS = 30 * DAY_MS;
 /** Certificates begin a little in the past, for clients whose clock is behind. */
 const BACKDATE_MS = 60 * 60 * 1000;
 
-/** What is there of an authority that was in use: any of them means that clients may keep it. */
+/** Files that show that an authority was in use: if any of them exists, clients may have it. */
 const CA_TRACES = ['ca.crt', 'ca.key', 'tls.crt'];
 const ALWAYS = ['localhost', '127.0.0.1', '::1'];
 const WILDCARDS = ['0.0.0.0', '::'];
@@ -34,12 +35,15 @@ const DNS_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a
 export interface CertificateOptions {
   /** The data directory. */
   dir: string;
-  /** Host names and addresses of the API beside the loopback ones; a wildcard address stands for all of this machine's. */
+  /** Host names and addresses of the API besides the loopback ones; a wildcard address stands for all of this machine's. */
   names: readonly string[];
   now?: () => number;
 }
 
-/** `onReplaced`: told when an authority that clients may keep is replaced, since it expires, or its files are lost or damaged. */
+/**
+ * Reads the certificates, or makes them. Calls `onReplaced` when it replaces an authority that clients may have, because it will
+ * soon expire or its files are lost or damaged.
+ */
 export async function openCertificates({
   dir,
   names,
@@ -59,12 +63,15 @@ export async function openCertificates({
   return { ca: ca.cert, cert, key };
 }
 
-/** A new server certificate under the present authority, if the one in the directory is not good any more; else undefined. Errors: DATA_UNWRITABLE. */
+/**
+ * Returns a new server certificate under the present authority if the one in the directory is no longer good; else undefined.
+ * Errors: DATA_UNWRITABLE.
+ */
 export async function renewCertificate({ dir, names, now = Date.now }: CertificateOptions): Promise<Certificates | undefined> {
   const ca = await readPair(dir, 'ca');
   if (ca === undefined) return undefined;
   const time = now();
-  // addresses of this machine come and go: they count when a certificate is made, and are no reason to make one
+  // names are checked only at startup: addresses of this machine come and go, and are no reason to make a new certificate
   if ((await keptServer(dir, ca, [], time)) !== undefined) return undefined;
   const { cert, key } = await nextServer(dir, ca, certificateNames(names), time);
   return { ca: ca.cert, cert, key };
@@ -84,12 +91,12 @@ async function nextServer(dir: string, ca: KeyPair, names: readonly string[], ti
   return server;
 }
 
-/** A clock that is behind its authority says nothing: the certificate then begins with that. */
+/** The present time, or the beginning of the authority's validity if the clock is behind that and cannot be trusted. */
 function beginUnder(ca: KeyPair, time: number): number {
   return Math.max(time, Date.parse(new X509Certificate(ca.cert).validFrom) + BACKDATE_MS);
 }
 
-/** The names that stand in the certificate, without doubles and without what is neither a DNS name nor an address. */
+/** The names for the certificate, without duplicates, and without any that is neither a DNS name nor an address. */
 export function certificateNames(names: readonly string[]): string[] {
   const all = names.flatMap((name) => (WILDCARDS.includes(name) ? machineAddresses() : [name.toLowerCase()]));
   return [...new Set([...ALWAYS, ...all])].filter((name) => isIP(name) !== 0 || DNS_NAME.test(name));
@@ -122,7 +129,7 @@ function covers(server: KeyPair, names: readonly string[]): boolean {
   return names.every((name) => (isIP(name) === 0 ? parsed.checkHost(name) : parsed.checkIP(name)) !== undefined);
 }
 
-/** Undefined if either file is missing or is not what it should be: it is then made anew. */
+/** Undefined if either file is missing or damaged; the pair is then made anew. */
 async function readPair(dir: string, name: string): Promise<KeyPair | undefined> {
   try {
     const [cert, key] = await Promise.all([readFile(join(dir, `${name}.crt`), 'utf8'), readFile(join(dir, `${name}.key`), 'utf8')]);
@@ -140,7 +147,7 @@ async function readPair(dir: string, name: string): Promise<KeyPair | undefined>
   }
 }
 
-/** The key goes first: a certificate whose key is not there yet is noticed and made again. */
+/** Writes the key first: a certificate whose key is not there yet does not match it, and is made again. */
 async function writePair(dir: string, name: string, { cert, key }: KeyPair): Promise<void> {
   try {
     await writeWhole(join(dir, `${name}.key`), key, 0o600);

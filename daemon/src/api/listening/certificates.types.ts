@@ -1,5 +1,5 @@
 export interface Certificates {
-  /** PEM of the local certificate authority: clients trust it. */
+  /** PEM of the local certificate authority, which clients trust. */
   ca: string;
   cert: string;
   key: string;

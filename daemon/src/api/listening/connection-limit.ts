@@ -1,21 +1,24 @@
 /**
- * How many connections a server has at once. Where there are too many, one gives way on which nothing is being answered, or that is of who holds most: who opens
- * many pushes out himself.
+ * Limits how many connections a server has open. When there are too many, one gives way: an idle one, or one of the client that
+ * holds most, so whoever opens many evicts its own.
  */
 import type { Server, Socket } from 'node:net';
 import { type Holder, networkOf, whoGivesWay } from '../../counting/crowd.ts';
 import { endsOf } from './plain-http.ts';
 
-/** Above the limit, where something is being answered on all of them: for those that are closing, and for as many more. */
+/** Connections allowed beyond the limit: for those that are being closed, and for times when requests are being answered on all of them. */
 const SPARE = 64;
 
 export interface ConnectionLimit {
   max: number;
-  /** What is being answered, with its connection or what TLS makes of that. */
+  /** The answers in progress, each with its connection or the TLS socket on it. */
   answering(): Iterable<readonly [Socket, unknown]>;
 }
 
-/** Keeps the limit. Returns the connections that are open, also those that HTTP does not know of: in their handshake. To be called before the server listens. */
+/**
+ * Enforces the limit. Returns the open connections, including those that HTTP does not know of because they are still in their TLS
+ * handshake. Call it before the server listens.
+ */
 export function limitConnections(server: Server, { max, answering }: ConnectionLimit): ReadonlySet<Socket> {
   const open = new Set<Socket>();
   const from = new WeakMap<Socket, { ends: string; network: string }>();

@@ -1,14 +1,15 @@
 /**
- * The API's socket in the data directory, for commands on this machine: the same requests, answers and tokens as over TLS, without the time that TLS takes.
- * Who may open it is for the file system to say: the directory and the socket are the operator's, or of the operator group. TLS would protect nothing more
- * there, because whoever can read or replace this socket can read the operator's token and replace the certificate authority beside it. A daemon that
- * cannot have one (the path is too long for the system, or the file system has no sockets) works without.
+ * The API's socket in the data directory, for commands on this machine. It serves the same requests, answers and tokens as TLS
+ * does, without the time that TLS takes. The file system decides who may open it: the directory and the socket belong to the
+ * operator, or to the operator group. TLS would protect nothing more, because whoever can read or replace this socket can also read
+ * the operator's token and replace the certificate authority next to it. A daemon that cannot have a socket (the path is too long
+ * for the system, or the file system has no sockets) works without one.
  */
 import { chmod, chown, rm } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import type { Logger } from '../../logging/logger.types.ts';
 
-/** Of the path, as `sockaddr_un` has it on Linux less its final zero; shorter by four elsewhere. */
+/** Maximum length of the path: the size in `sockaddr_un` on Linux without the final zero; four less elsewhere. */
 const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103;
 
 export interface LocalSocketOptions {
@@ -18,7 +19,7 @@ export interface LocalSocketOptions {
   logger: Logger;
 }
 
-/** Listens at the path, in the place of what an earlier daemon left there. False, with a line in the log, if that cannot be. */
+/** Listens at the path, replacing what an earlier daemon left there. If that fails, logs a line and returns false. */
 export async function listenLocally(server: Server, { path, gid, logger }: LocalSocketOptions): Promise<boolean> {
   try {
     if (process.platform === 'win32') return false;

@@ -1,7 +1,8 @@
 /**
- * One request of a connection after the other. HTTP lets a client send requests before it has the answers to earlier ones, and Node hands over all that has
- * come at once: thousands of them, which would run together and keep their answers until their turn. Here each begins when the one before it has been
- * answered. Few may wait; who sends more ahead is refused, and so is what is no request.
+ * Answers the requests of each connection one after another. HTTP lets a client send requests before it has the answers to earlier
+ * ones, and Node hands over all that have arrived: thousands could run together, and keep their answers until their turn. Here each
+ * request starts when the previous one has been answered. A few may wait; a client that sends more ahead is refused, and so is
+ * input that is not a request.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
@@ -10,25 +11,28 @@ import type { Duplex } from 'node:stream';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { rawRefusal } from '../request/raw-refusal.ts';
 
-/** Requests of one connection that wait. Browsers and client libraries send none ahead. */
+/** Maximum number of waiting requests per connection. Browsers and client libraries send none ahead. */
 const MAX_AHEAD = 32;
 
 type Serve = (incoming: IncomingMessage, outgoing: ServerResponse) => unknown;
 
-/** Of a connection: what is being answered, and what waits for that. */
+/** The state of a connection: the answer in progress, and the requests that wait for it. */
 interface Row {
   now: ServerResponse;
   readonly ahead: [IncomingMessage, ServerResponse][];
 }
 
-/** Has the requests of a server answered by `serve`, each in its turn. Returns what is being answered, and on which connection. */
+/**
+ * Lets `serve` answer the requests of a server, one at a time per connection. Returns a function that lists the answers in progress
+ * and their connections.
+ */
 export function serveInTurn(server: Server | TlsServer, serve: Serve): () => Iterable<readonly [Socket, ServerResponse]> {
   const rows = new Map<Socket, Row>();
   const begin = (row: Row, incoming: IncomingMessage, outgoing: ServerResponse): void => {
     const { socket } = incoming;
     row.now = outgoing;
     outgoing.once('close', () => {
-      // where the connection closes nobody waits any more
+      // if the connection is closing, nobody waits for the rest
       const next = socket.writable ? row.ahead.shift() : undefined;
       if (next === undefined) rows.delete(socket);
       else begin(row, ...next);
@@ -37,7 +41,7 @@ export function serveInTurn(server: Server | TlsServer, serve: Serve): () => Ite
   };
   const refuse = (socket: Socket, error: DtkdError, http?: number): void => {
     if (socket.writable && rows.get(socket)?.now.headersSent !== true) socket.write(rawRefusal(error, http));
-    // at once: who takes nothing could go on sending
+    // immediately, since a client that reads nothing could keep sending
     socket.destroy();
   };
   server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
@@ -74,7 +78,7 @@ export function serveInTurn(server: Server | TlsServer, serve: Serve): () => Ite
   };
 }
 
-/** What is wrong with what came; undefined if it was no HTTP at all, or the connection failed. */
+/** What is wrong with the input; undefined if it was not HTTP at all, or if the connection failed. */
 function faultOf({
   code = '',
 }: {

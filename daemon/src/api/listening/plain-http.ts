@@ -1,14 +1,16 @@
 /**
- * Answers plain HTTP at the port of the API with a 400 that names the URL to take; without it there would be an end of the connection, and nothing else. TLS
- * finds out; nothing of what was sent is looked at or said again. Who goes on sending may miss the answer, since the connection is closed with it.
+ * Answers plain HTTP at the API's port with a 400 that names the URL to use; otherwise the connection would just end. TLS detects
+ * it; what the client sent is neither read nor repeated. A client that keeps sending may miss the answer, since the connection is
+ * closed with it.
  */
 import type { Server } from 'node:https';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 
-/** `urlOf`: of the API at this address of this machine. */
+/** `urlOf` returns the API's URL at this address of this machine. */
 export function answerPlainHttp(server: Server, urlOf: (host: string, port: number) => string): void {
-  // a TLSSocket does not give the connection below it, and can send nothing itself after its error; what they have in common are the ends
+  // a TLSSocket does not expose the connection below it, and cannot send anything itself after its error; the endpoints are what
+  // they have in common
   const open = new Map<string, Socket>();
   server.on('connection', (socket: Socket) => {
     const ends = endsOf(socket);
@@ -22,13 +24,13 @@ export function answerPlainHttp(server: Server, urlOf: (host: string, port: numb
     const socket = open.get(endsOf(tls));
     const { localAddress: host, localPort: port } = socket ?? {};
     if (socket?.writable !== true || host === undefined || port === undefined) return;
-    // who has gone meanwhile gets nothing
+    // the client may have gone meanwhile
     socket.once('error', () => {});
     socket.end(answer(urlOf(host, port)));
   });
 }
 
-/** What a connection and the TLS on it have in common. */
+/** The endpoints, which a connection and the TLS socket on it have in common. */
 export function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket | TLSSocket): string {
   return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }

@@ -1,29 +1,32 @@
 /**
- * How long a client may leave lying what is there for it. That is kept, mostly in TLS, and holds its share of what may be under way; an answer that has
- * nothing to say yet is no fault of the client's. Owns no server.
+ * Limits how long a client may leave an answer unread. Unread data is kept, mostly in TLS, and occupies a share of the running
+ * requests. An answer that has nothing to send yet is not the client's fault. Owns no server.
  */
 import type { Server, ServerResponse } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 
-/** What a client has to take in each of its times. Of a write nobody sees how much of it has gone, so a long one has so many times. */
+/**
+ * Bytes that a client has to read within each `stallMs`. Node does not report progress within one write, so a large write gets
+ * proportionally longer.
+ */
 const BYTES = 256 * 1024;
 
 export interface ReaderLimits {
-  /** Milliseconds for 256 KiB, or for all that waits if that is less. */
+  /** Milliseconds for 256 KiB, or for all unread data if that is less. */
   stallMs: number;
-  /** How often that is looked at. */
+  /** How often this is checked, in milliseconds. */
   sweepMs: number;
 }
 
 const resting = new WeakSet<ServerResponse>();
 
-/** Lets the client of this answer rest as long as it likes, or as whoever makes it says. */
+/** Lets the client of this answer pause for as long as it likes, or as long as the maker of the answer allows. */
 export function allowRest(outgoing: ServerResponse | undefined): void {
   if (outgoing !== undefined) resting.add(outgoing);
 }
 
-/** Cuts connections of a server whose clients do not read on; `answers`: what is being answered. To be called before it listens. */
+/** Closes connections whose clients do not read on; `answers` lists the answers in progress. Call it before the server listens. */
 export function limitReaders(
   server: Server | TlsServer,
   answers: () => Iterable<readonly [Socket, ServerResponse]>,
@@ -43,7 +46,7 @@ export function limitReaders(
       if (writableLength === 0 || known?.taken !== taken) waiting.set(socket, { since: now, taken });
       else if (now - known.since > stallMs * Math.ceil(writableLength / BYTES)) socket.destroy();
     }
-    // a timer of a server at rest would wake the daemon for nothing
+    // do not wake an idle daemon for nothing
     if (looked === 0) rest();
   };
   const rest = () => {

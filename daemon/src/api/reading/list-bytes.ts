@@ -1,8 +1,8 @@
-/** Lists as JSON, put together of the stored JSON of their objects without parsing it. */
+/** Builds lists as JSON from the stored JSON of their objects, without parsing it. */
 import { apiVersionOf, type Kind } from '../../../../protocol/kinds/kind.ts';
 import type { RawListPage } from '../../store/local-store.types.ts';
 
-/** What stands before the items. */
+/** The text before the items. */
 export function listHead(kind: Kind, page: Pick<RawListPage, 'resourceVersion' | 'continue'>): string {
   const metadata = { resourceVersion: page.resourceVersion, ...(page.continue === undefined ? {} : { continue: page.continue }) };
   return `{"kind":"${kind.kind}List","apiVersion":"${apiVersionOf(kind)}","metadata":${JSON.stringify(metadata)},"items":[`;
@@ -16,7 +16,10 @@ export function separated(items: readonly Uint8Array[]): Uint8Array[] {
   return items.flatMap((item, index) => (index === 0 ? [item] : [COMMA, item]));
 }
 
-/** A page as a list in one piece: made once for as long as the store gives the same page, at the cost of as much memory as its rows take there. */
+/**
+ * A page as one complete list. Cached for as long as the store returns the same page, at the cost of as much memory again as the
+ * rows take there.
+ */
 export function joined(kind: Kind, page: RawListPage): Uint8Array<ArrayBuffer> {
   const known = lists.get(page);
   if (known !== undefined) return known;
@@ -39,7 +42,7 @@ function join(kind: Kind, page: RawListPage): Uint8Array<ArrayBuffer> {
     bytes[end] = COMMA_CODE;
     end += 1;
   }
-  // in the place of the last comma
+  // overwrites the last comma
   if (page.items.length > 0) end -= 1;
   bytes.set(LIST_END, end);
   return bytes.subarray(0, end + LIST_END.length);

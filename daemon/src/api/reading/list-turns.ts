@@ -1,6 +1,7 @@
 /**
- * Lists of one client at once. What is read, judged and put together for a list is much more than for anything else, so hundreds of them begun together would
- * keep everybody waiting and fill the memory; here those of one user wait for one another, for a while each, and for nobody else's.
+ * Limits the lists that one client has made at the same time. Reading, checking and building a list is much more work than anything
+ * else, so hundreds of them at once would delay everybody and fill the memory. Lists of one user wait for one another, for a
+ * limited time each, and never for those of others.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { principalText } from '../../../../protocol/rights/principal.ts';
@@ -11,21 +12,24 @@ import type { Api, ApiContext } from '../request/request.ts';
 
 const MAX_LISTS = 8;
 const MAX_WAITING = 1024;
-/** After so long a list waits for its client or for other nodes, and no more for this one: another gets its turn. Milliseconds. */
+/**
+ * After this many milliseconds a list is waiting for its client or for other nodes rather than for this one, so another list gets
+ * its turn.
+ */
 const TURN_MS = 5_000;
-/** Lists of one client that are sent beside those whose turn it is; each keeps what was not taken yet in memory. */
+/** Lists of one client that are sent beside those whose turn it is. Each keeps in memory what the client has not taken yet. */
 const MAX_SLOW = 24;
 
-/** Turns of lists, and places of those that take longer. */
+/** Turns for lists, and places for those that take longer. */
 export const newListTurns = (): Api['lists'] => ({
   turns: new Turns({ each: MAX_LISTS, waitingEach: MAX_WAITING }),
   slow: new Turns({ each: MAX_SLOW, waitingEach: 0 }),
 });
 
-/** Makes a list when it is the turn of whoever asks, at once if it is; the turn ends when the client has the list or has gone. */
+/** Makes a list when it is the caller's turn, immediately if possible. The turn ends when the client has the list or has gone. */
 export function inTurn({ lists }: Pick<Api, 'lists'>, c: ApiContext, make: () => Soon<Response>): Soon<Response> {
   const outgoing = c.env?.outgoing;
-  // members have limits of their own
+  // requests from members have limits of their own
   if (outgoing === undefined) return make();
   const who = principalText(c.get('principal'));
   let begun = false;
@@ -39,7 +43,7 @@ export function inTurn({ lists }: Pick<Api, 'lists'>, c: ApiContext, make: () =>
   let end = begun ? passedOn(lists, who, leave) : leave;
   outgoing.once('close', () => end());
   if (begun) return make();
-  // of who has gone meanwhile the turn never comes, and nobody waits for the answer
+  // if the client has gone meanwhile, its turn never comes, and nobody waits for the answer
   const { promise, resolve } = Promise.withResolvers<void>();
   go = () => {
     end = passedOn(lists, who, leave);
@@ -48,7 +52,10 @@ export function inTurn({ lists }: Pick<Api, 'lists'>, c: ApiContext, make: () =>
   return promise.then(make);
 }
 
-/** What begins with a list, as watches do: that part waits for its turn and has to be taken as a list is. `make` calls `told` at its end. */
+/**
+ * Yields something that begins with a list, as watches do. That part waits for its turn, and the client has to take it as it would
+ * a list. `make` calls `told` at the end of it.
+ */
 export async function* listFirst<T>(
   { lists }: Pick<Api, 'lists'>,
   c: ApiContext,
@@ -70,12 +77,15 @@ export async function* listFirst<T>(
       allowRest(outgoing);
     });
   } catch (error) {
-    // whoever waited has gone
+    // the client has gone while it waited
     if (!signal.aborted) throw error;
   }
 }
 
-/** Lets another one have a turn that takes long, unless many took long already. Returns what ends it, whichever it is then. */
+/**
+ * Passes on a turn that takes long to the next list, unless too many are slow already. Returns a function that ends the turn or the
+ * slow place, whichever it is by then.
+ */
 function passedOn({ slow }: Api['lists'], who: string, leave: () => void): () => void {
   let end = leave;
   const timer = setTimeout(() => {

@@ -1,11 +1,11 @@
 import type { RawListPage, Soon } from '../../store/local-store.types.ts';
 
-/** The pages that follow one, each read while the one before is on its way to the client; at most one is kept. */
+/** Yields the pages after `first`. Each is read while the previous one is on its way to the client; at most one is kept ahead. */
 export async function* pagesAfter(first: RawListPage, read: (next: string) => Soon<RawListPage>): AsyncGenerator<RawListPage> {
   const begin = (page: RawListPage): Promise<RawListPage> | undefined => {
     if (page.continue === undefined) return undefined;
     const reading = Promise.resolve(read(page.continue));
-    // who stops listening never asks what became of it
+    // a consumer that stops never asks for the outcome
     reading.catch(() => {});
     return reading;
   };

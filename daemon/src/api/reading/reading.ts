@@ -1,4 +1,4 @@
-/** get and list: JSON, Table or metadata only. */
+/** Handles get and list: as JSON, Table or metadata only; lists also as rows. */
 
 import { dtAppKind } from '../../../../protocol/kinds/dtapp.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
@@ -31,7 +31,7 @@ import { COMMA, joined, LIST_END, listHead, separated } from './list-bytes.ts';
 import { pagesAfter } from './pages-ahead.ts';
 import { LIST_PART, rowLines } from './row-lines.ts';
 
-/** Rows that a user of another node gets in one page: a page is put together in memory, and one node may ask for many at once. */
+/** Maximum number of rows in one page for a user of another node. A page is built in memory, and one node may ask for many at once. */
 const MAX_REMOTE_PAGE = 2 * LIST_PART;
 
 export function getObject(api: Api, c: ApiContext, kind: Kind): Soon<Response> {
@@ -40,7 +40,7 @@ export function getObject(api: Api, c: ApiContext, kind: Kind): Soon<Response> {
   const elsewhere = forward(api, c, target, 'read');
   if (elsewhere !== undefined) return elsewhere;
   const form = answerForm(c.req.header('accept'));
-  // who sees everything gets what is stored as it is
+  // the operator sees everything, so it gets the stored JSON as it is
   if (form === 'json' && c.get('principal').type === 'operator') return onward(mustGetRaw(api, target), (json) => answerText(c, json));
   return mustGet(api, c, target).then((object) => answerObject(c, kind, seen(api, c, target, object), form));
 }
@@ -88,8 +88,8 @@ async function answerParsed(api: Api, c: ApiContext, kind: Kind, query: ListQuer
 }
 
 /**
- * Of a node that nobody knows there is nothing to be found: said, since most often it is a mistyped name. And another node is not asked for what it
- * publishes: who finds less here than there should know why.
+ * Warns about a list in another node's namespace. If no such node is known, the name is most often mistyped. For shared kinds the
+ * other node is not asked for what it publishes, and a caller who finds less here than there should know why.
  */
 function warnOfElsewhere(api: Api, c: ApiContext, { kind, namespace }: Target): Soon<void> {
   if (namespace === '' || namespace === api.node.name) return;
@@ -104,13 +104,13 @@ function warnOfElsewhere(api: Api, c: ApiContext, { kind, namespace }: Target): 
   });
 }
 
-/** What is asked for, within what one page may have. */
+/** The page size: what the caller asks for, within what a page may have. */
 function pageLimit(c: ApiContext, asked: number, streams: boolean): number {
   const isBounded = !isRemote(c.get('principal')) || (asked === 0 ? streams : asked <= MAX_REMOTE_PAGE);
   return isBounded ? asked : MAX_REMOTE_PAGE;
 }
 
-/** A list without a limit: at once if it is short, else part by part, so that its size costs no memory. */
+/** Answers a list without a limit: at once if it is short, else in parts, so that its size costs no memory. */
 async function answerWhole(api: Api, c: ApiContext, kind: Kind, query: ListQuery): Promise<Response> {
   const principal = c.get('principal');
   const first = await visibleRows(api, principal, { ...query, limit: LIST_PART });

@@ -1,11 +1,14 @@
-/** A list as lines (protocol/peers/remote.ts): the stored JSON of each row as it is, part by part, so that its length costs no memory. */
+/**
+ * A list as lines (protocol/peers/remote.ts): the stored JSON of each row, unchanged. Sent in parts, so that its length costs no
+ * memory.
+ */
 import type { RawListPage } from '../../store/local-store.types.ts';
 import type { ListQuery } from '../../store/object-store.types.ts';
 import type { Api, ApiContext } from '../request/request.ts';
 import { visibleRows } from '../views/visible-rows.ts';
 import { pagesAfter } from './pages-ahead.ts';
 
-/** Objects of an unlimited list that are read at once; longer lists are streamed in such parts. */
+/** Objects of an unlimited list that are read at once; longer lists are streamed in parts of this size. */
 export const LIST_PART = 1000;
 
 const LINE_END = Buffer.from('\n');
@@ -18,7 +21,7 @@ function linesOf(items: readonly Uint8Array[]): Uint8Array[] {
   return items.flatMap((item) => [item, LINE_END]);
 }
 
-/** What can be refused is refused before the first line; what breaks later leaves the last line out. */
+/** Refusals come before the first line; a failure after that leaves out the last line. */
 export async function rowLines(api: Api, c: ApiContext, query: ListQuery): Promise<Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>> {
   const principal = c.get('principal');
   const limit = query.limit ?? 0;

@@ -1,4 +1,4 @@
-/** watch: newline-separated JSON events. What goes wrong on the way is an ERROR event, as Kubernetes clients expect it. */
+/** Handles watch: newline-separated JSON events. A failure on the way becomes an ERROR event, as Kubernetes clients expect. */
 
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { apiVersionOf, type Kind } from '../../../../protocol/kinds/kind.ts';
@@ -53,7 +53,7 @@ function watchSelection(api: Api, c: ApiContext, target: Target): Omit<WatchQuer
   return { ...query, fieldSelector: query.fieldSelector === undefined ? byName : `${query.fieldSelector},${byName}` };
 }
 
-/** Refuses what can never be watched before the answer has begun; a version that is gone is told as an event. */
+/** Refuses a query that can never be watched before the answer begins. A version that is gone is reported as an event. */
 function assertQuery(api: Api, principal: Principal, query: Omit<WatchQuery, 'signal'>): void {
   try {
     visibleWatch(api, principal, { ...query, signal: AbortSignal.abort() });
@@ -64,7 +64,7 @@ function assertQuery(api: Api, principal: Principal, query: Omit<WatchQuery, 'si
 
 export type Shape = (object: ApiObject) => unknown;
 
-/** Turns objects into what the client accepts; of several tables only the first one names the columns. */
+/** Converts objects into the form that the client accepts. In a series of tables only the first one names the columns. */
 export function shaper(c: ApiContext, kind: Kind, form: AnswerForm): Shape {
   if (form === 'metadata') return (object) => partialMetadata(object);
   if (form !== 'table') return (object) => object;
@@ -99,10 +99,10 @@ async function* lines(
   }
 }
 
-/** Text of objects as they were last told: all watches of a change are given the same object, and it is made into text once. */
+/** The JSON text of objects: all watches get the same object for a change, so it is serialized once. */
 const texts = new WeakMap<ApiObject, string>();
 
-/** One event as its line. */
+/** One event as a line. */
 export function eventLine(type: string, object: ApiObject, shape: Shape): string {
   const shown = shape(object);
   if (shown !== object) return JSON.stringify({ type, object: shown });
@@ -111,7 +111,7 @@ export function eventLine(type: string, object: ApiObject, shape: Shape): string
   return `{"type":"${type}","object":${text}}`;
 }
 
-/** A version to go on from, as what the client takes all events for: it reads each by the kind that it asked for. */
+/** A bookmark: a version to resume from, in the kind that the client expects of all events. */
 export function bookmark(kind: Kind, form: AnswerForm, event: { version: number | string }, endOfInitialEvents: boolean): unknown {
   const annotations = endOfInitialEvents ? { annotations: { [INITIAL_EVENTS_END]: 'true' } } : {};
   const metadata = { resourceVersion: String(event.version), creationTimestamp: null, ...annotations };

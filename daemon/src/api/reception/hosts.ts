@@ -1,12 +1,13 @@
 /**
- * Which Host and Origin headers are let in: pure. A page of another site that has its name point here (DNS rebinding) sends its own
- * name as Host; a page of another site that just tries sends its Origin. Neither gets past this, even with a stolen token.
+ * Decides which Host and Origin headers are accepted. Pure. A page of another site whose name resolves to this address (DNS
+ * rebinding) sends its own name as Host; a page of another site that makes requests directly sends its Origin. Both are refused,
+ * even with a stolen token.
  */
 import { isIP } from 'node:net';
 
 const LOOPBACK = ['localhost', '127.0.0.1', '::1'];
 
-/** Makes names and addresses comparable: lower case, without port, brackets, zone or final dot; undefined for what is no host. */
+/** Normalizes names and addresses: lower case, without port, brackets, zone or final dot; undefined if it is not a host. */
 export function hostOf(header: string): string | undefined {
   const text = header.trim().toLowerCase();
   const bracketed = /^\[([0-9a-f:.]+)(?:%[^\]]*)?\](?::\d{1,5})?$/.exec(text);
@@ -15,7 +16,7 @@ export function hostOf(header: string): string | undefined {
   return plain?.[1]?.replace(/\.$/, '');
 }
 
-/** `::ffff:127.0.0.1` is the same place as `127.0.0.1`, `0:0:…:1` as `::1`. */
+/** Normalizes an address: `::ffff:127.0.0.1` becomes `127.0.0.1`, `0:0:…:1` becomes `::1`. */
 export function canonicalAddress(address: string): string {
   const bare = address.toLowerCase().replace(/%.*$/, '');
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(bare);
@@ -27,14 +28,17 @@ export function knownHosts(names: readonly string[]): ReadonlySet<string> {
   return new Set([...LOOPBACK, ...names.map((name) => canonicalAddress(name).replace(/\.$/, ''))]);
 }
 
-/** True if the Host header names this daemon: a known name, or the very address at which the connection arrived. */
+/** True if the Host header names this daemon: by a known name, or by the address at which the connection arrived. */
 export function isOurHost(header: string | undefined, known: ReadonlySet<string>, localAddress: string | undefined): boolean {
   const host = header === undefined ? undefined : hostOf(header);
   if (host === undefined) return false;
   return known.has(host) || (localAddress !== undefined && host === canonicalAddress(localAddress));
 }
 
-/** As `isOurHost` for one server: most requests name the host that the one before named, at the same address. */
+/**
+ * Like `isOurHost`, for one server, with the last accepted result cached: most requests name the same host at the same address as
+ * the one before.
+ */
 export function hostCheck(known: ReadonlySet<string>): (header: string | undefined, localAddress: string | undefined) => boolean {
   let lastHeader: string | undefined;
   let lastAddress: string | undefined;
@@ -47,7 +51,7 @@ export function hostCheck(known: ReadonlySet<string>): (header: string | undefin
   };
 }
 
-/** True if there is no Origin, or it is the API's own. */
+/** True if there is no Origin, or if it is the API's own. */
 export function isOurOrigin(origin: string | undefined, host: string | undefined): boolean {
   return origin === undefined || origin.toLowerCase() === `https://${(host ?? '').toLowerCase()}`;
 }

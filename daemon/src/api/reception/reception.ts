@@ -1,6 +1,7 @@
 /**
- * What comes before and after the handler of every request: whether it is for this daemon, who asks, how errors are answered, and what is counted and
- * written down. One step around each handler, and not a chain of middleware: a link of a chain costs promises, and an answer that is ready at once needs none.
+ * Wraps the handler of every request: checks that the request is for this daemon and who makes it, answers errors, counts, and
+ * writes to the audit log. This is one step around each handler rather than a chain of middleware: each link of a chain costs
+ * promises, and an answer that is ready at once needs none.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { subjectText } from '../../../../protocol/rights/principal.ts';
@@ -13,10 +14,13 @@ import { statusOf } from '../request/status.ts';
 import { hostCheck, isOurOrigin, knownHosts } from './hosts.ts';
 import type { RequestCounts, RequestOrigin } from './request-counts.ts';
 
-/** Longer tokens are nobody's. */
+/** Maximum length of a token; no valid token is longer. */
 const MAX_TOKEN = 4096;
 
-/** Requests of one user under way at once, over all of its connections, and of all users: half of the connections, which leaves the rest to the operator. */
+/**
+ * Maximum number of running requests of one user over all its connections, and of all users. The latter is half of the connections;
+ * the rest is left to the operator.
+ */
 const MAX_UNDERWAY = 256;
 const MAX_UNDERWAY_IN_ALL = 1024;
 
@@ -24,13 +28,13 @@ export const newUnderway = (): Turns => new Turns({ each: MAX_UNDERWAY, all: MAX
 
 export type Handler = (c: ApiContext) => Soon<Response>;
 
-/** Adds a route. Of several that fit a request the first one counts. */
+/** Adds a route. If several match a request, the first one counts. */
 export type AddRoute = (method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'ALL', path: string, handle: Handler) => void;
 
 export interface Reception {
-  /** For everybody. */
+  /** Lets everybody in. */
   open(handle: Handler): Handler;
-  /** For those who say who they are. */
+  /** Lets in only those who say who they are. */
   known(handle: Handler): Handler;
 }
 
@@ -46,7 +50,7 @@ export function reception(api: Api, counts: RequestCounts): Reception {
       const end = (response: Response, error?: unknown): Response => {
         writeDown(api, c, response.status, error);
         counts.add(c.get('note').verb, originOf(c), response.status, performance.now() - began);
-        // nobody reads it: files that are open for it, and watches, end here
+        // nobody reads the body: this closes files and watches that are open for it
         if (c.req.method === 'HEAD') void response.body?.cancel().catch(() => {});
         return response;
       };
@@ -74,7 +78,7 @@ export function answerError(api: Pick<Api, 'logger'>, c: ApiContext, error: unkn
   });
   const response = answerJson(c, status, status.code);
   if (status.code === 401) response.headers.set('www-authenticate', 'Bearer realm="dtkd"');
-  // the rest of a body that is too large is not waited for
+  // the rest of an oversized body is not read
   if (status.code === 413) response.headers.set('connection', 'close');
   if (status.code === 429) response.headers.set('retry-after', '1');
   return response;
@@ -99,14 +103,14 @@ function assertOurs(c: ApiContext, known: ReadonlySet<string>, isOurs: ReturnTyp
   }
 }
 
-/** One line of the audit log for each request that wants one. A stream has its line when it begins. */
+/** Writes one line to the audit log for each request that needs one. A stream gets its line when it begins. */
 function writeDown(api: Api, c: ApiContext, status: number, error: unknown): void {
   const principal: Principal | undefined = c.get('principal');
   const line = principal === undefined ? undefined : recordOf(principal, c.get('note'), status, error);
   if (line !== undefined) api.audit?.record(line);
 }
 
-/** Says who asks, or refuses. */
+/** Finds out who the caller is, or refuses. */
 function authenticate(api: Api, c: ApiContext): void {
   const own = c.env?.own;
   const remote = c.env?.remote;
@@ -122,7 +126,7 @@ function authenticate(api: Api, c: ApiContext): void {
   }
 }
 
-/** A user's requests take no more than their share of the connections; an answer counts until it was taken. */
+/** Keeps a user's requests within their share of the connections. An answer counts until the client has taken it. */
 function countIn({ underway }: Api, c: ApiContext): void {
   const principal = c.get('principal');
   const outgoing = c.env?.outgoing;
@@ -149,20 +153,20 @@ function bearer(api: Api, token: string | undefined): Principal {
   });
 }
 
-/** Without one of these no client means somebody else. */
+/** A client that means somebody else sends at least one of the impersonation headers below. Discovery paths accept them. */
 const DISCOVERY = /^\/(api(\/v1)?|apis(\/[^/]+){0,2})$/;
 const IMPERSONATION = ['impersonate-user', 'impersonate-group', 'impersonate-uid'];
 
-/** A client that says it acts as somebody else would take the answers for theirs. */
+/** Refuses impersonation: a client that says it acts as somebody else would take the answers for theirs. */
 function assertNobodyElse(c: ApiContext): void {
-  // discovery is the same for everybody, and clients show no words of its refusals
+  // discovery is the same for everybody, and clients do not show the text of its refusals
   if (IMPERSONATION.every((name) => c.req.header(name) === undefined) || DISCOVERY.test(c.req.path)) return;
   throw new DtkdError('FORBIDDEN', 'nobody may act as somebody else here', {
     next: 'Use a token of that user; what somebody else may do tells "dtkd can USER@NODE VERB KIND".',
   });
 }
 
-/** What members may ask for on behalf of their users: objects in this node's namespace, and three questions. */
+/** What members may ask for on behalf of their users: objects in this node's namespace, and three questions about rights. */
 const FOR_MEMBERS = /^\/(api\/v1|apis\/[a-z0-9.-]+\/v1)\/namespaces\/default\/|^\/apis\/dtkd\.dev\/v1\/daemon\/(whoami|can|rules)$/;
 
 function assertForMembers(c: ApiContext): void {

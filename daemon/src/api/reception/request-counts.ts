@@ -1,25 +1,28 @@
-/** How many requests there were and how long they took until their answers began, in plain numbers under words of the program's own. */
+/** Counts requests, and how long they took until their answers began. All labels are constants of the program. */
 import { type DurationCounts, Durations, LOCAL_BOUNDS } from '../../counting/durations.ts';
 
-/** Verbs as `begin` notes them. All else that is asked of objects, subresources and the daemon is an action; what never came so far is `other`. */
+/**
+ * Verbs as `begin` notes them. Other requests to objects, subresources and the daemon count as `action`; requests that never got
+ * that far as `other`.
+ */
 const VERBS = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'deletecollection'] as const;
 const WORDS: ReadonlySet<string> = new Set(VERBS);
 export type RequestVerb = (typeof VERBS)[number] | 'action' | 'other';
 
-/** Over HTTP, from a member for one of its users, or from this daemon for somebody. */
+/** Where a request came from: over HTTP, from a member for one of its users, or from this daemon on somebody's behalf. */
 export type RequestOrigin = 'client' | 'member' | 'daemon';
 
 export interface ApiFigures {
   requests: readonly { verb: RequestVerb; origin: RequestOrigin; status: number; count: number }[];
   durations: readonly { verb: RequestVerb; durations: DurationCounts }[];
-  /** Watches and other answers that stream, open now. */
+  /** Open watches and other streaming answers. */
   streams: number;
 }
 
 export class RequestCounts {
   readonly #counts = new Map<string, { verb: RequestVerb; origin: RequestOrigin; status: number; count: number }>();
   readonly #durations = new Map<RequestVerb, Durations>();
-  /** Set by whoever counts them. */
+  /** Returns the number of open streams; set by the part that counts them. */
   streams: () => number = () => 0;
 
   add(noted: string, origin: RequestOrigin, status: number, ms: number): void {
@@ -45,7 +48,7 @@ export class RequestCounts {
   }
 }
 
-/** What is noted of an action is its method and its name, which a client may make up. */
+/** The label for a verb. For an action, the note is its method and its name, which a client may make up. */
 function verbOf(noted: string): RequestVerb {
   if (isVerb(noted)) return noted;
   return noted.includes(' ') ? 'action' : 'other';

@@ -1,21 +1,21 @@
-/** What is known of one request for the audit log, and the line that comes of it. */
+/** Notes about one request for the audit log, and the record made from them. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { displayOf, type Principal, SELF } from '../../../../protocol/rights/principal.ts';
 import type { AuditRecord, Decision } from '../../access/access.types.ts';
 import { isRemote } from '../views/visibility.ts';
 
-/** Filled while a request is handled. */
+/** Filled in while a request is handled. */
 export interface Note {
   verb: string;
   /** `GROUP/PLURAL/NAMESPACE/NAME`. */
   what: string;
-  /** True if the request is to change something, and no dry run. */
+  /** True if the request changes something and is not a dry run. */
   change: boolean;
-  /** What the answer rests on. */
+  /** Why access was allowed or denied. */
   because?: string;
-  /** What was changed so far, of a request that changes one thing after the other. */
+  /** What a request that makes several changes has changed so far. */
   done?: string;
-  /** True if somebody was told that there is nothing, because they may not know. */
+  /** True if the caller was told that nothing is there because it may not know of it. */
   hidden?: boolean;
 }
 
@@ -23,13 +23,13 @@ export function noteDecision(note: Note, decision: Decision): void {
   note.because = decision.allowed ? decision.because : decision.reason;
 }
 
-/** The line of a request, if it is one for the audit log: changes by anybody, and whatever a user of another node asked. */
+/** The audit record of a request, if it needs one: changes by anybody, and every request of a user of another node. */
 export function recordOf(principal: Principal, note: Note, status: number, error: unknown): AuditRecord | undefined {
   const remote = isRemote(principal);
   if (!remote && !note.change) return undefined;
   const reason = error instanceof DtkdError ? error.code : String(status);
   const { outcome, because } = judged(note, status, reason);
-  // what came to nothing changed nothing
+  // a failed request changed nothing
   if (!remote && outcome === 'failed' && note.done === undefined) return undefined;
   return {
     who: displayOf(principal),

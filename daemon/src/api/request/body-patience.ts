@@ -1,6 +1,7 @@
 /**
- * How long the body of a request may take to come. Node's own limit is one for all requests; here a few (uploads) may take as long as they get on, and
- * all others as long as the limit says. Owns no server: it looks after requests of those that it is given.
+ * Limits how long a request body may take to arrive. Node has a single limit for all requests. Here the few uploads may take as
+ * long as they make progress, and all other requests as long as the limit says. Owns no server; it watches the requests of the
+ * servers that it is given.
  */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
@@ -8,12 +9,12 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import { rawRefusal } from './raw-refusal.ts';
 
 export interface PatienceLimits {
-  /** Milliseconds for the body of a request. */
+  /** Milliseconds for the body of an ordinary request. */
   bodyMs: number;
-  /** Of one that may take longer, so many bytes have to come in so many milliseconds. */
+  /** An upload has to bring at least `stallBytes` in every `stallMs`. */
   stallBytes: number;
   stallMs: number;
-  /** How often that is looked at. */
+  /** How often this is checked, in milliseconds. */
   sweepMs: number;
 }
 
@@ -25,26 +26,26 @@ interface Coming {
 
 const patient = new WeakSet<IncomingMessage>();
 
-/** Lets the body of this request take as long as it gets on. */
+/** Lets the body of this request take as long as it makes progress. */
 export function allowLong(incoming: IncomingMessage): void {
   patient.add(incoming);
 }
 
 const LATE = rawRefusal(new DtkdError('TIMEOUT', 'the body of the request did not come in time'), 408);
 
-/** Ends requests of a server whose bodies do not come in time. To be called before it listens. */
+/** Ends requests whose bodies do not arrive in time. Call it before the server listens. */
 export function limitBodies(server: Server | TlsServer, { bodyMs, stallBytes, stallMs, sweepMs }: PatienceLimits): void {
   const coming = new Map<IncomingMessage, Coming>();
   let fresh: [IncomingMessage, ServerResponse][] = [];
   let timer: NodeJS.Timeout | undefined;
-  // Most bodies have come with their heads, and need no looking after.
+  // Most bodies arrive with their heads and need no watching.
   const takeUp = () => {
     const now = performance.now();
     for (const [incoming, response] of fresh) {
       if (!isOver(incoming)) coming.set(incoming, { response, since: now, bytes: incoming.socket.bytesRead });
     }
     fresh = [];
-    // A timer of a server at rest would wake the daemon for nothing.
+    // Do not wake an idle daemon for nothing.
     if (coming.size > 0) timer ??= setInterval(look, sweepMs).unref();
   };
   const look = () => {
@@ -53,7 +54,7 @@ export function limitBodies(server: Server | TlsServer, { bodyMs, stallBytes, st
       const { bytesRead } = incoming.socket;
       const isPatient = patient.has(incoming);
       if (isOver(incoming)) coming.delete(incoming);
-      // A reader that is slow itself, with much waiting for it, is not the client's fault.
+      // If our own reader is slow and data waits for it, that is not the client's fault.
       else if (isPatient && (bytesRead - state.bytes >= stallBytes || incoming.readableLength > 0))
         Object.assign(state, { since: now, bytes: bytesRead });
       else if (now - state.since > (isPatient ? stallMs : bodyMs)) {

@@ -1,11 +1,11 @@
 import type { Principal, UserPrincipal } from '../../../../protocol/rights/principal.ts';
 
-/** What `serving.ts` says of a request that a member sent: a caller over HTTP has no way to say it. */
+/** What `serving.ts` states about a request from a member. A caller over HTTP cannot state it. */
 export interface RemoteCall {
   principal: UserPrincipal;
 }
 
-/** What this daemon itself does for somebody, after they have gone: decided as a request of theirs. */
+/** A request that this daemon makes on somebody's behalf after they have gone. It is decided as a request of theirs. */
 export interface OwnCall {
   principal: Principal;
 }

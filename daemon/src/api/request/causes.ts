@@ -1,4 +1,4 @@
-/** What is wrong with a document, field by field, in words for people: pure. */
+/** What is wrong with a document, field by field, in words for people. Pure. */
 import type { z } from 'zod';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
@@ -14,7 +14,7 @@ export function invalid(kind: Kind, name: string, causes: readonly Cause[]): Dtk
   });
 }
 
-/** Turns what the schema says into causes: field, and what was expected there. */
+/** Converts the schema's issues into causes: the field, and what was expected there. */
 export function causesOf(error: z.ZodError, prefix: readonly PropertyKey[]): Cause[] {
   return error.issues.map((issue) => {
     const path = [...prefix, ...issue.path];
@@ -39,10 +39,10 @@ function messageOf(issue: z.core.$ZodIssue): string {
   return issueText(issue.message);
 }
 
-/** Units in which things other than numbers are counted. */
+/** Units for the sizes of values that are not numbers. */
 const UNITS: Readonly<Record<string, string>> = { string: ' characters', array: ' entries', object: ' entries' };
 
-/** A limit that a value does not keep, unless the schema has words of its own for it. */
+/** The text for a value outside its bounds, unless the schema has its own words for it. */
 function boundOf(issue: z.core.$ZodIssue): string | undefined {
   if (issue.code === 'too_big' && issue.message.startsWith('Too big'))
     return `must be ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}${UNITS[issue.origin] ?? ''}`;

@@ -1,4 +1,4 @@
-/** What a client accepts, and what its body is: pure reading of the headers. */
+/** Reads what a client accepts, and what type its body has, from the headers. Pure. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { ROWS_MEDIA_TYPE } from '../../../../protocol/peers/remote.ts';
 
@@ -33,9 +33,9 @@ export function parseAccept(header: string | undefined): MediaRange[] {
     .sort((a, b) => b.quality - a.quality);
 }
 
-/** The first form that the client accepts and that there is. Protobuf is passed over: every client that asks for it names JSON second. */
+/** The first form that the client accepts and that is offered. Protobuf is skipped: every client that asks for it names JSON second. */
 export function answerForm(header: string | undefined, offered: readonly AnswerForm[] = ['json', 'table', 'metadata']): AnswerForm {
-  // what most clients say needs no reading
+  // the usual headers need no parsing
   if ((header === undefined || header === 'application/json' || header === '*/*') && offered.includes('json')) return 'json';
   for (const range of parseAccept(header)) {
     const form = formOf(range);
@@ -74,12 +74,12 @@ const PATCH_TYPES = new Map<string, PatchForm>([
   [STRATEGIC, 'strategic-merge-patch'],
 ]);
 
-/** The types of patches that a kind takes; strategic ones only where it is known how its lists are merged. */
+/** The patch types that a kind accepts; strategic ones only if it is known how its lists are merged. */
 export function patchTypes(strategic: boolean): string[] {
   return [...PATCH_TYPES.keys()].filter((type) => strategic || type !== STRATEGIC);
 }
 
-/** How the body of a patch is meant. */
+/** The form of a patch, by its content type. */
 export function patchForm(contentType: string | undefined, strategic: boolean): PatchForm {
   const type = mediaType(contentType);
   const form = PATCH_TYPES.get(type);
@@ -98,10 +98,10 @@ export function patchForm(contentType: string | undefined, strategic: boolean): 
   });
 }
 
-/** In which kubectl sends what it makes of flags, as `kubectl create service` does. */
+/** The type in which kubectl sends objects that it makes from flags, as `kubectl create service` does. */
 const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 
-/** Refuses bodies that do not say that they are JSON. */
+/** Refuses bodies that are not declared as JSON. */
 export function assertJson(contentType: string | undefined): void {
   const type = mediaType(contentType);
   if (type === '' || type === 'application/json') return;
@@ -111,7 +111,7 @@ export function assertJson(contentType: string | undefined): void {
   });
 }
 
-/** The type alone, without its parameters. */
+/** The media type without its parameters. */
 export function mediaType(contentType: string | undefined): string {
   return (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
 }

@@ -1,4 +1,4 @@
-/** One object in the form that the client accepts. */
+/** Answers with one object in the form that the client accepts. */
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import { type IncludeObject, partialMetadata, renderTable } from '../../../../protocol/kinds/table.ts';
 import type { ApiObject } from '../../../../protocol/objects/objects.ts';

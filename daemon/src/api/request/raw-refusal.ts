@@ -1,9 +1,12 @@
-/** Refusals as bytes, for what Node's server gives no request to answer for, or none whose turn to be answered will come. They end their connection. */
+/**
+ * Refusals as bytes, for cases where Node's server provides no request to answer, or where the turn to answer it will never come.
+ * Each ends its connection.
+ */
 import { STATUS_CODES } from 'node:http';
 import type { DtkdError } from '../../../../protocol/errors.ts';
 import { statusOf } from './status.ts';
 
-/** `http`: the status, where HTTP has a closer one than the code of the error says. */
+/** `http`: the status, if HTTP has a more precise one than the error's code. */
 export function rawRefusal(error: DtkdError, http = error.httpStatus): string {
   const text = JSON.stringify({ ...statusOf(error, {}, () => {}), code: http });
   return [

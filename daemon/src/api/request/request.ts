@@ -1,4 +1,4 @@
-/** What every handler of the API needs of a request: who asks, what about, its body and its options; and the way to answer. */
+/** What every handler needs of a request: the caller, the target, the body and the options; and functions to answer it. */
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import { parseJson } from '../../../../protocol/encoding/json.ts';
@@ -14,9 +14,9 @@ import type { OwnCall, RemoteCall } from './call.types.ts';
 import type { About } from './status.ts';
 import type { VersionParameters } from './versions.ts';
 
-/** Bytes of a request's body at most. */
+/** Maximum size of a request body, in bytes. */
 export const MAX_BODY_BYTES = 1024 * 1024;
-/** Warnings of one answer at most, and characters of one: headers have to stay small. */
+/** Maximum number of warnings in an answer, and characters in each: headers have to stay small. */
 const MAX_WARNINGS = 8;
 const MAX_WARNING = 1024;
 
@@ -32,17 +32,17 @@ export interface ApiEnv {
 
 export type ApiContext = Context<ApiEnv>;
 
-/** What the API is made of, as its handlers see it. */
+/** The parts of the API, as its handlers see them. */
 export interface Api extends ApiOptions {
-  /** Aborted when the server closes: ends watches and streams. */
+  /** Aborts when the server closes, which ends watches and streams. */
   closing: AbortSignal;
-  /** When it last changed who may see what. */
+  /** Tracks when it last changed who may see what. */
   views: ViewHistory;
-  /** Watches and streams that are open. */
+  /** Open watches and streams, in all and for each user. */
   streams: { open: number; readonly limit: number; readonly ofUser: Map<string, number> };
-  /** Turns of those who want lists, and places for lists that take long. */
+  /** Turns for lists, and places for lists that take long. */
   lists: { turns: Turns; slow: Turns };
-  /** Requests of users that are under way. */
+  /** Running requests of users. */
   underway: Turns;
 }
 
@@ -55,15 +55,15 @@ export interface Target {
   name: string;
 }
 
-/** Where a JSON patch says the namespace. */
+/** Where a JSON patch sets the namespace. */
 export const NAMESPACE_POINTER = '/metadata/namespace';
 
-/** `default` means this node wherever a client writes a namespace. */
+/** The namespace that a client means: `default` always means this node. */
 export function namespaceOf(api: Pick<ApiOptions, 'node'>, text: string): string {
   return text === 'default' ? api.node.name : text;
 }
 
-/** What a request's path names; tells the error mapper, too. */
+/** The target that the request's path names. Also noted for error messages. */
 export function targetOf(api: Api, c: ApiContext, kind: Kind): Target {
   const named = c.req.param('name') ?? '';
   // this node's Namespace object answers to `default` as well
@@ -76,16 +76,16 @@ export function refOfTarget({ kind, namespace, name }: Target): ObjectRef {
   return { group: kind.group, plural: kind.plural, namespace, name };
 }
 
-/** The token that a request bears. */
+/** The bearer token of a request. */
 export function bearerToken(c: ApiContext): string | undefined {
   return /^Bearer ([^\s]+)$/i.exec(c.req.header('authorization') ?? '')?.[1];
 }
 
-/** Reads the body, at most `limit` bytes of it. */
+/** Reads the body, which may have at most `limit` bytes. */
 export async function readBody(c: ApiContext, limit = MAX_BODY_BYTES): Promise<Uint8Array> {
   const declared = Number(c.req.header('content-length') ?? Number.NaN);
   if (declared > limit) throw tooLarge(limit);
-  // from the socket without a web stream between, which costs more than reading
+  // reads from the socket directly: a web stream in between costs more than the reading
   if (c.env?.incoming !== undefined) return readIncoming(c.env.incoming, limit);
   const body = c.req.raw.body;
   if (body === null) return new Uint8Array();
@@ -129,7 +129,7 @@ export async function readJson(c: ApiContext, limit?: number): Promise<unknown> 
   return bytes.length === 0 ? undefined : parseJson(bytes);
 }
 
-/** True if nothing shall be stored. */
+/** True if nothing is to be stored. */
 export function isDryRun(c: ApiContext): boolean {
   const values = c.req.queries('dryRun') ?? [];
   const wrong = values.find((value) => value !== 'All' && value !== '');
@@ -137,7 +137,7 @@ export function isDryRun(c: ApiContext): boolean {
   return values.includes('All');
 }
 
-/** Refuses the trial of an action, which would do it. */
+/** Refuses a dry run of an action, which would carry it out. */
 export function assertNoTrial(c: ApiContext, what: string): void {
   if (c.req.method === 'GET' || !isDryRun(c)) return;
   c.get('note').change = false;
@@ -155,7 +155,7 @@ export function fieldValidation(c: ApiContext): FieldValidation {
   throw new DtkdError('BAD_REQUEST', `fieldValidation "${value.slice(0, 80)}" is not known`, { next: 'Use Strict, Warn or Ignore.' });
 }
 
-/** A whole number of a query parameter; undefined if it is absent. */
+/** A query parameter that is a whole number; undefined if it is absent. */
 export function wholeNumber(c: ApiContext, name: string): number | undefined {
   const text = c.req.query(name);
   if (text === undefined || text === '') return undefined;
@@ -168,7 +168,7 @@ export function flag(c: ApiContext, name: string): boolean {
   return text === 'true' || text === '1' || text === '';
 }
 
-/** What a request says of versions. */
+/** The parameters of a request that concern versions. */
 export function versionParameters(c: ApiContext): VersionParameters {
   return {
     resourceVersion: c.req.query('resourceVersion'),
@@ -178,13 +178,13 @@ export function versionParameters(c: ApiContext): VersionParameters {
   };
 }
 
-/** Adds a short sentence for the person who asked; it goes out as a `Warning` header. */
+/** Adds a short sentence for the person who asked, sent as a `Warning` header. */
 export function warn(c: ApiContext, text: string): void {
   const warnings = c.get('warnings');
   if (warnings.length < MAX_WARNINGS) warnings.push(warningHeader(text));
 }
 
-/** `299 - "text"`, in the characters that a header may have. */
+/** `299 - "text"`, limited to the characters that a header may contain. */
 function warningHeader(text: string): string {
   const plain = text
     .slice(0, MAX_WARNING)
@@ -209,7 +209,7 @@ export function answerText(
   if (warnings.length === 0 && !isWholeForMember) return new Response(body, { status, headers: plain });
   const headers = new Headers(plain);
   for (const warning of warnings) headers.append('warning', warning);
-  // to a member the answer goes in frames: what is there whole needs no stream
+  // answers to members are sent in frames; a body that is complete needs no stream
   if (isWholeForMember) headers.set('content-length', String(Buffer.byteLength(body)));
   return new Response(body, { status, headers });
 }

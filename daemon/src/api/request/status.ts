@@ -1,7 +1,7 @@
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
 
-/** One thing that is wrong with a document: which field, and what was expected. */
+/** One fault in a document: the field, and what was expected. */
 export interface Cause {
   reason: string;
   message: string;
@@ -20,18 +20,18 @@ export interface Status {
   code: number;
 }
 
-/** What the request was about, as far as it is known. */
+/** The subject of the request, as far as it is known. */
 export interface About {
   name?: string;
   group?: string;
-  /** Plural of the kind, as Kubernetes has it here. */
+  /** The plural of the kind, which Kubernetes puts here. */
   kind?: string;
   uid?: string;
 }
 
 /**
- * The one mapper from errors to answers. What is no DtkdError is a mistake of ours: nothing of it leaves the process, and `unexpected`
- * is told.
+ * Maps every error to its answer; nothing else does. Anything but a DtkdError is a bug of ours: none of it leaves the process, and
+ * it is passed to `unexpected`.
  */
 export function statusOf(error: unknown, about: About, unexpected: (error: unknown) => void): Status {
   if (!(error instanceof DtkdError)) {
@@ -63,26 +63,26 @@ function failure(error: DtkdError, about: About): Status {
   };
 }
 
-/** Of what is invalid `kubectl` shows the causes alone, and nothing at all where there are none. */
+/** Adds a cause where there is none: for Invalid errors `kubectl` shows only the causes, and nothing at all without them. */
 function withCauses({ reason, message, details = {} }: DtkdError): Readonly<Record<string, unknown>> {
   if (reason !== 'Invalid' || details['causes'] !== undefined) return details;
   const cause: Cause = { reason: 'FieldValueInvalid', message, field: 'request' };
   return { ...details, causes: [cause] };
 }
 
-/** What stands between a message and the next step: one that points into a text has lines of its own. */
+/** The separator between a message and the next step. A message of several lines, which points into a text, gets a line break. */
 function joint(message: string): string {
   if (message.includes('\n')) return '\n';
   return /[.!?]$/.test(message) ? ' ' : '. ';
 }
 
-/** The document that is wrong: clients call it by its kind, and a path that creates names none. */
+/** The kind and name of the faulty document. Clients refer to it by its kind, and the path of a create has no name. */
 function subjectOf({ kind, name }: Readonly<Record<string, unknown>>, about: About): Pick<About, 'kind' | 'name'> {
   const called = typeof kind === 'string' ? kind : kindByPlural(about.group ?? '', about.kind ?? '')?.kind;
   return { ...(called === undefined ? {} : { kind: called }), ...(typeof name === 'string' && name !== '' ? { name } : {}) };
 }
 
-/** What answers a request that has succeeded and has no object to show. */
+/** Answers a request that has succeeded and has no object to show. */
 export function success(about: About): Status {
   return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details: { ...about }, code: 200 };
 }

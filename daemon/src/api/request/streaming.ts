@@ -5,24 +5,24 @@ import { GIVEN_UP, linkSignals } from '../flow/linked-signal.ts';
 import { allowRest } from '../listening/reader-patience.ts';
 import { type Api, type ApiContext, answerText, bearerToken } from './request.ts';
 
-/** Watches and streams of one user at once: nobody takes the room of all others. */
+/** Maximum number of open watches and streams per user, so that no user takes the room of all others. */
 const MAX_PER_USER = 64;
 
-/** Tells whoever passes an answer on that it goes on for as long as it likes. */
+/** Tells those who forward an answer that it goes on for as long as it likes. */
 export const LINES_TYPE = 'application/json;stream=lines';
 
 export interface LinesOptions {
   timeoutMs?: number | undefined;
   contentType?: string;
   may?: () => boolean;
-  /** False: `make` says from when on the client may leave lines lying. */
+  /** False: `make` decides from when on the client may leave lines unread. */
   rests?: boolean;
 }
 
 /**
- * Answers with lines made of what `make` yields. Headers go out at once; the client's reading speed is the pace; the signal given to
- * `make` aborts when the client goes away, the server closes, the time is over, or who asks is known no more (`whileKnown`) or `may` not any more. `make` must
- * not throw.
+ * Answers with one line for each text that `make` yields. Headers are sent at once, and the client's reading speed sets the pace.
+ * The signal passed to `make` aborts when the client goes away, the server closes, the time is over, the caller is no longer known
+ * (`whileKnown`), or `may` becomes false. `make` must not throw.
  */
 export function answerLines(
   api: Api,
@@ -53,35 +53,38 @@ export function answerLines(
 }
 
 /**
- * Calls `gone` once whoever asks was deleted or bears a token that counts no more, or `may` not any more (asked after each change of rights). Returns what
- * ends this.
+ * Calls `gone` once the caller was deleted or its token ended, or once `may` becomes false. Checks at once, after each change of
+ * rights and when a token ends. Returns a function that stops this.
  */
 export function whileKnown(api: Api, c: ApiContext, gone: () => void, may: () => boolean = () => true): () => void {
   const judge = () => {
     if (!isThere(api, c) || !may()) gone();
   };
   const forget = [api.views.onChange(judge), api.access.onTokenEnd(judge)];
-  // they may have changed while the answer was made
+  // rights may have changed while the answer was made
   judge();
   return () => {
     for (const one of forget) one();
   };
 }
 
-/** False for a user of this node that was deleted: other nodes show it what it asks for on this one's word. Those of other nodes are theirs to end. */
+/**
+ * False if the caller's token no longer counts, or if the caller is a user of this node that was deleted. This has to be checked
+ * here because other nodes rely on this node's word about its users. Users of other nodes are those nodes' to end.
+ */
 function isThere({ access }: Api, c: ApiContext): boolean {
   const principal = c.get('principal');
   if (c.env?.remote === undefined && c.env?.own === undefined) return access.authenticate(bearerToken(c) ?? '') !== undefined;
   return principal.type === 'operator' || principal.home !== SELF || access.isPresent(principal);
 }
 
-/** Counts one more; returns what ends it. Throws if there are too many. */
+/** Counts one more stream; returns a function that ends it. Throws if there are too many. */
 function admit({ streams }: Api, c: ApiContext): () => void {
   const principal = c.get('principal');
   const user = principal.type === 'user' ? subjectText(principal) : undefined;
   const own = user === undefined ? 0 : (streams.ofUser.get(user) ?? 0);
   const left = streams.limit - streams.open;
-  // what is left is a user's share: however many users want many, there is room for the next one, and for the operator
+  // a user may have no more than what is left: however many users want many, there is room for the next one, and for the operator
   if (left <= 0 || (user !== undefined && own >= Math.min(MAX_PER_USER, left))) {
     const whose = left > 0 ? `${own} watches and streams of this user` : `${streams.limit} watches and streams`;
     throw new DtkdError('TOO_MANY_REQUESTS', `${whose} are open here already`, { next: 'Close some, or try again later.' });

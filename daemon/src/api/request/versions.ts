@@ -1,11 +1,12 @@
 /**
- * What lists and watches say of versions, judged as Kubernetes judges it: pure. A list is the present state, or that of exactly one version; "not older
- * than" a version holds for the present state of the store that gave it. What cannot be meant is refused, rather than taken for something else.
+ * Interprets the version parameters of lists and watches as Kubernetes does. Pure. A list shows the present state, or that of
+ * exactly one version; "not older than" a version is satisfied by the present state of the store that gave it out. Combinations
+ * that make no sense are refused, rather than taken for something else.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { parseVersion } from '../../../../protocol/objects/resource-version.ts';
 
-/** Parameters as they stand in the request; undefined where they are absent. */
+/** The parameters as given in the request; undefined if absent. */
 export interface VersionParameters {
   resourceVersion?: string | undefined;
   resourceVersionMatch?: string | undefined;
@@ -14,16 +15,16 @@ export interface VersionParameters {
 }
 
 export interface ListVersion {
-  /** The list has to show exactly this. */
+  /** The list has to show exactly this version. */
   exact?: number;
-  /** The list has to show this or what came after it. */
+  /** The list has to show this version or a later one. */
   atLeast?: number;
 }
 
 const EXACT = 'Exact';
 const NOT_OLDER = 'NotOlderThan';
 
-/** Throws INVALID or BAD_REQUEST saying what does not go together. */
+/** Throws INVALID or BAD_REQUEST, naming what does not go together. */
 export function listVersion(parameters: VersionParameters): ListVersion {
   const { resourceVersion = '', resourceVersionMatch: match = '', sendInitialEvents } = parameters;
   if (sendInitialEvents !== undefined)
@@ -46,15 +47,15 @@ export function listVersion(parameters: VersionParameters): ListVersion {
 const GO_ON = 'Go on with the token alone: it knows its version.';
 
 export interface WatchVersion {
-  /** After which changes are told; absent: the present state is told first. */
+  /** Changes after this version are reported; if absent, the present state comes first. */
   resourceVersion?: string;
-  /** The watch begins with the present state and says when that is over. */
+  /** The watch begins with the present state, and marks the end of it. */
   initialEvents: boolean;
-  /** The present state has to show this or what came after it. */
+  /** The present state has to include this version or a later one. */
   atLeast?: number;
 }
 
-/** As `listVersion`, of a watch. */
+/** Like `listVersion`, for a watch. */
 export function watchVersion({ resourceVersion, resourceVersionMatch: match = '', sendInitialEvents }: VersionParameters): WatchVersion {
   if (sendInitialEvents === undefined) {
     if (match !== '')
@@ -70,7 +71,10 @@ export function watchVersion({ resourceVersion, resourceVersionMatch: match = ''
   return { initialEvents: false, resourceVersion };
 }
 
-/** Throws GONE where a version is beyond the last one that was given out here: it is another store's, or of a time that this one has lost. */
+/**
+ * Throws GONE if the version is beyond the last one given out here: it comes from another store, or from a time that this store has
+ * lost.
+ */
 export function assertReached(atLeast: number | undefined, last: number): void {
   if (atLeast === undefined || atLeast <= last) return;
   throw new DtkdError('GONE', `version ${atLeast} was never given out here, or not by this state of it`, {
@@ -78,7 +82,7 @@ export function assertReached(atLeast: number | undefined, last: number): void {
   });
 }
 
-/** Milliseconds that a watch goes on for; undefined: for ever. Longer times than timers can have are theirs. */
+/** How long a watch goes on, in milliseconds; undefined: without end. Longer times are cut to what a timer can hold. */
 export function watchTime(seconds: number | undefined): number | undefined {
   return seconds === undefined || seconds === 0 ? undefined : Math.min(seconds * 1000, MAX_TIMER_MS);
 }

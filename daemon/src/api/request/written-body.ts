@@ -1,13 +1,13 @@
-/** The body of a write: JSON, with what it says twice reported. */
+/** Reads the body of a write: JSON, with duplicate fields reported. */
 import { duplicateFields } from '../../../../protocol/encoding/duplicate-fields.ts';
 import { parseJsonText, textOf } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { type ApiContext, fieldValidation, readBody, warn } from './request.ts';
 
-/** Fields that a message names; all of them are in its causes. */
+/** Maximum number of fields that a message names; its causes list all of them. */
 export const MAX_SAID = 5;
 
-/** Reads the body of a write, and reports fields that stand in it twice as the client asked for it. */
+/** Reads the body of a write, and reports duplicate fields in the way that the client asked for. */
 export async function readWritten(c: ApiContext): Promise<unknown> {
   const validation = fieldValidation(c);
   const bytes = await readBody(c);
