@@ -3,13 +3,16 @@ import type { Kind } from '../../protocol/kinds/kind.ts';
 import { isRecord, type JsonRecord, parseJson, textAt, valueAt } from '../json.ts';
 import { type HttpAnswer, type HttpRequest, type HttpsClient, readLines, readText } from './https.ts';
 
-/** The API's word for "the node that answers"; objects come back with its real name. */
+/** The API's alias for the node that answers; returned objects carry its real name. */
 export const THIS_NODE = 'default';
 export const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json';
-/** A field that the kind does not have is a typing error of the person, as kubectl takes it. */
+/** An unknown field is treated as a typing error, as in kubectl. */
 const STRICT: Selection = { fieldValidation: 'Strict' };
 const DAEMON = '/apis/dtkd.dev/v1/daemon';
-/** The status of a daemon that has no room for one more. How often a question is asked again then, and the longest rest before that, in seconds. */
+/**
+ * The status with which a daemon says that it has no room for one more request; how often the request is sent again; and the longest wait
+ * before that, in seconds.
+ */
 const BUSY = 429;
 const MAX_AGAIN = 5;
 const MAX_REST_S = 10;
@@ -21,7 +24,7 @@ export interface Target {
   name?: string | undefined;
   /** Path segments below the object. */
   sub?: readonly string[];
-  /** What is asked besides. */
+  /** Further query parameters. */
   query?: Readonly<Record<string, string>>;
 }
 
@@ -34,20 +37,20 @@ export interface Selection {
   stale?: boolean | undefined;
   /** How long each other node may take, in milliseconds. */
   peerTimeoutMs?: number | undefined;
-  /** Deletes what depends on the object, too. */
+  /** Also deletes the dependents of the object. */
   cascade?: boolean | undefined;
   limit?: number | undefined;
   continue?: string | undefined;
   resourceVersion?: string | undefined;
   watch?: boolean | undefined;
-  /** Asks for events that only tell how far a watch has come. */
+  /** Requests bookmark events, which only say how far a watch has come. */
   allowWatchBookmarks?: boolean | undefined;
   dryRun?: boolean | undefined;
   fieldValidation?: 'Strict';
 }
 
 export interface ApiOptions {
-  /** Told each `Warning` of the daemon. */
+  /** Called with each `Warning` of the daemon. */
   onWarning(text: string): void;
 }
 
@@ -122,7 +125,7 @@ export class ApiClient {
     return this.#json({ method: 'DELETE', path: pathOf(target, selection) });
   }
 
-  /** A subresource of an object that answers with one JSON value. `endless`: it may think about it as long as it likes. */
+  /** Calls a subresource that answers with one JSON value. `endless`: waits for the answer without a limit. */
   call(
     method: 'GET' | 'POST' | 'DELETE',
     target: Target,
@@ -132,22 +135,22 @@ export class ApiClient {
     return this.#json({ method, path: pathOf(target, {}), ...(body === undefined ? {} : { body }), ...options });
   }
 
-  /** A subresource that is only read, and streams JSON values. */
+  /** Reads a subresource that streams JSON values. */
   lines(target: Target, signal: AbortSignal): AsyncGenerator<unknown> {
     return this.#lines({ method: 'GET', path: pathOf(target, {}), signal });
   }
 
-  /** A subresource that streams JSON values. */
+  /** Posts to a subresource that streams JSON values. */
   stream(target: Target, body: unknown, signal: AbortSignal): AsyncGenerator<unknown> {
     return this.#lines({ method: 'POST', path: pathOf(target, {}), body, signal });
   }
 
-  /** A daemon-wide action. */
+  /** Calls a daemon-wide action. */
   daemon(method: 'GET' | 'POST', action: string, body?: unknown, signal?: AbortSignal): Promise<JsonRecord> {
     return this.#json({ method, path: `${DAEMON}/${action}`, ...(body === undefined ? {} : { body }), ...withSignal(signal) });
   }
 
-  /** A daemon-wide action that streams JSON values; with a body it is posted. */
+  /** Calls a daemon-wide action that streams JSON values; POST if there is a body. */
   daemonLines(action: string, body?: unknown, signal?: AbortSignal): AsyncGenerator<unknown> {
     const method = body === undefined ? 'GET' : 'POST';
     return this.#lines({ method, path: `${DAEMON}/${action}`, ...(body === undefined ? {} : { body }), ...withSignal(signal) });
@@ -169,7 +172,7 @@ export class ApiClient {
       answer = await this.#https.send(request);
       body = parseJson(await readText(answer.message));
     }
-    // a list that tells of each node says more than the few warnings beside it
+    // a list with a statement about each node says more than the few warnings that come with it
     if (!isRecord(valueAt(body, 'metadata')) || valueAt(body, 'metadata', 'completeness') === undefined) this.#warn(answer);
     if (answer.status >= 400) throw await errorOf(answer.status, body);
     if (isRecord(body)) return body;
@@ -214,7 +217,7 @@ function pathOf(target: Target, selection: Selection): string {
   return `${base}/${parts.map(encodeURIComponent).join('/')}${text === '' ? '' : `?${text}`}`;
 }
 
-/** Empty, as from a variable of the shell that is not set, or taken for a way up in a URL: the path would be that of something else. */
+/** Empty, as from an unset shell variable, or a dot segment, which URLs resolve: either would make it the path of something else. */
 function namesNothing(part: string): boolean {
   return part === '' || part === '.' || part === '..';
 }
@@ -225,14 +228,14 @@ function nameless(plural: string): DtkdError {
   });
 }
 
-/** Waits for as long as the daemon says, and a second if it does not say. */
+/** Waits as long as the daemon asks in Retry-After, up to MAX_REST_S; one second by default. */
 async function restOf({ message }: HttpAnswer, signal: AbortSignal | undefined): Promise<void> {
   const told = Number(message.headers['retry-after'] ?? 1);
   const seconds = Number.isFinite(told) ? Math.min(MAX_REST_S, Math.max(0, told)) : 1;
   await process.getBuiltinModule('node:timers/promises').setTimeout(seconds * 1000, undefined, withSignal(signal));
 }
 
-/** The error that an answer means. Loaded when there is one: it knows every kind. */
+/** Converts a failed answer to an error. Loads the module for it on demand, since that loads every kind. */
 async function errorOf(httpStatus: number, body: unknown): Promise<DtkdError> {
   const { errorOfStatus } = await import('./status-error.ts');
   return errorOfStatus(httpStatus, body);

@@ -5,13 +5,13 @@ import { objectMeta } from '../../protocol/objects/objects.ts';
 import { isRecord, type JsonRecord, recordAt, textAt, valueAt } from '../json.ts';
 import type { ApiClient } from './api.ts';
 
-/** Of metadata, what users write. */
+/** Metadata fields that users write. */
 const USER_META = new Set(['labels', 'annotations', 'finalizers', 'ownerReferences']);
 
-/** Of metadata, what the server writes or takes no notice of: known fields that a document does not change. */
+/** Known metadata fields that the server writes or ignores; a document does not change them. */
 const SERVER_META = new Set(Object.keys(objectMeta.shape).filter((field) => !USER_META.has(field)));
 
-/** Somebody else may write between our read and our write; so many times we look again. */
+/** Attempts if somebody else writes between our read and our write. */
 const MAX_ATTEMPTS = 5;
 
 export type ApplyResult = 'created' | 'configured' | 'unchanged';
@@ -21,7 +21,7 @@ export interface Applied {
   object: JsonRecord;
 }
 
-/** Creates the object, or makes what the user wrote in it equal to the document. */
+/** Creates the object, or makes its user-written fields equal to the document's. */
 export async function applyDocument(
   client: ApiClient,
   kind: Kind,
@@ -56,8 +56,9 @@ export function requireName(document: JsonRecord): string {
 }
 
 /**
- * The stored object with the document's user-written fields in place of its own. Labels given in the document replace the stored ones;
- * annotations, finalizers and owners are added, since other programs keep theirs there. What no object has is left for the daemon to refuse. Pure.
+ * The stored object with the user-written fields of the document. Labels given in the document replace the stored ones; annotations,
+ * finalizers and owners are added, since other programs keep theirs there. Fields that no object has are left in, for the daemon to refuse.
+ * Pure.
  */
 export function mergeDocument(kind: Pick<Kind, 'serverFields'>, stored: JsonRecord, document: JsonRecord): JsonRecord {
   const meta = recordAt(document, 'metadata');
@@ -76,7 +77,7 @@ export function mergeDocument(kind: Pick<Kind, 'serverFields'>, stored: JsonReco
   };
 }
 
-/** What a field of metadata becomes where `value` is given for it. */
+/** The new value of a metadata field for which the document gives `value`. */
 function added(field: string, there: unknown, value: unknown): unknown {
   if (field === 'annotations' && isRecord(there) && isRecord(value)) return { ...there, ...value };
   if ((field !== 'finalizers' && field !== 'ownerReferences') || !Array.isArray(there) || !Array.isArray(value)) return value;
@@ -85,8 +86,8 @@ function added(field: string, there: unknown, value: unknown): unknown {
 }
 
 /**
- * True if two objects say the same in all that users write. Defaults that the kind fills in count as written; fields that are not known here are
- * never the same: the daemon knows them, or refuses them. Pure.
+ * True if two objects are equal in all fields that users write. Defaults of the kind count as written. A field that is unknown here makes
+ * them unequal: the daemon either knows it or refuses it. Pure.
  */
 export function sameUserFields(kind: Pick<Kind, 'serverFields' | 'schema'>, stored: JsonRecord, wanted: JsonRecord): boolean {
   const [is, shall] = [userFields(kind, stored), userFields(kind, wanted)];
@@ -113,7 +114,7 @@ function userFields(kind: Pick<Kind, 'serverFields' | 'schema'>, object: JsonRec
   };
 }
 
-/** True if parsing has left something out. */
+/** True if parsing dropped a field. */
 function hasMore(input: unknown, parsed: unknown): boolean {
   if (Array.isArray(input) && Array.isArray(parsed)) return input.some((item, index) => hasMore(item, parsed[index]));
   if (!isRecord(input) || !isRecord(parsed)) return false;

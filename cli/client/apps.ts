@@ -57,7 +57,7 @@ export async function listApps(client: ApiClient): Promise<AppInfo[]> {
   return apps;
 }
 
-/** The app that a person means by its name, by OWNER/NAME, or by the name of its copy here. */
+/** Finds an app by its name, by OWNER/NAME, or by the name of its copy here. */
 export async function findApp(client: ApiClient, text: string): Promise<AppInfo> {
   return chooseApp(await listApps(client), text);
 }
@@ -87,7 +87,7 @@ export function chooseApp(apps: readonly AppInfo[], text: string): AppInfo {
   });
 }
 
-/** Where an Endpoints object leads. */
+/** The addresses in an Endpoints object. */
 export function addressesOf(endpoints: unknown): HostPort[] {
   return listAt(endpoints, 'subsets').flatMap((subset) =>
     listAt(subset, 'addresses').flatMap((address) =>

@@ -1,4 +1,4 @@
-/** Backups from the daemon: into a file that has its name only when it is whole, or to standard output. */
+/** Fetches backups from the daemon, into a file that gets its name only once it is complete, or to standard output. */
 import { open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Writable } from 'node:stream';
@@ -12,15 +12,18 @@ import { type HttpAnswer, readText } from './https.ts';
 import { errorOfStatus } from './status-error.ts';
 
 const PATH = '/apis/dtkd.dev/v1/daemon/backup';
-/** There are keys in it. */
+/** Backups contain keys. */
 const PRIVATE_FILE = 0o600;
 
 export interface BackupOptions {
-  /** Told how many bytes have come. */
+  /** Called with the number of bytes received so far. */
   onProgress?(done: number): void;
 }
 
-/** Writes a backup to a file; gives its bytes. Errors: ALREADY_EXISTS unless `replace`, BAD_REQUEST if it cannot be written, DISK_FULL, and those of the daemon. */
+/**
+ * Writes a backup to a file and returns its size in bytes. Errors: ALREADY_EXISTS unless `replace`, BAD_REQUEST if it cannot be written,
+ * DISK_FULL, and those of the daemon.
+ */
 export async function backupToFile(
   client: ApiClient,
   path: string,
@@ -30,11 +33,11 @@ export async function backupToFile(
     throw new DtkdError('ALREADY_EXISTS', `${path} is there already`, { next: 'Choose another name, or say --replace.' });
   }
   const part = join(dirname(path), `.${basename(path).slice(0, 200)}.part`);
-  // before anything is made: while another command has the daemon make one, the part is its
+  // ask before touching the partial file: if another command is having a backup made, that file belongs to it
   const answer = await ask(client);
   const ended = removeWhenEnded(part);
   try {
-    // what an earlier attempt left may be readable by others
+    // a leftover of an earlier attempt may be readable by others
     await rm(part, { force: true });
     const file = await open(part, 'wx', PRIVATE_FILE);
     let bytes = 0;
@@ -58,7 +61,7 @@ export async function backupToFile(
   }
 }
 
-/** Writes a backup to a stream, at its pace. Errors: as above. */
+/** Writes a backup to a stream, at the stream's pace. Errors: as above. */
 export async function backupToStream(client: ApiClient, to: Writable, options: BackupOptions = {}): Promise<void> {
   try {
     await pipeline(bytesOf(await ask(client), options), to, { end: false });

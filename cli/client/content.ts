@@ -17,12 +17,12 @@ const taken = z.object({ digest, size: z.number().int().nonnegative() });
 export type TakenContent = z.infer<typeof taken>;
 
 export interface PutOptions {
-  /** Bytes that will come, if that is known. */
+  /** The number of bytes to be sent, if known. */
   length?: number;
 }
 
 /**
- * Sends bytes to the daemon, which keeps them under their digest. `source` is opened again if the daemon could not be reached by the first way.
+ * Sends bytes to the daemon, which stores them under their digest. `source` is opened again if the first way to reach the daemon fails.
  * Errors: TOO_LARGE, DISK_FULL.
  */
 export async function putContent(
@@ -43,7 +43,7 @@ export async function putContent(
 }
 
 export interface PutFileOptions {
-  /** Told how many bytes have gone, and of how many. */
+  /** Called with the bytes sent so far and the total. */
   onProgress?(done: number, size: number): void;
 }
 
@@ -59,7 +59,7 @@ export async function putFile(
   try {
     const stats = await file.stat();
     if (!stats.isFile()) throw new DtkdError('BAD_REQUEST', `${path} is not a file`);
-    // what is added to it meanwhile is not sent: its length has been told
+    // data appended meanwhile is not sent, since the length has been announced
     const end = stats.size - 1;
     const source = () => {
       if (stats.size === 0) return Readable.from([]);
@@ -79,13 +79,13 @@ export async function putFile(
 }
 
 export interface GetOptions {
-  /** The node that has it, and how large it is there, in case that the daemon has to fetch it first. */
+  /** The node that has the content, and its size there, in case the daemon has to fetch it first. */
   at?: { node: string; size: number };
-  /** The byte to begin with. */
+  /** The offset of the first byte to send. */
   from?: number;
 }
 
-/** The bytes of a digest, as they come. Errors: CONTENT_MISSING, CONTENT_ALTERED, NOT_FOUND, FORBIDDEN. */
+/** Streams the bytes with a given digest. Errors: CONTENT_MISSING, CONTENT_ALTERED, NOT_FOUND, FORBIDDEN. */
 export async function getContent(client: ApiClient, wanted: string, { at, from }: GetOptions = {}): Promise<IncomingMessage> {
   const query = at === undefined ? '' : `?${new URLSearchParams({ node: at.node, size: String(at.size) })}`;
   const answer = await client.https.send({

@@ -3,7 +3,7 @@ import { dtDomainKind } from '../../protocol/kinds/dtdomain.ts';
 import { booleanAt, isRecord, type JsonRecord, listAt, numberAt, textAt, textsAt, timeAt } from '../json.ts';
 import { type ApiClient, type Target, THIS_NODE } from './api.ts';
 
-/** A dtDomain of this node, or something below it. */
+/** A dtDomain of this node, or a subresource of it. */
 export function domainTarget(name: string, ...sub: string[]): Target {
   return { kind: dtDomainKind, namespace: THIS_NODE, name, sub };
 }
@@ -13,7 +13,7 @@ export async function listDomains(client: ApiClient): Promise<JsonRecord[]> {
   return listAt(await client.get({ kind: dtDomainKind, namespace: THIS_NODE }), 'items').filter(isRecord);
 }
 
-/** The domain of that name, or the only one that this node is in. Errors: BAD_REQUEST, NOT_FOUND. */
+/** The given name, or the name of the only domain that this node is in. Errors: BAD_REQUEST, NOT_FOUND. */
 export async function domainNamed(client: ApiClient, given: string | undefined): Promise<string> {
   if (given !== undefined) return given;
   const names = (await listDomains(client)).flatMap((domain) => textAt(domain, 'metadata', 'name') ?? []);
@@ -36,7 +36,7 @@ export interface MemberInfo {
   self: boolean;
   founder: boolean;
   connected: boolean;
-  /** idle: not connected, and reached when it is needed. */
+  /** idle: not connected, but connected on demand. */
   reach: 'connected' | 'idle' | 'away';
   suspended: boolean;
   path: string | undefined;
@@ -44,7 +44,7 @@ export interface MemberInfo {
   /** Milliseconds since the epoch. */
   since: number | undefined;
   conditions: string[];
-  /** False if it has not told of which removals it knows since the daemon started. */
+  /** False if it has not reported, since the daemon started, which removals it knows of. */
   heard: boolean;
 }
 
@@ -61,7 +61,7 @@ export interface DomainInfo {
   removed: { id: string; name: string; left: boolean; heardBy: string[] }[];
 }
 
-/** Asks for a domain's members and parses the answer. */
+/** Requests the members of a domain and parses the answer. */
 export async function domainInfo(client: ApiClient, name: string): Promise<DomainInfo> {
   return parseDomainInfo(await client.call('GET', domainTarget(name, 'members')));
 }
@@ -98,7 +98,7 @@ export function parseDomainInfo(view: unknown): DomainInfo {
   };
 }
 
-/** An invite as the daemon tells of it. */
+/** An invite as the daemon reports it. */
 export interface InviteInfo {
   id: string;
   uses: number;
@@ -129,7 +129,9 @@ export function inviteState(invite: InviteInfo, now: number): 'usable' | 'revoke
   return invite.used >= invite.uses ? 'used up' : 'usable';
 }
 
-/** Domains that are meant: those that are given, if this node is in them; else the only one. Errors: BAD_REQUEST, FORBIDDEN, NOT_FOUND, REMOVED. */
+/**
+ * The given domains, if this node is in them; otherwise the only domain of this node. Errors: BAD_REQUEST, FORBIDDEN, NOT_FOUND, REMOVED.
+ */
 export async function chooseDomains(client: ApiClient, given: readonly string[] | undefined): Promise<string[]> {
   const all = await listDomains(client);
   const left = all.filter((domain) => textAt(domain, 'status') === 'Removed');

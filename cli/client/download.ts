@@ -1,4 +1,7 @@
-/** A file from the daemon onto this disk: gone on with where an earlier attempt stopped, verified by its digest, and under its name only when it is whole. */
+/**
+ * Downloads a file from the daemon: continues where an earlier attempt stopped, verifies its digest, and gives it its name only once it is
+ * complete.
+ */
 import { createHash } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
 import { chmod, open, rename, rm, stat } from 'node:fs/promises';
@@ -18,22 +21,22 @@ export interface Wanted {
 }
 
 export interface DownloadOptions {
-  /** Told how many bytes are there, and of how many. */
+  /** Called with the bytes that are here and the total. */
   onProgress?(done: number, size: number): void;
 }
 
-/** Digits of the digest in the name of what is not whole yet: another file is not mistaken for it. */
+/** Hex digits of the digest in the name of a partial file, so that it is not mistaken for another file's. */
 const PART_DIGITS = 16;
-/** Of a mode that another node tells: a copy never runs as its owner. */
+/** The bits taken from another node's mode. Without setuid and setgid, so that a copy never runs as its owner. */
 const PERMISSIONS = 0o777;
-/** Goes on with what an earlier attempt left, and not through a link that somebody else has put there. */
+/** Appends to what an earlier attempt left, but does not follow a symlink that somebody else put there. */
 const GO_ON = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
 
-/** Brings a file to `path`, whose directory has to be there. Errors: BAD_REQUEST, CONTENT_ALTERED, and those of the daemon. */
+/** Downloads a file to `path`, whose directory must exist. Errors: BAD_REQUEST, CONTENT_ALTERED, and those of the daemon. */
 export async function download(client: ApiClient, wanted: Wanted, path: string, options: DownloadOptions = {}): Promise<void> {
   const part = join(dirname(path), `.${basename(path).slice(0, 128)}.${wanted.digest.slice(0, PART_DIGITS)}.part`);
   try {
-    // What an earlier attempt left may be wrong, once.
+    // Twice, since what an earlier attempt left may be wrong.
     if (!(await fill(client, wanted, part, options)) && !(await fill(client, wanted, part, options))) {
       throw new DtkdError('CONTENT_ALTERED', `what came for ${path} is not what ${wanted.node} read`, { next: 'Copy it again.' });
     }
@@ -46,7 +49,7 @@ export async function download(client: ApiClient, wanted: Wanted, path: string, 
   }
 }
 
-/** True if all of it is there and right; else what is there is removed. A cut leaves it for the next attempt. */
+/** True if the partial file is complete and correct; if it is wrong, it is removed. A broken connection leaves it for the next attempt. */
 async function fill(client: ApiClient, wanted: Wanted, part: string, { onProgress }: DownloadOptions): Promise<boolean> {
   const hash = createHash('sha256');
   let done = await hashOf(part, hash);
@@ -81,7 +84,7 @@ function brokenOff(cause: unknown): DtkdError {
   return new DtkdError('DAEMON_UNREACHABLE', 'the daemon ended within a file', { next: 'Do it again: it goes on from there.', cause });
 }
 
-/** Hashes what is there already; tells how much. */
+/** Hashes what is there already and returns its size. */
 async function hashOf(path: string, hash: ReturnType<typeof createHash>): Promise<number> {
   if ((await stat(path).catch(() => undefined)) === undefined) return 0;
   let size = 0;

@@ -1,6 +1,6 @@
 import { DtkdError } from '../../protocol/errors.ts';
 
-/** How an execution is named by people: its id, or the beginning of it; also as lists of names have it, `execution.dtkd.dev/ID`. */
+/** Parses an execution's id or a prefix of it, alone or in the form that lists of names use: `execution.dtkd.dev/ID`. */
 export function requireId(text: string): string {
   const id = text.slice(text.lastIndexOf('/') + 1).toLowerCase();
   if (/^[0-9a-f]{6,64}$/.test(id)) return id;
@@ -9,7 +9,7 @@ export function requireId(text: string): string {
   });
 }
 
-/** Path of a daemon action about an execution. */
+/** The path of a daemon action on an execution. */
 export function executionPath(id: string, action?: string): string {
   return `executions/${requireId(id)}${action === undefined ? '' : `/${action}`}`;
 }

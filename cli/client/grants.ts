@@ -1,4 +1,4 @@
-/** Capabilities and Shares: made once, however often somebody asks for the same. */
+/** Creates Capabilities and Shares; creating the same one again has no effect. */
 import { isDeepStrictEqual } from 'node:util';
 import type { capabilityKind } from '../../protocol/kinds/capability.ts';
 import { kindByAnyName } from '../../protocol/kinds/index.ts';
@@ -12,18 +12,18 @@ import { type ApiClient, type Target, THIS_NODE } from './api.ts';
 
 const PAGE_SIZE = 500;
 
-/** A grant of either kind: what it says, whom it names, and by whom and by which right it stands. */
+/** The fields that identify a grant of either kind: its text, its subject, its grantor, and the grant that it derives from. */
 const SAID = ['spec', 'subject', 'grantor', 'parent'] as const;
 
 export interface Granted {
   object: JsonRecord;
-  /** True if the very same had been granted before. */
+  /** True if the same grant existed before. */
   already: boolean;
 }
 
 /**
- * Makes a grant, unless there is the same already: of the same words, to the same user or trust (not an earlier one of that name), by the same
- * grantor. One with a time to end is the same only if that is the same. A `name` says which object has to be it.
+ * Creates a grant, unless the same one exists: with the same text, to the same user or trust (not an earlier one of that name), by the same
+ * grantor. Grants that expire are the same only if they expire at the same time. With a `name`, only the object of that name counts.
  */
 export async function grantOnce(
   client: ApiClient,
@@ -33,7 +33,7 @@ export async function grantOnce(
   const target = { kind, namespace: grant.namespace ?? THIS_NODE };
   const document = { apiVersion: apiVersionOf(kind), kind: kind.kind, spec: grant.spec };
   const generated = { ...document, metadata: { generateName: `${kind.singular.slice(0, 1)}-` } };
-  // only the owner knows what it would come to
+  // only the owner can resolve the subject, the grantor and the parent
   const wanted = await client.create(target, generated, { dryRun: true });
   for await (const there of grantsLike(client, target, wanted)) {
     const isNamed = grant.name === undefined || textAt(there, 'metadata', 'name') === grant.name;
@@ -43,14 +43,17 @@ export async function grantOnce(
   return { object: await client.create(target, named), already: false };
 }
 
-/** Those that name the same user or trust. */
+/** Grants to the same user or trust. */
 async function* grantsLike(client: ApiClient, target: Target, wanted: JsonRecord): AsyncGenerator<JsonRecord> {
   const field = textAt(wanted, 'spec', 'to') === undefined ? 'trust' : 'to';
   const fieldSelector = `spec.${field}=${textAt(wanted, 'spec', field) ?? ''}`;
   for await (const page of client.pages(target, { fieldSelector }, PAGE_SIZE)) yield* listAt(page, 'items').filter(isRecord);
 }
 
-/** What a grant names and is not there, as sentences: no error, since it may come, but most often a slip of the hand. */
+/**
+ * Sentences about objects that a grant names but that do not exist. No error, since they may be created later, but most often it is a
+ * typing error.
+ */
 export async function absentFrom(client: ApiClient, { kind, name, model, type }: GrantScope, node: string | undefined): Promise<string[]> {
   const namespace = node ?? THIS_NODE;
   const absent: string[] = [];
@@ -58,7 +61,7 @@ export async function absentFrom(client: ApiClient, { kind, name, model, type }:
   if (name !== undefined && on !== undefined && !(await isThere(on, name))) {
     absent.push(`there is no ${on.singular} "${name}" yet; this counts once there is`);
   }
-  // resources of other nodes are deployed here with models that stay there
+  // other nodes deploy resources here whose models stay with them
   if (model !== undefined && !(await isThere(modelKind, model))) {
     absent.push(`this node has no model "${model}" of its own; this counts for resources of such a model that other nodes deploy here`);
   }
@@ -69,7 +72,7 @@ export async function absentFrom(client: ApiClient, { kind, name, model, type }:
     return (await client.find({ kind: of, namespace, name: called })) !== undefined;
   }
 
-  /** Types are named by what they are called in documents, which need not be the name of the object. */
+  /** A grant names a type as documents do, which need not be the name of its object. */
   async function isType(called: string): Promise<boolean> {
     const types = listAt(await client.get({ kind: typeKind, namespace }), 'items');
     return types.some((item) => textAt(item, 'spec', 'name')?.toLowerCase() === called);

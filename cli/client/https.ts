@@ -4,16 +4,19 @@ import type { Connection } from '../config.ts';
 import { unreachable } from '../config.ts';
 import { parseJson, textAt } from '../json.ts';
 
-/** An answer larger than this is refused: lists come in pages, so a whole one is never near it. */
+/** Larger answers are refused. Lists come in pages, so no whole one comes near this. */
 const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
-/** How long the daemon may take to begin its answer, in milliseconds. Joining asks a far peer and has the longest. */
+/** How long the daemon may take to begin its answer, in milliseconds. Joining takes longest, since it asks a far peer. */
 const ANSWER_TIMEOUT_MS = 120_000;
 
-/** After that long without the beginning of an answer to a question, the person is told what is waited for. Members are given up before. Milliseconds. */
+/**
+ * If no answer has begun after this time, the person is told what the command waits for. Longer than the daemon waits for members.
+ * Milliseconds.
+ */
 const LATE_MS = 15_000;
 const WHY_SILENT = 'See "dtkd doctor": the daemon may hang, or its disk.';
 
-/** Failures of TLS that mean "this is not the daemon that we know". */
+/** TLS failures that mean that this is not the daemon we expect. */
 const TRUST_FAILURES = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
   'SELF_SIGNED_CERT_IN_CHAIN',
@@ -28,10 +31,10 @@ export interface HttpRequest {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   path: string;
   body?: unknown;
-  /** In place of `body`: bytes as they are, opened anew if the request has to be made again; of that length, if it is known. */
+  /** Raw bytes in place of `body`, opened again if the request has to be sent again; `length`: if known. */
   bytes?: { open(): import('node:stream').Readable; length?: number };
   accept?: string;
-  /** The byte of the answer to begin with. */
+  /** The offset of the first byte to send in the answer. */
   from?: number;
   contentType?: string;
   signal?: AbortSignal;
@@ -45,10 +48,10 @@ export interface HttpAnswer {
   message: IncomingMessage;
 }
 
-/** Failures to reach a socket of the file system: nothing was sent, and the daemon may be reached at its address. */
+/** Failures to connect to a Unix socket. Nothing was sent, and the daemon may be reachable at its address. */
 const NO_SOCKET = new Set(['ENOENT', 'ECONNREFUSED', 'EACCES', 'EPERM', 'ENOTSOCK', 'EINVAL']);
 
-/** How requests leave: over TLS to an address, or without to a socket in a data directory. */
+/** How requests are sent: over TLS to an address, or in the clear to a socket in a data directory. */
 interface Carrier {
   agent: Agent;
   request(url: URL, options: RequestOptions): ClientRequest;
@@ -56,8 +59,9 @@ interface Carrier {
 }
 
 /**
- * One daemon: sends the token, caps what comes back. Knows nothing of objects. At an address it verifies the daemon's certificate; to the socket in a data
- * directory it speaks without TLS: only those who own that directory, and with it the certificate authority that would be trusted, can put a socket there.
+ * An HTTP client for one daemon: sends the token and caps answers; knows nothing of objects. At an address it verifies the daemon's
+ * certificate. To the socket in a data directory it speaks without TLS: only the owners of that directory, who also hold the certificate
+ * authority that would be trusted, can put a socket there.
  */
 export class HttpsClient {
   readonly #connection: Connection;
@@ -72,7 +76,7 @@ export class HttpsClient {
     return this.#connection;
   }
 
-  /** Sends a request; resolves when the headers are there. */
+  /** Sends a request; resolves once the headers of the answer have come. */
   send(request: HttpRequest): Promise<HttpAnswer> {
     const payload = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
     const url = new URL(request.path, this.#connection.url);
@@ -109,7 +113,7 @@ export class HttpsClient {
       if (request.bytes === undefined) outgoing.end(payload);
       else {
         const { pipeline } = process.getBuiltinModule('node:stream');
-        // what goes wrong with the source ends the request, which tells of it
+        // a failing source ends the request, which reports the error
         pipeline(request.bytes.open(), outgoing, (error) => {
           if (error) outgoing.destroy(error);
         });
@@ -140,7 +144,7 @@ export class HttpsClient {
   }
 }
 
-/** A daemon that hangs takes connections all the same. */
+/** Reports that the daemon is silent: a daemon that hangs still accepts connections. */
 function sayWhenLate(outgoing: ClientRequest, origin: string): void {
   const timer = setTimeout(
     () => process.stderr.write(`${origin} has not answered for ${LATE_MS / 1000} s; still waiting. ${WHY_SILENT}\n`),
@@ -150,7 +154,8 @@ function sayWhenLate(outgoing: ClientRequest, origin: string): void {
   for (const event of ['response', 'close']) outgoing.once(event, () => clearTimeout(timer));
 }
 
-// Not imported by name: that would also load all that these modules only offer, which takes longer than the request.
+// Built-in modules are got at run time, since importing them by name loads everything that they re-export, which takes longer than the
+// request.
 
 function overSocket(socketPath: string): Carrier {
   const http = process.getBuiltinModule('node:http');
@@ -168,7 +173,7 @@ function overTls({ ca }: Connection): Carrier {
   return { agent, socketPath: undefined, request: (url, options) => https.request(url, options) };
 }
 
-/** What comes of an answer. A daemon that ends within it is said to be gone: of the connection alone one learns that it was "aborted". */
+/** The body of an answer. If the daemon ends in the middle of it, the error says so, where Node says only "aborted". */
 async function* partsOf(message: IncomingMessage): AsyncGenerator<Buffer> {
   try {
     for await (const part of message) yield Buffer.from(part);
@@ -181,7 +186,7 @@ async function* partsOf(message: IncomingMessage): AsyncGenerator<Buffer> {
   }
 }
 
-/** Reads a whole answer as text, within the cap. Errors: TOO_LARGE, DAEMON_UNREACHABLE. */
+/** Reads a whole answer as text, up to the cap. Errors: TOO_LARGE, DAEMON_UNREACHABLE. */
 export async function readText(message: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
   let size = 0;

@@ -16,10 +16,10 @@ export interface IngressRequest {
 
 const ANY_ADDRESS = new Set(['0.0.0.0', '::', '']);
 
-/** Where the daemon's ingress listens, as it can be dialled from here. */
+/** The address at which the daemon's ingress can be dialled from here. */
 export async function ingressOf(client: ApiClient, uri: string): Promise<{ host: string; port: number }> {
   const status = await client.daemon('GET', 'status').catch((error: unknown) => {
-    // the status is for the operator; of the address the URI tells users enough
+    // only the operator may read the status; for users the port in the URI is enough
     if (error instanceof DtkdError && error.code === 'FORBIDDEN') return { ingress: { host: '', port: Number(new URL(uri).port || 80) } };
     throw error;
   });
@@ -34,7 +34,10 @@ export async function ingressOf(client: ApiClient, uri: string): Promise<{ host:
   return { host: ANY_ADDRESS.has(host) ? client.https.connection.url.hostname.replace(/^\[|\]$/g, '') : host, port };
 }
 
-/** What lets a user in to an app for users: its token, as long as that does not leave this machine unencrypted. Never the operator's. */
+/**
+ * Headers that let a user in to an app for users: the user's token, as long as it does not leave this machine unencrypted. Never the
+ * operator's token.
+ */
 export async function loginOf(client: ApiClient, app: AppInfo): Promise<Record<string, string>> {
   const { url, token } = client.https.connection;
   if (app.authenticationType !== 'Capability' || !isThisMachine(url)) return {};
@@ -42,7 +45,7 @@ export async function loginOf(client: ApiClient, app: AppInfo): Promise<Record<s
   return textAt(me, 'type') === 'user' ? { authorization: `Bearer ${token}` } : {};
 }
 
-/** Sends a request to an app by way of the ingress, whatever DNS says of the app's name. Resolves with the answer's head. */
+/** Sends a request to an app through the ingress, whatever DNS says of the app's name. Resolves with the head of the answer. */
 export function requestApp(ingress: { host: string; port: number }, request: IngressRequest): Promise<IncomingMessage> {
   const uri = new URL(request.uri);
   const named = Object.keys(request.headers).some((name) => name.toLowerCase() === 'host');

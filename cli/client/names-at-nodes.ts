@@ -4,7 +4,7 @@ import type { ApiClient } from './api.ts';
 
 const PAGE_SIZE = 500;
 
-/** Objects of a kind, of all nodes, as commands take them: `NAME@NODE`. */
+/** The names of all nodes' objects of a kind, in the form that commands take: `NAME@NODE`. */
 export async function namesAtNodes(client: ApiClient, kind: Kind): Promise<string[]> {
   const names: string[] = [];
   for await (const page of client.pages({ kind }, {}, PAGE_SIZE)) {

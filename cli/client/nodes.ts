@@ -11,7 +11,9 @@ async function ownNode(client: ApiClient): Promise<string> {
   throw new DtkdError('INTERNAL', 'the daemon did not tell the name of its node');
 }
 
-/** Changes what the operator says of this node. `change` is given its spec and answers with a merge patch of it, or nothing to leave it. */
+/**
+ * Changes the operator's settings of this node. `change` gets the Node's spec and returns a merge patch of it, or undefined to leave it.
+ */
 export async function changeOwnNode(
   client: ApiClient,
   change: (spec: unknown) => JsonRecord | undefined,

@@ -1,4 +1,4 @@
-/** Bundle files from the daemon, and to it. */
+/** Exports bundle files from the daemon and imports them. */
 import { randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rename, rm, stat } from 'node:fs/promises';
@@ -42,13 +42,13 @@ const importReport = z.object({
 export type ImportReport = z.infer<typeof importReport>;
 
 export interface TransferOptions {
-  /** Told how many bytes have come or gone. */
+  /** Called with the number of bytes transferred so far. */
   onProgress?(done: number): void;
 }
 
 /**
- * Makes a bundle file. It has its name only when it is whole, and nobody else can read it. Errors: ALREADY_EXISTS unless `replace`, BAD_REQUEST if it cannot be
- * written, and those of the daemon.
+ * Makes a bundle file. It gets its name only once it is complete, and only its owner can read it. Errors: ALREADY_EXISTS unless `replace`,
+ * BAD_REQUEST if it cannot be written, and those of the daemon.
  */
 export async function exportParcel(
   client: ApiClient,
@@ -67,7 +67,7 @@ export async function exportParcel(
     endless: true,
   });
   if (answer.status >= 400) throw errorOfStatus(answer.status, parseJson(await readText(answer.message)));
-  // of its own: two that make one file at a time do not write into each other, and nobody else has made it to read along
+  // a random name: two exports to one file do not mix, and nobody can have created it beforehand to read along
   const part = join(dirname(path), `.${basename(path).slice(0, 200)}.${randomBytes(6).toString('hex')}.part`);
   const ended = removeWhenEnded(part);
   try {
@@ -91,7 +91,7 @@ export async function exportParcel(
   }
 }
 
-/** Reads it while it is written: what breaks off is no bundle. */
+/** Inspects the bundle while writing it, since a truncated one is not valid. */
 async function writeChecked(source: AsyncIterable<unknown>, path: string, onProgress?: (done: number) => void): Promise<InspectedParcel> {
   const file = await open(path, 'wx', 0o600);
   try {
@@ -114,7 +114,7 @@ async function writeChecked(source: AsyncIterable<unknown>, path: string, onProg
   }
 }
 
-/** Gives a bundle file to the daemon. Errors: BAD_REQUEST if it cannot be read, and those of the daemon. */
+/** Sends a bundle file to the daemon. Errors: BAD_REQUEST if it cannot be read, and those of the daemon. */
 export async function importParcel(
   client: ApiClient,
   path: string,

@@ -1,4 +1,4 @@
-/** The policy of this node: read, and changed as a whole. */
+/** Reads the policy of this node, and replaces it as a whole. */
 import { DtkdError } from '../../protocol/errors.ts';
 import { apiVersionOf } from '../../protocol/kinds/kind.ts';
 import { POLICY_NAME, type PolicySpec, policyKind, policySpec } from '../../protocol/kinds/policy.ts';
@@ -8,12 +8,15 @@ import { whileRaced } from './raced.ts';
 
 const TARGET = { kind: policyKind, namespace: THIS_NODE, name: POLICY_NAME };
 
-/** What is written there; an empty one if there is none. Errors: FORBIDDEN. */
+/** The policy's spec; empty if there is no policy. Errors: FORBIDDEN. */
 export async function readPolicy(client: ApiClient): Promise<PolicySpec> {
   return specOf(await find(client));
 }
 
-/** Undefined: there is none. To whoever may not READ it the daemon does not tell whether there is one. Errors: FORBIDDEN. */
+/**
+ * Undefined if there is none. Callers who may not READ it get FORBIDDEN: the daemon does not tell them whether it exists. Errors:
+ * FORBIDDEN.
+ */
 async function find(client: ApiClient): Promise<unknown> {
   const object = await client.find(TARGET);
   if (object !== undefined) return object;
@@ -24,7 +27,7 @@ async function find(client: ApiClient): Promise<unknown> {
   });
 }
 
-/** Changes it. `change` answers with the whole new policy, or nothing to leave it. Answers with what stands then. */
+/** Changes the policy and returns the result. `change` returns the whole new spec, or undefined to leave it. */
 export function changePolicy(client: ApiClient, change: (spec: PolicySpec) => PolicySpec | undefined): Promise<PolicySpec> {
   const write = async (): Promise<PolicySpec> => {
     const object = await find(client);

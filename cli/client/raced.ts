@@ -1,9 +1,11 @@
 import { DtkdError, type ErrorCode } from '../../protocol/errors.ts';
 
-/** Writes that come between reading and writing are rare; more of them in a row mean that something else is wrong. */
+/** A write between our read and our write is rare; several in a row mean that something else is wrong. */
 const ATTEMPTS = 5;
 
-/** Reads, changes and writes again while somebody else wrote in between. `raced`: the refusals that say so. Errors: those of `write`. */
+/**
+ * Repeats a read, change and write that lost a race with another writer. `raced`: the error codes of a lost race. Errors: those of `write`.
+ */
 export async function whileRaced<T>(write: () => Promise<T>, raced: readonly ErrorCode[] = ['CONFLICT']): Promise<T> {
   for (let attempt = 1; ; attempt += 1) {
     try {

@@ -3,8 +3,8 @@ import { isRecord, type JsonRecord } from '../json.ts';
 import type { ApiClient, Target } from './api.ts';
 
 /**
- * Watches an object, or all of a collection, until `done` accepts one. TIMEOUT after `timeoutMs`, with `what` in the message. An object that is not there yet is
- * waited for.
+ * Watches an object, or all of a collection, until `done` accepts one; an object that does not exist yet is waited for. TIMEOUT after
+ * `timeoutMs`, with `what` in the message.
  */
 export async function waitForObject(
   client: ApiClient,

@@ -1,23 +1,25 @@
-/** Looks for a daemon whose connection broke, until it is there again or too long gone: what was started goes on without this command. */
+/**
+ * Retries a daemon whose connection broke, until it is back or has been gone for too long. What was started goes on without this command.
+ */
 import { setTimeout } from 'node:timers/promises';
 import { DtkdError } from '../../protocol/errors.ts';
 import { textAt } from '../json.ts';
 
-/** Between two attempts to reach the daemon again, in milliseconds: the first, and the longest. */
+/** The first and the longest pause between attempts to reach the daemon, in milliseconds. */
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 2_000;
 const PAUSE_GROWTH = 1.6;
-/** How long the daemon is looked for, in milliseconds: a restart with much to load takes so long. */
+/** How long to try, in milliseconds. Covers a restart with much to load. */
 const LOOK_FOR_MS = 60_000;
 
-/** Waits so many milliseconds, or until `signal`. */
+/** Waits this many milliseconds, or until `signal` fires. */
 export type Pause = (ms: number, signal: AbortSignal) => Promise<unknown>;
 
 export interface SearchOptions {
   signal: AbortSignal;
-  /** Told when the connection is lost, and when it is there again. */
+  /** Called when the connection is lost, and when it is back. */
   onContact(event: 'lost' | 'found'): void;
-  /** Default: real time. */
+  /** Default: a real timer. */
   pause?: Pause;
 }
 
@@ -30,7 +32,7 @@ export class Search {
     this.#options = options;
   }
 
-  /** Something was heard of it. */
+  /** Records that the daemon was heard. */
   found(): void {
     if (this.#lostAt !== undefined) this.#options.onContact('found');
     this.#lostAt = undefined;
@@ -55,7 +57,7 @@ export function rest(ms: number, signal: AbortSignal): Promise<unknown> {
   return setTimeout(ms, undefined, { signal }).catch(() => undefined);
 }
 
-/** Failures of a connection, and of a daemon that is just going or coming; all else is an answer. */
+/** True for failures of the connection, and for a daemon that is starting or stopping; any other error is an answer. */
 export function isCut(error: unknown): boolean {
   if (error instanceof DtkdError) return error.code === 'DAEMON_UNREACHABLE' || error.code === 'UNAVAILABLE' || error.code === 'TIMEOUT';
   return textAt(error, 'code') !== undefined;

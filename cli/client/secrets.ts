@@ -9,7 +9,7 @@ export interface NewSecret {
   description?: string | undefined;
 }
 
-/** Sets a Secret of a node, or gives it another value. */
+/** Creates a Secret of a node, or replaces its value. */
 export async function putSecret(client: ApiClient, { namespace, name, value, description }: NewSecret): Promise<'set' | 'replaced'> {
   const target = { kind: secretKind, namespace, name };
   const spec = { value, ...(description === undefined ? {} : { description }) };

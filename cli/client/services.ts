@@ -1,22 +1,25 @@
-/** Service instances and their tasks over the API: where they are, and what is answered. */
+/** Requests about service instances and their tasks. */
 import { SERVICE_INSTANCES, TASKS } from '../../protocol/kinds/paths.ts';
 import type { FileAnswer, ServiceState } from '../../protocol/requests/service.ts';
 import type { JsonRecord } from '../json.ts';
 import { notKnown } from '../service/plan.ts';
 import { type ApiClient, type Target, THIS_NODE } from './api.ts';
 
-/** A service instance, and the node that has it. */
+/** A service instance and the node that has it. */
 export interface Named {
   name: string;
   namespace: string;
 }
 
-/** What `dtkd service COMMAND NAME -n NODE` names; also as lists of names have it, `serviceinstance.dtkd.dev/NAME`. */
+/**
+ * The instance that `dtkd service COMMAND NAME -n NODE` names; NAME may have the form that lists of names use,
+ * `serviceinstance.dtkd.dev/NAME`.
+ */
 export function named(text: string, flags: { namespace?: string }): Named {
   return { name: bareName(text), namespace: flags.namespace ?? THIS_NODE };
 }
 
-/** `-n NODE` of another node, for command lines that are shown. */
+/** `-n NODE` for a service of another node, for command lines that are shown. */
 export function nodeWords({ namespace }: Pick<Named, 'namespace'>): string[] {
   return namespace === THIS_NODE ? [] : ['-n', namespace];
 }

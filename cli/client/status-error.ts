@@ -3,7 +3,7 @@ import { kindByAnyName } from '../../protocol/kinds/index.ts';
 import { withoutNext } from '../../protocol/requests/refused-by.ts';
 import { listAt, recordAt, textAt } from '../json.ts';
 
-/** Codes for answers that carry none of ours: by Kubernetes reason first, then by HTTP status. */
+/** Codes for answers without one of ours: first by Kubernetes reason, then by HTTP status. */
 const BY_REASON: Record<string, ErrorCode> = {
   BadRequest: 'BAD_REQUEST',
   Invalid: 'INVALID',
@@ -37,14 +37,14 @@ const BY_STATUS: Record<number, ErrorCode> = {
   504: 'TIMEOUT',
 };
 
-/** Names that can be shown within quotes as they are. */
+/** Names that can be shown in quotes as they are. */
 const CALLED = /^[A-Za-z0-9._-]{1,253}$/;
 
 const NEXT: Partial<Record<ErrorCode, string>> = {
   UNAUTHORIZED: "The token was probably rotated. Leave out --token and DTKD_TOKEN to use the data directory's own, or give the new one.",
 };
 
-/** The error that a `Status` body (or any failed answer) means. */
+/** Converts a `Status` body, or any failed answer, to an error. */
 export function errorOfStatus(httpStatus: number, body: unknown): DtkdError {
   const given = textAt(body, 'details', 'code');
   const code = isErrorCode(given) ? given : (BY_REASON[textAt(body, 'reason') ?? ''] ?? BY_STATUS[httpStatus] ?? 'INTERNAL');
@@ -64,7 +64,7 @@ function withNext(next: string | undefined): { next?: string } {
   return next === undefined ? {} : { next };
 }
 
-/** For an object that is not there: the list that it would be in. Resources are often asked for by what they are called in their model. */
+/** Advice for an object that does not exist: the list to look in. Resources are often asked for by their names in the model. */
 function whereToLook(body: unknown): string | undefined {
   const kind = kindByAnyName(textAt(body, 'details', 'kind') ?? '');
   const name = textAt(body, 'details', 'name') ?? '';

@@ -13,18 +13,20 @@ export function trustTarget(text: string): Target {
   return { kind: trustKind, namespace: THIS_NODE, name: text };
 }
 
-/** `NAME@NODE` of a trust that was read. */
+/** `NAME@NODE` of a trust object. */
 export function displayOfTrust(trust: JsonRecord): string {
   return `${textAt(trust, 'metadata', 'name') ?? ''}@${textAt(trust, 'metadata', 'namespace') ?? ''}`;
 }
 
-/** How many belong to a trust now, as a sentence. */
+/** A sentence with the number of members of a trust. */
 export function memberCount(trust: JsonRecord): string {
   const count = listAt(trust, 'spec', 'members').length;
   return `${displayOfTrust(trust)} has ${count} ${count === 1 ? 'member' : 'members'} now.`;
 }
 
-/** What a node makes known of its trust need not name all members: written back, it would drop the others. */
+/**
+ * Refuses to change another node's trust: what its node publishes need not name all members, and writing that back would drop the others.
+ */
 function assertKeptHere(trust: JsonRecord): void {
   if (textAt(trust, 'metadata', 'annotations', AUTHOR_ANNOTATION) === undefined) return;
   const node = textAt(trust, 'metadata', 'namespace') ?? '';
@@ -33,7 +35,7 @@ function assertKeptHere(trust: JsonRecord): void {
   });
 }
 
-/** Changes who belongs to a trust; tries again if somebody else changed it meanwhile. */
+/** Changes the members of a trust; tries again if somebody else changed it meanwhile. */
 export async function changeMembers(client: ApiClient, text: string, change: (members: string[]) => string[]): Promise<JsonRecord> {
   const target = trustTarget(text);
   return whileRaced(async () => {

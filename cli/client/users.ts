@@ -5,21 +5,21 @@ import { textAt } from '../json.ts';
 import type { Output } from '../output/output.ts';
 import { type ApiClient, type Target, THIS_NODE } from './api.ts';
 
-/** A user of this node, by `NAME` or as it is shown, `NAME@NODE`. */
+/** A user by `NAME` (of this node) or, as it is shown, `NAME@NODE`. */
 export function userTarget(text: string, sub?: string): Target {
   const at = parseNameAtNode(text);
   const { name, node } = at ?? { name: text, node: THIS_NODE };
   return { kind: userKind, namespace: node, name, ...(sub === undefined ? {} : { sub: [sub] }) };
 }
 
-/** Makes a new token for a user, which ends the one before. */
+/** Creates a new token for a user; the previous one becomes invalid. */
 export async function newToken(client: ApiClient, name: string): Promise<string> {
   const token = textAt(await client.call('POST', userTarget(name, 'token'), {}), 'token');
   if (token === undefined) throw new DtkdError('INTERNAL', 'the daemon answered without a token');
   return token;
 }
 
-/** A token with what to do with it. It goes to standard output alone with `-q`. */
+/** Prints a token with instructions; with `quiet` the token alone. */
 export function printToken(out: Output, display: string, token: string, quiet: boolean): void {
   if (quiet) {
     out.print(token);

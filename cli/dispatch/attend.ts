@@ -1,6 +1,6 @@
 /**
- * Attends an execution for a person: shows what it does, lets go or aborts on Ctrl-C, sums up at the end and sets the exit status. Used by all
- * commands that start or follow executions.
+ * Attends an execution for a person: shows its progress, detaches or aborts on Ctrl-C, sums up at the end and sets the exit status. Used by
+ * all commands that start or follow executions.
  */
 import { DtkdError } from '../../protocol/errors.ts';
 import type { Cli, GlobalFlags } from '../cli.ts';
@@ -63,13 +63,13 @@ export async function attend(cli: Cli, options: AttendOptions): Promise<Attended
     },
     letGo,
   });
-  // as of a program that writes to a closed pipe; how the execution ends is not known
+  // 128 + SIGPIPE, as for a program that writes to a closed pipe; how the execution ends is not known
   cli.out.onUnread(() => letGo(141));
   try {
     const first = options.start === undefined ? undefined : client.daemonLines(options.start.path, options.start.body, stop.signal);
     const ending = await following.run(first).catch((error: unknown): Ending => {
       if (leftWith !== undefined) return 'running';
-      // what was held back is shown, too
+      // output that was held back is shown even if following failed
       view?.end(following.execution);
       screen.flush();
       throw withWayOn(error, following.execution.id, options.global);
@@ -101,7 +101,7 @@ export async function attend(cli: Cli, options: AttendOptions): Promise<Attended
   }
 }
 
-/** A follow that broke says how to go on. */
+/** Adds the command that continues to the error of a follow that broke. */
 function withWayOn(error: unknown, id: string, global: GlobalFlags): unknown {
   if (id === '' || (error instanceof DtkdError && error.code !== 'DAEMON_UNREACHABLE')) return error;
   const text = error instanceof Error ? error.message : (textAt(error, 'message') ?? String(error));

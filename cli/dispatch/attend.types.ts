@@ -5,25 +5,27 @@ import type { Ending } from './summary.ts';
 import type { TextForm } from './text-view.ts';
 
 export interface AttendOptions {
-  /** Body of the dispatch, or of a retry with its path; or the execution that is there. */
+  /** Path and body of the request that starts it (a dispatch, or a retry); undefined to follow the execution with `id`. */
   start?: { path: string; body: unknown };
   id?: string;
-  /** Parts of it that are not shown again. */
+  /** Parts that are not shown again. */
   shown?: ShownParts;
   show: ShowFlags;
   prefix: TextForm['prefix'];
-  /** True if the starting node's own lines need no prefix. */
+  /** True if output of the starting node is shown without a prefix. */
   localIsPlain: boolean;
-  /** True if nobody knows beforehand how many targets it has: that is then told in the end, also where it was one and all is well. */
+  /**
+   * True if the number of targets is not known beforehand. It is then reported at the end, even if there was one target and it succeeded.
+   */
   tellsCount?: boolean;
   waitForQueued: boolean;
-  /** Flags of the connection, for command lines that are shown. */
+  /** Connection flags, repeated in command lines that are shown. */
   global: GlobalFlags;
-  /** Another command line that would run the command again on these nodes. */
+  /** A command line that would run the command again on these nodes, suggested beside a retry. */
   againOn?(nodes: readonly string[]): string;
 }
 
-/** What is known when it is over. */
+/** What is known at the end of following. */
 export interface Attended {
   execution: ExecutionView;
   ending: Ending;

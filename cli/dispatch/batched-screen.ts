@@ -1,9 +1,9 @@
 import type { Screen } from './view.types.ts';
 
-/** Bytes, or characters, that are gathered at most. */
+/** The most that is gathered, in bytes or characters. */
 const MAX_LENGTH = 256 * 1024;
 
-/** Gathers small writes into large ones, in their order: a line by itself costs a system call, and output has millions of lines. */
+/** Gathers small writes into large ones, in order: a write per line costs a system call each, and output can have millions of lines. */
 export class BatchedScreen implements Screen {
   readonly #inner: Screen;
   #parts: (string | Uint8Array)[] = [];
@@ -22,7 +22,7 @@ export class BatchedScreen implements Screen {
     this.#add(text, true);
   }
 
-  /** Writes what was gathered. To be called when all that came together has been written. */
+  /** Writes what was gathered. Called once everything that came together has been added. */
   flush(): void {
     if (this.#parts.length === 0) return;
     const all = joined(this.#parts);

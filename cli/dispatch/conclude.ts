@@ -1,4 +1,4 @@
-/** What is said at the end of an execution that was attended, and the exit status that it comes to. */
+/** What is printed at the end of an attended execution, and its exit status. */
 import type { Cli, GlobalFlags } from '../cli.ts';
 import { escapeControls } from '../output/escape.ts';
 import type { Attended, AttendOptions } from './attend.types.ts';
@@ -6,7 +6,7 @@ import { type ExecutionView, shortId } from './execution.ts';
 import { shellLine } from './shell-line.ts';
 import { countsLine, exitStatusOf, failedNodesLine, failureLines, nodesOf, unsuccessful } from './summary.ts';
 
-/** The last lines, and the exit status. */
+/** Prints the last lines and sets the exit status. */
 export function conclude(cli: Cli, { execution, ending, missing }: Attended, options: AttendOptions): void {
   const status = exitStatusOf(execution, ending, missing);
   cli.exitWith(status);
@@ -29,13 +29,13 @@ export function conclude(cli: Cli, { execution, ending, missing }: Attended, opt
   }
   if (ending === 'running') sayHowToGoOn(cli, execution, global);
   if (ending === 'queued') cli.out.note(`Orders wait for the rest. See: ${line(global, 'executions', 'show', id)}`);
-  // whoever may not do it may not do it again: the reasons say what would change that
+  // a retry would be forbidden again: the reasons say what would change that
   if (failed.every(({ outcome, code }) => outcome === 'refused' && code === 'FORBIDDEN')) return;
   cli.out.note(`Retry them: ${line(global, 'executions', 'retry', id)}`);
   if (options.againOn !== undefined) cli.out.note(`Or:         ${options.againOn(nodesOf(failed))}`);
 }
 
-/** It goes on at the node that started it, which alone shows what it was asked for. */
+/** How to resume it. That works at the node that started it, and only that node shows the request. */
 function goOn({ id, starter, request }: ExecutionView, global: GlobalFlags): string {
   if (Object.keys(request).length > 0) return `Go on: ${line(global, 'executions', 'resume', shortId(id))}`;
   return `Go on, at ${escapeControls(starter)}: ${line({}, 'executions', 'resume', shortId(id))}`;
@@ -51,7 +51,7 @@ export function sayHowToGoOn(cli: Cli, { id }: ExecutionView, global: GlobalFlag
   );
 }
 
-/** A `dtkd` command line for the same daemon. The name of a token's file is repeated, a token never. */
+/** A `dtkd` command line for the same daemon. Repeats the file name of a token, never a token itself. */
 export function line(global: GlobalFlags, ...words: string[]): string {
   const { url, token, data, ca } = global;
   const flags = [

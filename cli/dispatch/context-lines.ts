@@ -1,9 +1,9 @@
-/** What an incomplete context could be completed with, for people. Pure. */
+/** What could complete an incomplete context, for people. Pure. */
 import { listAt, recordAt, textAt, textsAt, valueAt } from '../json.ts';
 import { alignColumns } from '../output/columns.ts';
 import { unansweredLines } from './plan-lines.ts';
 
-/** What was said already. */
+/** What the command line has named already. */
 interface Within {
   project?: string | undefined;
   type?: string | undefined;
@@ -53,7 +53,7 @@ function resourceLines(answer: unknown): string[] {
   return titled('Resources (-t -r):', alignColumns(rows));
 }
 
-/** Nodes that are named before the rest is counted. */
+/** Nodes that are named; the rest are counted. */
 const NAMED_NODES = 5;
 
 function deployedOn(nodes: readonly string[]): string {

@@ -1,9 +1,9 @@
-/** What `dtkd cp` is to copy, read from its paths. Pure. */
+/** Reads from its paths what `dtkd cp` is to copy. Pure. */
 import { basename, posix } from 'node:path';
 import { DtkdError } from '../../protocol/errors.ts';
 import { ALL_NODES } from './node-filter.ts';
 
-/** A path on nodes: which nodes, as a filter, and where there. */
+/** A path on nodes: a filter for the nodes, and the path there. */
 export interface RemotePath {
   filter: string;
   path: string;
@@ -13,17 +13,17 @@ export type CopyPlan =
   | { direction: 'to'; files: { local: string; remote: string }[]; filter: string }
   | { direction: 'from'; files: RemotePath[]; local: string };
 
-/** `tags=web:/etc/motd`, `node1:/etc/motd`; undefined if the text is a path of this machine. */
+/** Parses `tags=web:/etc/motd` or `node1:/etc/motd`; undefined if the text is a local path. */
 export function remotePath(text: string): RemotePath | undefined {
   if (/^\.{0,2}\//.test(text)) return undefined;
   const at = text.indexOf(':/');
   if (at <= 0) return undefined;
   const words = text.slice(0, at);
-  // As people name a node: by the name that it has in dtkd.
+  // A bare word is a node's name in dtkd.
   return { filter: words === 'all' ? ALL_NODES : words.includes('=') ? words : `name=${words}`, path: text.slice(at + 1) };
 }
 
-/** Sorts the paths of the command line. Errors: BAD_REQUEST that says what is missing. */
+/** Sorts the paths of the command line. Errors: BAD_REQUEST, which says what is missing. */
 export function copyPlan(paths: readonly string[]): CopyPlan {
   const sources = paths.slice(0, -1);
   const destination = paths.at(-1) ?? '';

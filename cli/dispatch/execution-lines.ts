@@ -21,7 +21,7 @@ export function executionLines(execution: ExecutionView, now: number): string[] 
     ...(message === undefined ? [] : [['Message:', message]]),
     ['Outcome:', countsLine(execution)],
   ];
-  // what all do stands above
+  // if all parts do the same, that is stated above
   const several = new Set(parts.map(({ what }) => what)).size > 1;
   const rows = parts.map((part) => [
     ...(staged ? [String(part.stage + 1)] : []),
@@ -39,13 +39,16 @@ export function executionLines(execution: ExecutionView, now: number): string[] 
   ];
 }
 
-/** A target tells where its spool ends, and not what of it the command wrote. */
+/** The size of a part's output. A target reports where its spool ends, but not how many of those bytes the command wrote. */
 function outputOf({ offset, printed, dropped }: PartView): string {
   const kept = printed === undefined && offset > 0 ? `up to ${formatSize(offset)}` : formatSize(printed ?? 0);
   return dropped > 0 ? `${kept}, ${formatSize(dropped)} cut` : kept;
 }
 
-/** Of one that is over from its first part to its last: the whole is told in seconds, and by its starter alone. */
+/**
+ * How long an execution has lasted. A finished one is measured from its first part to its last, since only the starter has times for the
+ * whole, and only in seconds.
+ */
 function lastedText(execution: ExecutionView, now: number): string {
   const { phase, startedAt, finishedAt } = execution;
   if (phase !== 'Finished') return startedAt === undefined ? '' : `for ${humanDuration(now - startedAt)}`;
@@ -57,12 +60,14 @@ function lastedText(execution: ExecutionView, now: number): string {
   return from === undefined || to === undefined ? '' : `took ${tenths(to - from)}`;
 }
 
-/** Of those that were made within one second. What was refused has an end alone; what has neither came last. */
+/**
+ * Orders executions that started within the same second. A refused part has only an end. Executions without any time sort as the latest.
+ */
 function firstTime(execution: ExecutionView): number {
   return Math.min(Number.MAX_SAFE_INTEGER, ...partsOf(execution).flatMap(({ startedAt, endedAt }) => startedAt ?? endedAt ?? []));
 }
 
-/** One row for each execution, the latest first. `wide`: with the whole id, and all of what runs. */
+/** One row for each execution, the latest first. `wide`: with the whole id, and all that runs. */
 export function executionRows(executions: readonly ExecutionView[], now: number, wide: boolean): string[][] {
   const sorted = [...executions].sort((a, b) => (b.startedAt ?? 0) - (a.startedAt ?? 0) || firstTime(b) - firstTime(a));
   return sorted.map((execution) => [
@@ -76,7 +81,7 @@ export function executionRows(executions: readonly ExecutionView[], now: number,
   ]);
 }
 
-/** One view for each id: what the starter says counts for more than what a target says of its own part. `nodes`: where each object is. */
+/** One view for each id. The starter's view counts for more than a target's view of its own part. `node`: where each object is. */
 export function mergedById(objects: readonly { node: string; execution: ExecutionView }[]): ExecutionView[] {
   const byId = new Map<string, { node: string; execution: ExecutionView }>();
   for (const one of objects) {
@@ -89,7 +94,7 @@ export function mergedById(objects: readonly { node: string; execution: Executio
   return [...byId.values()].map(({ execution }) => execution);
 }
 
-/** Characters of what runs that a list shows: a program with a script as its argument may have a thousand. */
+/** Characters of the command that a list shows: one that passes a script as an argument may have a thousand. */
 const MAX_WHAT = 60;
 
 function cut(text: string): string {

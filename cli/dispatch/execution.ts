@@ -1,4 +1,4 @@
-/** An execution as the command line sees it: read from the daemon's JSON, and kept up to date by the lines of a follow. No I/O. */
+/** An execution as the command line sees it: read from the daemon's JSON, and updated by the lines of a follow. No I/O. */
 import { EXECUTION_PHASES, type ExecutionPhase, OUTCOMES, type Outcome, PART_STATES, type PartState } from '../../protocol/orders/words.ts';
 import { isRecord, type JsonRecord, listAt, numberAt, recordAt, textAt, textsAt, timeAt, valueAt } from '../json.ts';
 
@@ -14,23 +14,23 @@ export interface PartView {
   exitStatus: number | undefined;
   signal: string | undefined;
   reason: string | undefined;
-  /** The same for programs. */
+  /** The reason, for programs. */
   code: string | undefined;
-  /** Bytes of its spool so far. */
+  /** The length of its spool so far, in bytes. */
   offset: number;
-  /** Those of them that the command wrote, if somebody has counted them. */
+  /** How many of those bytes the command wrote, if that was counted. */
   printed: number | undefined;
-  /** Bytes of output beyond the cap. */
+  /** Bytes of output dropped beyond the cap. */
   dropped: number;
   holders: readonly string[];
-  /** Of a file that was read there. */
+  /** The file that was read there, if the part reads one. */
   file: FileView | undefined;
 }
 
-/** Parts whose end and output have been shown, by index, with the bytes of output that they had. */
+/** Parts whose end and output have been shown, by index, with the length of their spools in bytes. */
 export type ShownParts = ReadonlyMap<number, number>;
 
-/** What whoever followed `execution` until now has seen whole. */
+/** The parts that a follower of `execution` has seen completely. */
 export function shownOf(execution: ExecutionView): ShownParts {
   const known = [...execution.parts.values()].filter(({ state, outcome }) => state === 'ended' && outcome !== 'unknown');
   return new Map(known.map(({ index, offset }) => [index, offset]));
@@ -42,7 +42,7 @@ export interface FileView {
   mode: number;
 }
 
-/** What a target was told to do, as far as it is a command of a resource. */
+/** What a target was told to do, if it is a command of a resource. */
 export interface TargetCommand {
   model: string;
   type: string;
@@ -52,7 +52,7 @@ export interface TargetCommand {
 }
 
 export interface ExecutionView {
-  /** 64 hexadecimal digits; empty until the daemon told it. */
+  /** 64 hexadecimal digits; empty until the daemon reports it. */
   id: string;
   starter: string;
   user: string;
@@ -63,18 +63,18 @@ export interface ExecutionView {
   /** By index. */
   parts: Map<number, PartView>;
   commands: ReadonlyMap<number, TargetCommand>;
-  /** As it was asked for, where the daemon knows. */
+  /** The original request, where the daemon knows it. */
   request: JsonRecord;
 }
 
-/** Digits of an id that people see: enough to tell the executions of a site apart. */
+/** Digits of an id that people see: enough to distinguish the executions of a site. */
 const SHORT_ID = 12;
 
 export function shortId(id: string): string {
   return id.slice(0, SHORT_ID);
 }
 
-/** Reads an Execution object. */
+/** Parses an Execution object. */
 export function executionOf(object: unknown): ExecutionView {
   const parts = listAt(object, 'status', 'parts').map(partOf);
   const commands = listAt(object, 'spec', 'targets').map((target): [number, TargetCommand | undefined] => [
@@ -95,7 +95,7 @@ export function executionOf(object: unknown): ExecutionView {
   };
 }
 
-/** Reads a part. Undefined if it is none. */
+/** Parses a part; undefined if the value is none. */
 export function partOf(value: unknown): PartView | undefined {
   const index = numberAt(value, 'index');
   const state = PART_STATES.find((known) => known === textAt(value, 'state'));
@@ -132,12 +132,12 @@ export function phaseOf(value: unknown, ...path: string[]): ExecutionPhase | und
   return EXECUTION_PHASES.find((known) => known === textAt(value, ...path));
 }
 
-/** Parts in their order. */
+/** Parts in order of their indices. */
 export function partsOf(execution: ExecutionView): PartView[] {
   return [...execution.parts.values()].sort((a, b) => a.index - b.index);
 }
 
-/** True if nothing is left of an execution but orders that wait for absent nodes. */
+/** True if all that is left of an execution is orders that wait for absent nodes. */
 export function onlyQueuedLeft(execution: ExecutionView): boolean {
   let queued = false;
   for (const { state } of execution.parts.values()) {
@@ -161,7 +161,7 @@ function commandOf(target: unknown): TargetCommand | undefined {
   };
 }
 
-/** Nodes on which not everything has succeeded, in the order of their parts. */
+/** Nodes on which not every part has succeeded, in order of the parts. */
 export function nodesLeft(execution: ExecutionView): string[] {
   const left = partsOf(execution).filter(({ outcome }) => outcome !== 'succeeded');
   return [...new Set(left.map(({ node }) => node))];

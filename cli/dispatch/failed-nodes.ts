@@ -1,13 +1,13 @@
-/** The file of `-F`: names of nodes, one a line, on which a command has yet to succeed. */
+/** The file of `-F`: names of nodes on which a command has yet to succeed, one per line. */
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { DtkdError } from '../../protocol/errors.ts';
 import { textAt } from '../json.ts';
 import { type ExecutionView, nodesLeft } from './execution.ts';
 
-/** A list of nodes is never larger. */
+/** No list of nodes is larger. */
 const MAX_FILE_BYTES = 4 * 1024 * 1024;
 
-/** The nodes in the file; undefined if there is no file. Lines that begin with # are remarks. */
+/** The nodes in the file; undefined if there is no file. Lines that begin with # are comments. */
 export async function readFailedNodes(file: string): Promise<string[] | undefined> {
   let text: string;
   try {
@@ -26,7 +26,10 @@ export async function readFailedNodes(file: string): Promise<string[] | undefine
   return [...new Set(names)];
 }
 
-/** Writes the nodes on which it has yet to succeed, or removes the file if there are none. `listed`: what the file said before. */
+/**
+ * Writes the nodes on which the command has yet to succeed, or removes the file if there are none. `listed`: what the file contained
+ * before.
+ */
 export async function keepFailedNodes(file: string, listed: readonly string[] | undefined, execution: ExecutionView): Promise<string[]> {
   const targeted = new Set([...execution.parts.values()].map(({ node }) => node));
   const left = [...new Set([...(listed ?? []).filter((node) => !targeted.has(node)), ...nodesLeft(execution)])];
@@ -34,7 +37,7 @@ export async function keepFailedNodes(file: string, listed: readonly string[] | 
     await rm(file, { force: true });
     return left;
   }
-  // a file that is half written would lose nodes
+  // renamed into place: a half-written file would lose nodes
   const fresh = `${file}.${process.pid}.tmp`;
   try {
     await writeFile(fresh, `${left.join('\n')}\n`);

@@ -1,4 +1,4 @@
-/** Lines of a follow as the command line sees them. What is not of this shape is ignored: a newer daemon may say more. */
+/** Lines of a follow as the command line sees them. Lines of other shapes are ignored, since a newer daemon may send more. */
 import { type ExecutionPhase, LOG_LEVELS, type LogLevel } from '../../protocol/orders/words.ts';
 import { isRecord, listAt, numberAt, textAt } from '../json.ts';
 import { type ExecutionView, executionOf, type PartView, partOf, phaseOf } from './execution.ts';
@@ -9,7 +9,7 @@ export interface RecordView {
   /** Number of the step; 0: the part itself. */
   step: number;
   command: string;
-  /** Of `log`. */
+  /** Set for `log`. */
   level: LogLevel | undefined;
   bytes: Buffer;
 }

@@ -1,6 +1,7 @@
 /**
- * Follows an execution to its end, over as many connections as that takes. Guarantees that each view is shown every byte of output once: it
- * comes back with the offsets that it had reached, and drops what it knows already. An execution is started by one request, which is never sent a second time.
+ * Follows an execution to its end, over as many connections as that takes. Guarantees that a view is shown every byte of output once: each
+ * new connection asks from the offsets that were reached, and known data is dropped. An execution is started by one request, which is never
+ * sent twice.
  */
 import { DtkdError } from '../../protocol/errors.ts';
 import type { ExecutionPhase } from '../../protocol/orders/words.ts';
@@ -11,19 +12,19 @@ import { type FollowEvent, followEventOf, type OutputEvent } from './follow-even
 import type { Ending } from './summary.ts';
 import type { FollowView } from './view.types.ts';
 
-/** Between two looks at orders that wait for absent targets, in milliseconds: they come back in minutes, or hours. */
+/** Pause between checks of orders that wait for absent targets, in milliseconds. These come back after minutes or hours. */
 const QUEUED_PAUSE_MS = 5_000;
-/** Offsets longer than this go into a body: servers refuse longer addresses. */
+/** A longer query is sent as a body, since servers refuse longer URLs. */
 const MAX_QUERY = 8_192;
 
 export interface FollowOptions {
   view: FollowView;
   signal: AbortSignal;
-  /** Follows until orders for absent targets have been delivered or have run out, too. */
+  /** Also follows until orders for absent targets have been delivered or have expired. */
   waitForQueued: boolean;
-  /** Told when the connection is lost, and when it is there again. */
+  /** Called when the connection is lost, and when it is back. */
   onContact(event: 'lost' | 'found'): void;
-  /** Waits so many milliseconds, or until `signal`. Default: real time. */
+  /** Waits this many milliseconds, or until `signal` fires. Default: a real timer. */
   pause?: Pause;
 }
 
@@ -35,7 +36,7 @@ export class Following {
   #execution: ExecutionView;
   #missing = 0;
 
-  /** `id`: of an execution that is there, or its beginning; absent for one that is about to be started. `shown`: what is not to be shown again. */
+  /** `id`: of an existing execution, or a prefix of it; empty for one about to be started. `shown`: what is not to be shown again. */
   constructor(client: Pick<ApiClient, 'daemonLines'>, options: FollowOptions, id = '', shown: ShownParts = new Map()) {
     this.#client = client;
     this.#options = options;
@@ -44,17 +45,20 @@ export class Following {
     this.#shown = new Set(shown.keys());
   }
 
-  /** What is known of it; the id is empty until the daemon told it. */
+  /** What is known of it; its id is empty until the daemon reports it. */
   get execution(): ExecutionView {
     return this.#execution;
   }
 
-  /** Parts of which no node could tell. */
+  /** The number of parts about which no node could answer. */
   get missing(): number {
     return this.#missing;
   }
 
-  /** `first`: the answer of the request that starts it; absent: it is there. Errors: of the request, DAEMON_UNREACHABLE, UNAVAILABLE. */
+  /**
+   * `first`: the answer of the request that starts it; undefined if it exists. Errors: those of the request, DAEMON_UNREACHABLE,
+   * UNAVAILABLE.
+   */
   async run(first?: AsyncIterable<unknown>): Promise<Ending> {
     const { signal } = this.#options;
     const search = new Search(this.#options);
@@ -99,7 +103,7 @@ export class Following {
     return onlyQueuedLeft(this.#execution) ? 'queued' : 'running';
   }
 
-  /** Brings what is known up to date. False if there was nothing new in it. */
+  /** Applies an event to what is known. False if it contained nothing new to show. */
   #apply(event: FollowEvent): boolean {
     if (event.type === 'execution') this.#execution = event.execution;
     else if (event.type === 'output') return this.#isNew(event);

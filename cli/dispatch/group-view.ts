@@ -1,4 +1,4 @@
-/** The output of each target as a whole, once it has ended and all of it is here. */
+/** Shows the output of each target as a whole, once the target has ended and all of its output is here. */
 import { escapeControls } from '../output/escape.ts';
 import { BatchedScreen } from './batched-screen.ts';
 import type { ExecutionView, PartView, ShownParts } from './execution.ts';
@@ -10,7 +10,7 @@ import type { FollowView, Screen } from './view.types.ts';
 /** How each target is shown. */
 export interface GroupForm {
   view(screen: Screen): FollowView;
-  /** What stands before its output. */
+  /** A line before its output. */
   heading?(part: PartView): string;
 }
 

@@ -1,15 +1,15 @@
 /**
- * Keeps what targets wrote until it is shown as a whole. Memory is bounded: what is beyond goes into files of a temporary directory, which is removed
- * at the end.
+ * Keeps the output of targets until it is shown as a whole. Memory is bounded: the excess goes to files in a temporary directory, which is
+ * removed at the end.
  */
 import { appendFileSync, closeSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Screen } from './view.types.ts';
 
-/** Bytes kept in memory for all targets. */
+/** Bytes kept in memory, over all targets. */
 export const HELD_BYTES = 32 * 1024 * 1024;
-/** Before each chunk: which stream, and its length. */
+/** The header of each chunk: its stream and its length. */
 const HEAD_BYTES = 5;
 const ERR = 1;
 
@@ -29,12 +29,12 @@ export class HeldOutput {
     this.#limit = limit;
   }
 
-  /** Where the lines of one target are written to. */
+  /** Where the lines of one target are written. */
   screen(index: number): Screen {
     return { out: (text) => this.#add(index, 0, text), err: (text) => this.#add(index, ERR, text) };
   }
 
-  /** Shows what one target wrote, in the order in which it came, and forgets it. */
+  /** Writes the output of one target in the order in which it came, and forgets it. */
   release(index: number, to: Screen): void {
     const held = this.#held.get(index);
     if (held === undefined) return;
@@ -69,7 +69,7 @@ export class HeldOutput {
     if (this.#bytes > this.#limit) this.#spill();
   }
 
-  /** The one who wrote most goes to its file. */
+  /** Moves the largest target's output to its file. */
   #spill(): void {
     const [index, held] = [...this.#held].reduce((most, one) => (one[1].bytes > most[1].bytes ? one : most));
     this.#directory ??= mkdtempSync(join(tmpdir(), 'dtkd-output-'));

@@ -1,15 +1,15 @@
 /**
- * What Ctrl-C does to a command that follows an execution: the first one says that the execution goes on, and lets go of it a little later; a second one in that
- * time aborts the execution, whose end is then shown; a third one leaves at once. Other signals let go at once.
+ * How a command that follows an execution handles Ctrl-C. The first one announces that the execution goes on, and detaches a little later.
+ * A second one within that time aborts the execution, whose end is then shown. A third one leaves at once. Other signals detach at once.
  */
 export interface InterruptActions {
-  /** Tells the person what the next Ctrl-C does, and that this command ends so soon. */
+  /** Tells the person what the next Ctrl-C does, and that this command ends in `graceMs`. */
   announce(graceMs: number): void;
   abort(): void;
   letGo(status: number): void;
 }
 
-/** Between the first Ctrl-C and the end, in milliseconds: long enough to read one sentence. */
+/** Time between the first Ctrl-C and the end, in milliseconds: enough to read one sentence. */
 const GRACE_MS = 3_000;
 const INTERRUPTED = 130;
 const SIGNALS = [
@@ -17,7 +17,7 @@ const SIGNALS = [
   ['SIGHUP', 129],
 ] as const;
 
-/** Installs the handlers; answers with a function that takes them away. `interactive`: somebody is there to press it again. */
+/** Installs the handlers and returns a function that removes them. `interactive`: somebody is there to press Ctrl-C again. */
 export function onInterrupts(interactive: boolean, actions: InterruptActions): () => void {
   let presses = 0;
   let timer: NodeJS.Timeout | undefined;

@@ -1,4 +1,4 @@
-/** An execution as lines of JSON: one for each line of output with where it comes from, for each change of a part, and for each remark. */
+/** An execution as lines of JSON: one for each line of output, with its origin, one for each change of a part, and one for each note. */
 import { isUtf8 } from 'node:buffer';
 import { toJson } from '../output/format.ts';
 import type { ExecutionView, PartView } from './execution.ts';
@@ -16,7 +16,7 @@ interface Open {
 export class JsonView implements FollowView {
   readonly #screen: Screen;
   readonly #open = new Map<string, Open>();
-  /** The last line of each part. */
+  /** The last JSON line of each part. */
   readonly #parts = new Map<number, string>();
   #told = false;
 
@@ -47,7 +47,7 @@ export class JsonView implements FollowView {
     for (const index of execution.parts.keys()) this.#flush(index, execution);
   }
 
-  /** A part that is told again as it was is not shown again. */
+  /** Writes a part, unless it is unchanged. */
   #part(part: PartView): void {
     const line = toJson({ type: 'part', ...partFields(part) }, 0);
     if (this.#parts.get(part.index) === line) return;
@@ -77,7 +77,10 @@ export class JsonView implements FollowView {
     }
   }
 
-  /** Lines that came together differ in their text alone. `whole`: the last one needs no newline. */
+  /**
+   * Writes a line of JSON for each line in `bytes`. Lines that came together differ only in their text. `whole`: the last one needs no
+   * newline.
+   */
   #lines(index: number, record: RecordView, bytes: Buffer, execution: ExecutionView, whole = false): void {
     if (bytes.length === 0) return;
     const head = toJson(this.#origin(index, record, execution), 0).slice(0, -1);
@@ -109,7 +112,7 @@ export class JsonView implements FollowView {
   }
 }
 
-/** A part as JSON shows it: what is not known, or nothing, is left out. */
+/** A part as JSON shows it: unknown, zero and empty fields are left out. */
 function partFields({ stage, offset, dropped, holders, startedAt, endedAt, ...part }: PartView): Record<string, unknown> {
   const known = Object.entries(part).filter(([, value]) => value !== undefined);
   return {
@@ -123,7 +126,7 @@ function partFields({ stage, offset, dropped, holders, startedAt, endedAt, ...pa
   };
 }
 
-/** The field of each line that holds what it says. */
+/** The JSON field with the text of each line; base64 if a line is not UTF-8. */
 function linesOf(bytes: Buffer): string[] {
   const isText = isUtf8(bytes);
   const lines = (bytes.at(-1) === NEWLINE ? bytes.subarray(0, -1) : bytes).toString(isText ? 'utf8' : 'latin1').split('\n');

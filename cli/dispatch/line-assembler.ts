@@ -1,6 +1,6 @@
-/** Puts whole lines together out of chunks of bytes, so that lines of several targets do not get mixed up. No I/O. */
+/** Assembles whole lines from chunks of bytes, so that lines of several targets do not mix. No I/O. */
 
-/** A line that is longer is given out in pieces. */
+/** A longer line is returned in pieces. */
 const MAX_LINE_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
 
@@ -8,7 +8,10 @@ export class LineAssembler {
   #rest: Buffer[] = [];
   #restBytes = 0;
 
-  /** All lines that `chunk` completes, with their newlines; a line that is too long comes without. Empty if there is none yet. */
+  /**
+   * Returns all lines that `chunk` completes, with their newlines. A line that is too long comes without a newline. Empty if there is none
+   * yet.
+   */
   add(chunk: Buffer): Buffer {
     const end = chunk.lastIndexOf(NEWLINE) + 1;
     if (end === 0) {
@@ -22,7 +25,7 @@ export class LineAssembler {
     return block;
   }
 
-  /** What no newline has ended. */
+  /** Returns the unfinished last line. */
   flush(): Buffer {
     const rest = Buffer.concat(this.#rest);
     this.#rest = [];

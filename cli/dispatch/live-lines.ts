@@ -1,4 +1,4 @@
-/** The table of targets that stands at the bottom of a terminal while an execution goes on. Pure. */
+/** The table of targets at the bottom of a terminal while an execution goes on. Pure. */
 import { OUTCOMES, type Outcome } from '../../protocol/orders/words.ts';
 import { humanDuration } from '../../protocol/text/age.ts';
 import { alignColumns } from '../output/columns.ts';
@@ -6,9 +6,9 @@ import type { Output } from '../output/output.ts';
 import { type ExecutionView, type PartView, partsOf } from './execution.ts';
 import { countsOf, durationOf, OPEN_STATES, whyOf } from './summary.ts';
 
-/** Targets that are shown at most; the rest is counted. */
+/** The most targets that are shown; the rest are counted. */
 const MAX_ROWS = 12;
-/** Lines of the terminal that are left to the output above. */
+/** Lines of the terminal that are left for the output above. */
 const LEFT_TO_OUTPUT = 6;
 
 const COLOURS: Readonly<Record<Outcome, 'green' | 'red' | 'yellow'>> = {
@@ -25,7 +25,7 @@ export interface LiveSize {
   rows: number;
 }
 
-/** Running targets first, then those that did not succeed, the latest first; the last line counts all. Each line fits the terminal. */
+/** Running targets first, then those that did not succeed, latest first; the last line counts all of them. Each line fits the terminal. */
 export function liveLines(paint: Output['paint'], execution: ExecutionView, now: number, startedAt: number, size: LiveSize): string[] {
   const parts = partsOf(execution);
   const open = parts.filter(({ state }) => state === 'running' || state === 'accepted');
@@ -59,7 +59,7 @@ function wordOf({ outcome, state }: PartView): string {
   return outcome ?? state;
 }
 
-/** Whole seconds of what still runs: the table is drawn anew when something in it changes. */
+/** Whole seconds for a running target, since the table is redrawn whenever it changes. */
 function tookOf(part: PartView, now: number): string {
   return part.state === 'ended' || part.startedAt === undefined ? durationOf(part, now) : humanDuration(now - part.startedAt);
 }
@@ -72,7 +72,7 @@ function coloured(paint: Output['paint'], part: PartView | undefined, line: stri
   return part?.outcome === undefined ? line : paint(COLOURS[part.outcome], line);
 }
 
-/** A line that wrapped could not be drawn over. */
+/** Cuts a line to the width of the terminal: a wrapped line could not be drawn over. */
 function cut(line: string, columns: number): string {
   const characters = [...line];
   return characters.length < columns ? line : `${characters.slice(0, Math.max(1, columns - 2)).join('')}…`;

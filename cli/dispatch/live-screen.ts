@@ -1,11 +1,11 @@
-/** A terminal with a table at its bottom that is drawn anew in place, while lines of output scroll by above it. */
+/** A terminal with a table at its bottom that is redrawn in place, while lines of output scroll by above it. */
 import type { LiveSize } from './live-lines.ts';
 import type { Screen } from './view.types.ts';
 
-/** Between two drawings, in milliseconds: quick enough for the eye, cheap enough for a slow line. */
+/** Time between two drawings, in milliseconds: fast enough for the eye, cheap enough for a slow line. */
 const REDRAW_MS = 120;
 
-/** A line with wide characters is cut by the terminal itself. */
+/** Lets the terminal itself cut lines with wide characters. */
 const NO_WRAP = '\x1b[?7l';
 const WRAP = '\x1b[?7h';
 
@@ -21,9 +21,9 @@ export class LiveScreen implements Screen {
   readonly #lines: (size: LiveSize) => readonly string[];
   readonly #timer: NodeJS.Timeout;
   #drawn = 0;
-  /** What was drawn last. */
+  /** The table as last drawn. */
   #table = '';
-  /** False while a line of output is unfinished, which a table would break into. */
+  /** False while a line of output is unfinished, since a table would break into it. */
   #atLineStart = true;
   #closed = false;
 
@@ -46,7 +46,7 @@ export class LiveScreen implements Screen {
   /** Draws the table as it is now. */
   draw(): void {
     if (this.#closed || !this.#atLineStart) return;
-    // a terminal of no known size says 0
+    // a terminal of unknown size reports 0
     const lines = this.#lines({ columns: this.#terminal.columns || 80, rows: this.#terminal.rows || 24 });
     const table = lines.length === 0 ? '' : `${NO_WRAP}${lines.map((line) => `${line}\n`).join('')}${WRAP}`;
     if (lines.length === this.#drawn && table === this.#table) return;
@@ -55,7 +55,7 @@ export class LiveScreen implements Screen {
     this.#table = table;
   }
 
-  /** Takes the table away. */
+  /** Removes the table. */
   close(): void {
     if (this.#closed) return;
     clearInterval(this.#timer);

@@ -4,7 +4,7 @@ import { liveLines } from './live-lines.ts';
 import { LiveScreen } from './live-screen.ts';
 import type { Screen } from './view.types.ts';
 
-/** A table of all targets at the bottom of the terminal; one target needs none. `execution`: as it is at the time. */
+/** A table of all targets at the bottom of the terminal; none for a single target. `execution`: gets its present state. */
 export function openLive(out: Output, inner: Screen, execution: () => ExecutionView): LiveScreen {
   const startedAt = Date.now();
   return new LiveScreen(process.stderr, inner, (size) => {

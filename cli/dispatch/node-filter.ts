@@ -1,10 +1,10 @@
-/** Flags that choose nodes, as `ctl`, `run`, `exec` and others share them. What the texts mean is the daemon's to say. */
+/** The flags that choose nodes, shared by `ctl`, `run`, `exec` and others. The daemon interprets their values. */
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
 import type { NodeFilter } from '../../protocol/kinds/execution.ts';
 
-/** Every node. */
+/** A filter that matches every node. */
 export const ALL_NODES = '.*';
 
 export interface FilterFlags {
@@ -14,7 +14,7 @@ export interface FilterFlags {
 
 const SEED_FLAGS: FilterFlags = { include: '-I, --nodes <filter>', exclude: '-X, --xnodes <filter>' };
 
-/** Adds the flags; answers with a function that tells the filter once the command line has been read, undefined if none was given. */
+/** Adds the flags. Returns a function that gives the filter once the command line has been parsed, or undefined if no flag was given. */
 export function addNodeFilter(command: Command, flags: FilterFlags = SEED_FLAGS): () => NodeFilter | undefined {
   const include: string[] = [];
   const exclude: string[] = [];
@@ -40,7 +40,7 @@ export function addNodeFilter(command: Command, flags: FilterFlags = SEED_FLAGS)
   return () => filterOf({ include, exclude, precedence });
 }
 
-/** What the flags come to. What is to be left out is left out, wherever that stands on the line. */
+/** The filter that the flags make. An exclusion counts wherever it stands on the line. */
 export function filterOf(given: {
   include: readonly string[];
   exclude: readonly string[];

@@ -1,11 +1,11 @@
-/** Options of a command as people write them: `-opt value`, `-flag` after `--` of `ctl`, or `--set NAME=VALUE` of `run`. Pure. */
+/** Options of a command as people write them: `-opt value` and `-flag` after `--` of `ctl`, or `--set NAME=VALUE` of `run`. Pure. */
 import { DtkdError } from '../../protocol/errors.ts';
 
-/** A dash, or two, and a letter: `-5` is a value. */
+/** One or two dashes and a letter: `-5` is a value. */
 const OPTION = /^--?([A-Za-z][A-Za-z0-9_-]*)(?:=([\s\S]*))?$/;
 
 /**
- * Options out of single-dash words. One without a value is a flag: `true`. A value that begins with a dash and a letter is written
+ * Parses options out of single-dash words. One without a value is a flag: `true`. A value that begins with a dash and a letter is written
  * `-opt=-value`.
  */
 export function optionsOfWords(words: readonly string[]): Record<string, string> {
@@ -36,7 +36,10 @@ export function flagsOfWords(words: readonly string[]): string[] {
   });
 }
 
-/** A forgotten value must not become the text `true`. `typeOf`: of an option of the command, undefined if it has none of that name. */
+/**
+ * Refuses options without a value that are not flags: a forgotten value must not become the text `true`. `typeOf`: the type of an option of
+ * the command, undefined if it has none of that name.
+ */
 export function assertFlags(names: readonly string[], typeOf: (name: string) => string | undefined): void {
   for (const name of names) {
     const type = typeOf(name);
@@ -47,7 +50,7 @@ export function assertFlags(names: readonly string[], typeOf: (name: string) => 
   }
 }
 
-/** Options out of NAME=VALUE. */
+/** Parses options out of NAME=VALUE. */
 export function optionsOfPairs(pairs: readonly string[]): Record<string, string> {
   const options = new Map<string, string>();
   for (const pair of pairs) {
@@ -57,7 +60,7 @@ export function optionsOfPairs(pairs: readonly string[]): Record<string, string>
   return Object.fromEntries(options);
 }
 
-/** The two sides of the first `=`. */
+/** Splits at the first `=`. */
 export function splitPair(pair: string, form: string): [string, string] {
   const at = pair.indexOf('=');
   if (at > 0) return [pair.slice(0, at), pair.slice(at + 1)];

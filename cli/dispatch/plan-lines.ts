@@ -2,7 +2,7 @@ import { listAt, numberAt, textAt, textsAt } from '../json.ts';
 import { alignColumns } from '../output/columns.ts';
 import { escapeControls } from '../output/escape.ts';
 
-/** A plan that was only tried: every target, in stages, and what would not be told. Pure. */
+/** The plan of a dry run: every target with its stage, and why those that would be skipped are. Pure. */
 export function planLines(plan: unknown): string[] {
   const targets = listAt(plan, 'targets');
   const staged = targets.some((target) => (numberAt(target, 'stage') ?? 0) > 0);
@@ -23,7 +23,7 @@ export function planLines(plan: unknown): string[] {
   ];
 }
 
-/** Says which nodes did not answer, so that what they have may be missing. */
+/** Names the nodes that did not answer, since what they have may be missing. */
 export function unansweredLines(answer: unknown): string[] {
   const nodes = textsAt(answer, 'unanswered');
   return nodes.length === 0 ? [] : [`No answer from ${nodes.map(escapeControls).join(', ')}: what they have may be missing here.`];

@@ -1,7 +1,7 @@
 import type { FollowEvent } from './follow-event.ts';
 import type { FollowView, Screen } from './view.types.ts';
 
-/** What processes wrote, byte for byte, and nothing else: for pipes. */
+/** Writes what processes wrote, byte for byte, and nothing else: for pipes. */
 export class RawView implements FollowView {
   readonly #screen: Screen;
 

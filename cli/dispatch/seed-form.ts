@@ -1,4 +1,4 @@
-/** Lines of a dispatch in the form that ControlTier's `ctl` gave them. Pure. */
+/** Lines of a dispatch in the form of ControlTier's `ctl`. Pure. */
 import type { LogLevel } from '../../protocol/orders/words.ts';
 import type { TargetCommand } from './execution.ts';
 import { optionWords, shellLine } from './shell-line.ts';
@@ -9,17 +9,17 @@ export function connectingLine(node: string): string {
   return `Connecting to ${node} ...`;
 }
 
-/** What the target is told, as one would type it there. */
+/** The command that the target gets, as one would type it there. */
 export function commandLine({ model, type, resource, command, options }: TargetCommand): string {
   return `cmd : ${shellLine(['ctl', '-p', model, '-t', type, '-r', resource, '-c', command, ...optionWords(options)])}`;
 }
 
-/** Stands before each line of a remote target. `what`: `model.Type.name command`. */
+/** The prefix of each line of a remote target. `what`: `model.Type.name command`. */
 export function remotePrefix(user: string, node: string, what: string, level: LogLevel): string {
   return `[${user}@${node} ${what}][${LABELS[level]}] `;
 }
 
-/** A user as it stands before the `@` of a prefix: without its home node. */
+/** A user's name without its home node, as it stands before the `@` of a prefix. */
 export function userName(user: string): string {
   return user.split('@')[0] || 'operator';
 }

@@ -1,11 +1,11 @@
-/** Command lines to be shown, that a shell takes as they are. Pure. */
+/** Command lines for people, quoted so that a shell can run them. Pure. */
 import { shellWord } from '../../protocol/text/shell-word.ts';
 
 export function shellLine(words: readonly string[]): string {
   return words.map(shellWord).join(' ');
 }
 
-/** `-- -opt value` as `ctl` takes it; nothing for no options. */
+/** `-- -opt value`, as `ctl` takes it; empty without options. */
 export function optionWords(options: Readonly<Record<string, string>>): string[] {
   const entries = Object.entries(options);
   if (entries.length === 0) return [];

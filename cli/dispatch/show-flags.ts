@@ -1,4 +1,4 @@
-/** Flags that say how an execution is shown, and the view that they come to. */
+/** Flags that say how an execution is shown, and the view that they choose. */
 import { type Command, Option } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
 import { LOG_LEVELS, type LogLevel } from '../../protocol/orders/words.ts';
@@ -28,7 +28,7 @@ export function addShowFlags(command: Command): Command {
     .addOption(new Option('-o, --output <format>', 'one line of JSON for each line of output, with its origin').choices(['json']));
 }
 
-/** Makes the view; `escaped`: on a terminal. `shown`: parts that have no place in it. */
+/** Creates the view. `escaped`: for a terminal. `shown`: parts that are not shown again. */
 type ViewIn = (
   prefix: TextForm['prefix'],
   local: string | undefined,
@@ -37,7 +37,7 @@ type ViewIn = (
   shown: ShownParts | undefined,
 ) => FollowView;
 
-/** What is wanted, and where. All but the common view are loaded when they are asked for. */
+/** Loads the view that the flags choose. All but the usual one are loaded on demand. */
 export async function loadView(flags: ShowFlags): Promise<ViewIn> {
   if (flags.output === 'json') {
     const { JsonView } = await import('./json-view.ts');
@@ -68,12 +68,12 @@ export function assertOneForm({ group, raw, output }: ShowFlags): void {
   if (given.length > 0) throw new DtkdError('BAD_REQUEST', `${given.join(', ')} and --raw cannot be had together`);
 }
 
-/** Standard output and error as they are. */
+/** Writes straight to standard output and standard error. */
 export function plainScreen(): Screen {
   return { out: (text) => process.stdout.write(text), err: (text) => process.stderr.write(text) };
 }
 
-/** True if a table can be kept at the bottom: somebody watches, and lines are for people. */
+/** True if a table can be kept at the bottom: somebody is watching, and the output is for people. */
 export function canBeLive(out: Output, flags: ShowFlags): boolean {
   return out.interactive && flags.raw !== true && !(flags.output === 'json' && process.stdout.isTTY === true);
 }

@@ -1,4 +1,4 @@
-/** Starts a dispatch, or a retry, in the way that the flags say: only tried, left alone, or attended. */
+/** Starts a dispatch or a retry as the flags say: as a dry run, detached, or attended. */
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
@@ -17,10 +17,10 @@ export interface StartFlags extends ShowFlags {
   follow?: boolean;
 }
 
-/** Targets at a time where nobody said how many: enough for a site, few enough for this machine. */
+/** Default number of targets at a time: enough for a site, few enough for this machine. */
 export const DEFAULT_THREADS = 16;
 
-/** Flags that say what becomes of the command once it was asked for. */
+/** Flags that say what happens after the command has been requested. */
 export function addStartFlags(command: Command): Command {
   return command
     .option('--dry-run', 'show the exact targets, and do nothing')
@@ -28,7 +28,7 @@ export function addStartFlags(command: Command): Command {
     .addOption(new Option('--follow', 'also wait for targets with queued orders').conflicts(['detach', 'dryRun']));
 }
 
-/** Flags that say how it runs on its targets. */
+/** Flags that say how the command runs on its targets. */
 export function addRunFlags(command: Command): Command {
   return command
     .option('--timeout <duration>', 'how long each target may take (default: 1h)', durationWord)
@@ -46,7 +46,7 @@ export interface RunFlags {
   allowEmpty?: boolean;
 }
 
-/** What those flags say in a request. */
+/** The fields of a request for those flags. */
 export function runFields(flags: RunFlags): Pick<RunFlags, 'timeout' | 'queue' | 'batch' | 'pauseOnFailure' | 'allowEmpty'> {
   const { timeout, queue, batch, pauseOnFailure, allowEmpty } = flags;
   if (pauseOnFailure === true && batch === undefined) {
@@ -66,7 +66,7 @@ export function runFields(flags: RunFlags): Pick<RunFlags, 'timeout' | 'queue' |
   };
 }
 
-/** Undefined if there was nothing to attend. */
+/** Starts it; undefined for a dry run or a detached start. */
 export async function start(
   cli: Cli,
   flags: StartFlags,
@@ -95,7 +95,7 @@ export async function start(
   return undefined;
 }
 
-/** `1h30m` in the unit that the daemon reads: one number. */
+/** Converts `1h30m` to the form that the daemon reads: one number with a unit. */
 function durationWord(text: string): string {
   const ms = parseDuration(text);
   return ms % 1_000 === 0 ? `${ms / 1_000}s` : `${ms}ms`;

@@ -1,6 +1,7 @@
 /**
- * Output of targets as lines, as it comes: in the form of ControlTier's `ctl`, or with the node's name before each line. What a process wrote to its
- * standard error goes there, too. On a terminal nothing that a target wrote can command it; in a pipe bytes stay as they are.
+ * Shows output as lines, as it comes: in the form of ControlTier's `ctl`, or with the node's name before each line. Standard error of a
+ * process goes to standard error. On a terminal, control characters are escaped, so that no target can command it; in a pipe bytes stay as
+ * they are.
  */
 import { LOG_LEVELS, type LogLevel } from '../../protocol/orders/words.ts';
 import { escapeControls } from '../output/escape.ts';
@@ -13,24 +14,24 @@ import { commandLine, connectingLine, remotePrefix, userName } from './seed-form
 import type { FollowView, Screen } from './view.types.ts';
 
 export interface TextForm {
-  /** seed: as `ctl` has it. node: the node's name before each line. none: nothing before it. */
+  /** seed: as `ctl` has it. node: the node's name before each line. none: no prefix. */
   prefix: 'seed' | 'node' | 'none';
-  /** The node whose lines are plain: the one on which one sits. */
+  /** The node whose lines have no prefix: the one on which the person works. */
   local: string | undefined;
   /** The lowest level that is shown. */
   level: LogLevel;
-  /** Shows what could command a terminal as escapes. */
+  /** Escapes what could command a terminal. */
   escape: boolean;
 }
 
-/** What a process writes counts as these levels. */
+/** The levels of what a process writes. */
 const OUT_LEVEL: LogLevel = 'info';
 const ERR_LEVEL: LogLevel = 'warning';
 
 export class TextView implements FollowView {
   readonly #screen: Screen;
   readonly #form: TextForm;
-  /** By index and stream: what a newline has not ended yet. */
+  /** By index and stream: output not yet ended by a newline. */
   readonly #open = new Map<string, { assembler: LineAssembler; level: LogLevel }>();
 
   constructor(screen: Screen, form: TextForm) {
@@ -115,7 +116,7 @@ export class TextView implements FollowView {
   }
 }
 
-/** Says that output is missing. */
+/** Reports that output is missing. */
 function cutMark({ node, dropped }: PartView): string {
   return `${node}: output was cut here: ${formatSize(dropped)} beyond the cap were not kept`;
 }

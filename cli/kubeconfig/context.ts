@@ -1,12 +1,12 @@
-/** What a kubeconfig says of one daemon, and how it comes into a file that says more. Pure. */
+/** Builds the kubeconfig entries of one daemon, and merges them into an existing file. Pure. */
 import { type Document, isMap, isSeq, parseDocument, YAMLSeq } from 'yaml';
 import { DtkdError } from '../../protocol/errors.ts';
 
-/** One context, with a cluster and a user of its own under the same name: a context that is written anew changes no other. */
+/** One context, with its own cluster and user of the same name, so that rewriting a context changes no other. */
 export interface KubeContext {
   name: string;
   server: string;
-  /** PEM; absent: the system's own authorities. */
+  /** PEM; undefined: the system's own authorities. */
   ca: string | undefined;
   token: string;
   namespace: string;
@@ -14,7 +14,7 @@ export interface KubeContext {
 
 type Entry = { name: string } & Record<string, unknown>;
 
-/** The three entries of a context, by the list that each belongs to. */
+/** The three entries of a context, by the list that they belong to. */
 export function entriesOf(context: KubeContext): Record<'clusters' | 'users' | 'contexts', Entry> {
   const { name, server, ca, token, namespace } = context;
   const authority = ca === undefined ? {} : { 'certificate-authority-data': Buffer.from(ca).toString('base64') };
@@ -25,15 +25,15 @@ export function entriesOf(context: KubeContext): Record<'clusters' | 'users' | '
   };
 }
 
-/** A kubeconfig that has this context alone. */
+/** A kubeconfig with this context alone. */
 export function kubeconfigOf(context: KubeContext): Record<string, unknown> {
   const entries = Object.entries(entriesOf(context)).map(([list, entry]) => [list, [entry]]);
   return { apiVersion: 'v1', kind: 'Config', ...Object.fromEntries(entries), 'current-context': context.name };
 }
 
 /**
- * The text of a kubeconfig with this context added, or put in the place of one of its name. All else stays as it is, comments too.
- * `current`: the context becomes the one that is used; it does anyway where there is none.
+ * The text of a kubeconfig with this context added, or replaced if one of its name is there. All else stays as it is, comments too.
+ * `current`: makes it the current context; it also becomes that if the file has none.
  */
 export function mergeContext(text: string, context: KubeContext, options: { current: boolean; file: string }): string {
   const document = parsed(text, options.file);
@@ -50,7 +50,7 @@ export function mergeContext(text: string, context: KubeContext, options: { curr
   return document.toString({ lineWidth: 0 });
 }
 
-/** The file as a tree that keeps its comments. */
+/** Parses the file into a tree that keeps its comments. */
 function parsed(text: string, file: string): Document {
   const document = parseDocument(text);
   const kind: unknown = isMap(document.contents) ? document.get('kind') : undefined;
@@ -59,11 +59,11 @@ function parsed(text: string, file: string): Document {
   throw notKubeconfig(file);
 }
 
-/** A list of the file; an absent or empty one is made. */
+/** A list of the file, created if it is absent or empty. */
 function listOf(document: Document, name: string, file: string): YAMLSeq {
   const found = document.get(name);
   if (isSeq(found)) {
-    // `[]` on one line would hold the new entry on that line, too
+    // a flow sequence such as `[]` would keep the new entry on the same line
     found.flow = false;
     return found;
   }

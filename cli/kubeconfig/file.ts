@@ -1,6 +1,6 @@
 /**
- * A kubeconfig on the disk. Changes it as kubectl does, with a lock beside it, and puts a whole file in its place: a program that reads it
- * meanwhile sees the old one or the new one. Whoever is not its owner cannot read it, since it holds tokens.
+ * A kubeconfig on disk. Changes it under a lock file, as kubectl does, and replaces it with a whole file: a concurrent reader sees either
+ * the old file or the new one. Only its owner can read it, since it holds tokens.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
@@ -8,12 +8,12 @@ import { dirname } from 'node:path';
 import { DtkdError } from '../../protocol/errors.ts';
 import { textAt } from '../json.ts';
 
-/** The mode of a file that holds tokens. */
+/** Mode of files that hold tokens. */
 const PRIVATE = 0o600;
-/** The bits that let others than the owner in. */
+/** Mode bits for users other than the owner. */
 const OTHERS = 0o077;
 
-/** Replaces the text of the file by what `change` makes of it; a file that is not there counts as empty. */
+/** Replaces the text of the file with the result of `change`; a missing file counts as empty. */
 export async function changeFile(file: string, change: (text: string) => string): Promise<void> {
   const target = await realpath(file).catch(() => file);
   try {
@@ -46,7 +46,7 @@ async function replace(target: string, text: string): Promise<void> {
   }
 }
 
-/** kubectl takes the same lock. */
+/** Runs `work` under the lock file that kubectl uses, too. */
 async function locked(target: string, work: () => Promise<void>): Promise<void> {
   const lock = `${target}.lock`;
   const handle = await open(lock, 'wx').catch((error: unknown) => {
