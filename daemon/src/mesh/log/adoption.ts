@@ -1,4 +1,4 @@
-/** Puts into the object store, as own objects, what a joined state says of this node's objects. */
+/** Stores the objects of a merged state of this node's log as own objects. */
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
@@ -15,7 +15,7 @@ export interface Adoption {
   namespace: string;
 }
 
-/** Makes the store agree with the merged state. Returns that state as the store then publishes it. */
+/** Makes the store agree with the merged state. Returns that state as the store would now publish it. */
 export async function adopt(tx: Transaction, { ours, merged, domain, namespace }: Adoption): Promise<Map<string, Published>> {
   const state = new Map<string, Published>();
   for (const key of ours.keys()) {
@@ -28,7 +28,7 @@ export async function adopt(tx: Transaction, { ours, merged, domain, namespace }
     const kind = parsed === undefined ? undefined : shownKind(parsed, value.o.apiVersion);
     const same = JSON.stringify(ours.get(key)?.o) === JSON.stringify(value.o);
     const object = same ? undefined : parsePublished(key, value, domain);
-    // What only a later version reads stays as it was published.
+    // Objects that only a later version can read stay as they were published.
     if (parsed === undefined || kind === undefined || object === undefined) {
       state.set(key, value);
       continue;

@@ -1,14 +1,15 @@
 /**
- * How much work each author may make for this node: so much at once as its whole log may take several times over, and then at a rate that leaves most of a slow
- * machine to others. Beyond, its entries are not taken for now; they come again by synchronisation. Knows no entries, and keeps nothing over a restart.
+ * How much work each author may cause at this node: a burst of several times its whole log, then a rate that leaves most of a slow machine
+ * to others. Entries of an author that has none left are not taken for now; synchronisation brings them again. Does not look into entries,
+ * and keeps nothing over a restart.
  */
 import { AUTHOR_WORK, AUTHOR_WORK_PER_SECOND } from './limits.ts';
 
-/** Work at once, and in each second after that. */
+/** Work allowed at once, and then per second. */
 export interface WorkLimits {
   atOnce: number;
   perSecond: number;
-  /** Milliseconds on a clock that nobody sets. */
+  /** Milliseconds on a monotonic clock. */
   ticks(): number;
 }
 
@@ -22,7 +23,7 @@ export class Allowances<Author> {
     this.#limits = limits;
   }
 
-  /** What was begun may take more than is left; then there is none for a while. */
+  /** True while anything is left. A piece of work may take more than that; then nothing is left for a while. */
   has(author: Author): boolean {
     return this.#leftOf(author) > 0;
   }

@@ -1,8 +1,8 @@
 /**
- * One author's state in one epoch: a Y.Doc with one map, `objects`, written by the epoch's one client. The only file that knows Yjs. A
- * foreign update is checked against an index of the map's latest items before Yjs gets it, so that integrating it costs what its bytes
- * claim: each key once per update, each item after the key's latest one, deletions of living items only, nothing pending. Does not know
- * what the values mean.
+ * One author's state in one epoch: a Y.Doc with one map, `objects`, written by the epoch's one client. The only file that knows Yjs.
+ * Checks a foreign update against an index of the map's latest items before Yjs gets it, so that integrating it costs no more than its
+ * size suggests: each key once per update, each item directly after the key's latest one, deletions of living items only, nothing pending.
+ * Does not know what the values mean.
  */
 import * as Y from 'yjs';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -10,11 +10,11 @@ import type { Epoch } from '../../../../protocol/log/log-entry.ts';
 import { MAX_LIVE_BYTES, MAX_LIVE_OBJECTS, MAX_LIVE_VALUES } from './limits.ts';
 import { type Json, ROOT, readUpdate } from './update-reader.ts';
 
-/** Longest key: a group, a plural and a name at their longest. */
+/** Longest key: the longest group, plural and name, with two slashes. */
 const MAX_KEY_LENGTH = 253 + 63 + 253 + 2;
-/** Rough memory of one item with its index entry, for the cache's account. */
+/** Approximate memory of one item with its index entry, as the cache counts it. */
 const ITEM_FOOTPRINT = 600;
-/** Rough memory of one decoded JSON value besides its text. */
+/** Approximate memory of one decoded JSON value, without its text. */
 const VALUE_FOOTPRINT = 64;
 
 /** The latest item of a key. */
@@ -37,7 +37,7 @@ export interface Judged {
   liveObjects: number;
 }
 
-/** The one client of an epoch: the low 32 of its random bits. */
+/** The one client of an epoch: the low 32 bits of its random part. */
 export function clientOf(epoch: Epoch): number {
   return Number.parseInt(epoch.random.slice(8), 16);
 }
@@ -62,17 +62,17 @@ export class AuthorDoc {
     this.#doc.clientID = this.#client ^ 1;
   }
 
-  /** Bytes of keys and values that are present. */
+  /** Bytes of the keys and values that are present. */
   get liveBytes(): number {
     return this.#liveBytes;
   }
 
-  /** JSON values that are present, with those within others. */
+  /** JSON values that are present, including nested ones. */
   get liveValues(): number {
     return this.#liveValues;
   }
 
-  /** Roughly the memory that this document takes. */
+  /** Approximate memory of this document in bytes. */
   get footprint(): number {
     return this.#liveBytes + this.#liveValues * VALUE_FOOTPRINT + this.#slots.size * ITEM_FOOTPRINT;
   }
@@ -81,7 +81,7 @@ export class AuthorDoc {
     return this.#objects.get(key);
   }
 
-  /** Present keys. */
+  /** Number of keys that are present. */
   get count(): number {
     return this.#objects.size;
   }
@@ -100,7 +100,7 @@ export class AuthorDoc {
     return judged;
   }
 
-  /** Integrates an update that was judged before it was kept, perhaps by a version with other quotas. Throws ENTRY_INVALID. */
+  /** Integrates an update that was judged before it was stored, perhaps by a version with other quotas. Throws ENTRY_INVALID. */
   replay(update: Uint8Array): void {
     this.integrate(this.#judgeForm(update));
   }
@@ -145,7 +145,7 @@ export class AuthorDoc {
     judged.liveObjects += Number(slot.size > 0) - Number(before > 0);
   }
 
-  /** Every clock in the range must be a living item's, so a range is never longer than what is there. */
+  /** Every clock in the range must be that of a living item, so a range is never longer than the items present. */
   #judgeDeletion(judged: Judged, first: number, length: number): void {
     if (length === 0) throw refuse('a deletion is empty');
     for (let clock = first; clock < first + length; clock += 1) {
@@ -158,7 +158,7 @@ export class AuthorDoc {
     }
   }
 
-  /** Integrates what `judge` of this very state returned. Returns the keys changed, with the values that Yjs now has. */
+  /** Integrates what `judge` returned for exactly this state. Returns the changed keys with the values that Yjs now has. */
   integrate(judged: Judged): Map<string, unknown> {
     Y.applyUpdate(this.#doc, judged.update);
     this.#follow(judged);
@@ -181,7 +181,7 @@ export class AuthorDoc {
     this.#liveObjects = judged.liveObjects;
   }
 
-  /** Writes as the epoch's own client: sets or deletes (undefined) each key. Returns the update, which every replica will accept. */
+  /** Writes as the epoch's own client: sets each key, or deletes it (undefined). Returns the update, which every replica will accept. */
   write(changes: ReadonlyMap<string, unknown>): Uint8Array {
     this.#doc.clientID = this.#client;
     let update: Uint8Array | undefined;
@@ -202,7 +202,7 @@ export class AuthorDoc {
   }
 }
 
-/** No structs, no deletions: the opening state of an author who publishes nothing. */
+/** No structs and no deletions: the opening state of an author who publishes nothing. */
 const EMPTY_UPDATE = Uint8Array.of(0, 0);
 
 function refuse(why: string): DtkdError {

@@ -1,6 +1,6 @@
 /**
- * What two nodes tell each other of how far they have the logs, and what one of them lacks. Reads rows; writes nothing. A node may name
- * an author several times. A head whose hash is zeros means: nothing of that epoch, but send it.
+ * The heads by which two nodes compare their logs, and the entries that one of them lacks. Reads rows; writes nothing. A node may send
+ * several heads of one author. A head whose hash is all zeros asks for an epoch of which the node has nothing.
  */
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import { compareEpochs, type Epoch, NO_ENTRY } from '../../../../protocol/log/log-entry.ts';
@@ -13,27 +13,27 @@ export function headOf(author: PeerKey, { epoch, seq, hash }: Pick<Track, 'epoch
   return { author, epoch: { ms: epoch.ms, random: epoch.random }, seq, hash };
 }
 
-/** The heads of one author that others should know of: the present one last. */
+/** The heads of one author that others should know, the highest epoch last. */
 export function headsOf(author: PeerKey, state: AuthorState): Head[] {
   return [state.stray, state.shown, state.next].flatMap((track) => (track === undefined ? [] : [headOf(author, track)]));
 }
 
 /**
- * Those of them with which to ask: of a lower epoch that is kept for its author nothing more can be taken in, and an answer full of it would
- * leave no room for anything else. What is shown is asked for also while a higher epoch has begun to come: the rest of it may be long away.
+ * The heads to ask with. The stray epoch is left out: nothing more of it can be taken in, and it would fill the answer. The shown epoch is
+ * asked for even while a higher one is incomplete, since the rest of that may be long in coming.
  */
 export function asksOf(author: PeerKey, state: AuthorState): Head[] {
   return headsOf(author, { ...state, stray: undefined });
 }
 
-/** This node's own heads: of what it collects, or would like to be sent, and of what it has written. */
+/** This node's own heads: of the epoch that it collects or wants from others, and of what it has written. */
 export function ownHeads(author: PeerKey, own: Track | undefined, collected: Track | undefined, wanted: Epoch | undefined): Head[] {
   const asked = collected ?? (wanted === undefined ? undefined : { epoch: wanted, seq: 0, hash: NO_ENTRY });
   const present = [asked, own].flatMap((track) => (track === undefined || track.seq < 0 ? [] : [headOf(author, track)]));
   return present.sort((a, b) => compareEpochs(a.epoch, b.epoch));
 }
 
-/** True if somebody with this head has an entry that we lack. A different entry at the same place counts: it proves a fork. */
+/** True if a node with this head has an entry that we lack. A different entry at the same place counts, since it proves a fork. */
 export function isAhead(head: Head, state: AuthorState, barrier: Epoch | undefined): boolean {
   if (barrier !== undefined && compareEpochs(head.epoch, barrier) <= 0) return false;
   const top = topOf(state);
@@ -43,7 +43,7 @@ export function isAhead(head: Head, state: AuthorState, barrier: Epoch | undefin
   return same !== undefined && (head.seq > same.seq || (head.seq === same.seq && head.hash !== same.hash));
 }
 
-/** The places from which to send each kept epoch to somebody with these heads of that author, the lowest epoch first. */
+/** Where to start sending each kept epoch to a node with these heads of that author, the lowest epoch first. */
 export function partsToSend(state: AuthorState, theirs: readonly Head[]): { track: Track; from: number }[] {
   return [state.stray, state.shown, state.next].flatMap((track) => {
     const from = track === undefined ? undefined : firstToSend(track, theirs);
@@ -59,7 +59,7 @@ function firstToSend(track: Track, theirs: readonly Head[]): number | undefined 
   return same.seq === track.seq && same.hash !== track.hash ? track.seq : undefined;
 }
 
-/** Entries for somebody with these heads, until `maxBytes` are reached. */
+/** Entries that a node with these heads lacks, until `maxBytes` are reached. */
 export async function readMissing(
   kv: Kv,
   authors: readonly { author: PeerKey; prefix: string; state: AuthorState }[],

@@ -1,4 +1,4 @@
-/** Decoded documents of other authors, the least recently used dropped first; what is dropped is read again from its rows. */
+/** Decoded documents of other authors. Drops the least recently used first; a dropped document is read again from its rows. */
 import type { AuthorDoc } from './author-doc.ts';
 
 export class DocCache {
@@ -22,7 +22,7 @@ export class DocCache {
     return found.doc;
   }
 
-  /** Keeps the document as the most recent one (and accounts for its present size). The most recent one always stays. */
+  /** Keeps the document, at its present size, as the most recently used one. That one is never dropped. */
   set(name: string, doc: AuthorDoc): void {
     this.delete(name);
     const bytes = doc.footprint;

@@ -1,6 +1,7 @@
 /**
- * The logs of one domain: a facade over this node's own log, the replicas of the others, and what others have of ours. Everything about
- * one author happens in turn; different authors do not wait for each other. Resolves only what is durable. Knows nothing of the network.
+ * The logs of one domain: a facade over this node's own log, the replicas of the others, and what others have of ours. Work on one author
+ * runs in turn; different authors do not wait for each other. Calls resolve only after their result is durable. Knows nothing of the
+ * network.
  */
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import { type DomainId, type PeerKey, parsePeerKey } from '../../../../protocol/ids.ts';
@@ -34,7 +35,7 @@ import { Serial } from './serial.ts';
 export interface DomainLogOptions {
   domain: DomainId;
   name: string;
-  /** Of dtkd. */
+  /** Version of dtkd. */
   version: string;
   self: SigningKey;
   authors: Authors;
@@ -42,15 +43,15 @@ export interface DomainLogOptions {
   cache: DocCache;
   logger: Logger;
   now: () => number;
-  /** Work that one author may make. Default: the usual. */
+  /** Work that one author may cause. Default: see `Allowances`. */
   work?: WorkLimits | undefined;
-  /** Called when the log takes nothing more. */
+  /** Called when the log stops taking anything. */
   onClosed: () => void;
-  /** This node was put back from a backup, and nothing is published until it has heard from members. */
+  /** True if this node was restored from a backup and has yet to hear from members: it publishes nothing until then. */
   awaiting: boolean;
-  /** Called once it has. */
+  /** Called once it has heard. */
   onReunited: () => Promise<void>;
-  /** Called in a transaction that takes in what this node had published and its disk did not have. */
+  /** Called in the transaction that takes in what this node had published and its disk did not have. */
   onRestored: (tx: Transaction) => void;
 }
 
@@ -67,7 +68,7 @@ export class StoredDomainLog implements DomainLog {
   readonly #entryListeners = new Set<(entry: Uint8Array) => void>();
   readonly #forkListeners = new Set<(author: PeerKey, proof: Uint8Array) => void>();
   readonly #conditionListeners = new Set<() => void>();
-  /** Found by an earlier process and perhaps not told to anybody. */
+  /** Fork proofs that an earlier process found and perhaps did not report. */
   readonly #proofs = new Map<PeerKey, Uint8Array>();
   #reunion: Reunion | undefined;
   #others: () => Iterable<PeerKey> = () => [];
@@ -110,7 +111,7 @@ export class StoredDomainLog implements DomainLog {
     });
   }
 
-  /** Reads what earlier processes kept. To be called once, before anything else. */
+  /** Reads what earlier processes stored. Call it once, before anything else. */
   async load(): Promise<void> {
     const { store } = this.#options;
     for (const [author, state] of await readAuthors(store.kv, this.domain)) {
@@ -123,7 +124,7 @@ export class StoredDomainLog implements DomainLog {
     }
   }
 
-  /** An own log that cannot be read is written anew from what the store holds. */
+  /** Loads the own log. One that cannot be read is marked, so that it is written anew from the store. */
   async #loadOwn(track: Track): Promise<void> {
     const { store, logger } = this.#options;
     try {
@@ -136,14 +137,17 @@ export class StoredDomainLog implements DomainLog {
     }
   }
 
-  /** Makes agree what is shown here and what the membership says, in case an earlier process did not come to it or read the logs otherwise. */
+  /**
+   * Makes what is shown here agree with the membership, in case an earlier process did not get to it, or another version read the logs
+   * differently.
+   */
   async settleAuthors(): Promise<void> {
     const { authors, logger } = this.#options;
     for (const author of [...this.#replicas.states.keys()]) {
       if (!authors.isMember(author)) await this.dropAuthor(author);
       else if (await this.#replicas.isMisplaced(author)) await this.refreshAuthor(author);
       else if (this.#replicas.isOutdated(author)) {
-        // Much is written after an upgrade: that there is no room for it must not keep the domain closed.
+        // An upgrade may rewrite much; a lack of disk space for that must not keep the domain closed.
         await this.refreshAuthor(author).catch((err: unknown) => {
           logger.warn({ err, author }, 'What a member shares could not be shown yet as this version reads it');
           this.#unshown.schedule(author);
@@ -152,7 +156,7 @@ export class StoredDomainLog implements DomainLog {
     }
   }
 
-  /** Publishes what the store holds for this domain and the log does not say, and takes back what the store no longer holds. */
+  /** Publishes what the store holds for this domain and the log lacks, and retracts what the store no longer holds. */
   async publishPresent(): Promise<void> {
     if (this.isAwaiting()) return;
     const refs = await this.#ownRefs();
@@ -172,14 +176,14 @@ export class StoredDomainLog implements DomainLog {
     return ownShared(store, authors.namespaceOf(this.#self));
   }
 
-  /** What the store says of our objects and the log does not. */
+  /** The differences between our objects in the store and in the log. */
   async #unpublished(tx: Transaction, refs: ReadonlyMap<string, ObjectRef>): Promise<Difference> {
     const { name, authors, logger } = this.#options;
     const self = authors.namespaceOf(this.#self);
     const wanted = new Map<string, ApiObject | undefined>();
     for (const key of [...refs.keys(), ...this.own.state.keys()]) {
       const parsed = parseKey(key);
-      // What only a later version knows, or reads, stays as it was published.
+      // Objects that only a later version knows or can read stay as they were published.
       if (parsed === undefined || kindByPlural(parsed.group, parsed.plural)?.shared !== true) continue;
       const ref = refs.get(key) ?? refOfKey(parsed, self);
       try {
@@ -193,7 +197,7 @@ export class StoredDomainLog implements DomainLog {
     return this.own.state.difference(wanted);
   }
 
-  /** True if our present epoch does not count for anybody: we were suspended for a fork in it. */
+  /** True if our present epoch is void for everybody, because we were suspended for a fork in it. */
   #isSpoilt(): boolean {
     const forked = this.#options.authors.forkedEpoch?.(this.#self);
     const head = this.own.history.head;
@@ -201,10 +205,10 @@ export class StoredDomainLog implements DomainLog {
     return forked !== undefined && head !== undefined && compareEpochs(head.epoch, forked) <= 0;
   }
 
-  /** What a transaction changes of what is published here. Throws to refuse it. */
+  /** What a transaction changes in the objects published here. Throws to refuse the transaction. */
   plan(changes: readonly Change[]): Difference {
     const { name, authors } = this.#options;
-    // It is published with all else, once this node knows what it had published before.
+    // Published with everything else once this node knows what it had published before.
     if (this.isAwaiting()) return new Map();
     const self = authors.namespaceOf(this.#self);
     const wanted = new Map<string, ApiObject | undefined>();
@@ -246,7 +250,7 @@ export class StoredDomainLog implements DomainLog {
     const { name, authors } = this.#options;
     const refs = this.isAwaiting() ? await this.#ownRefs() : undefined;
     await this.#append(async (tx) => {
-      // What was written here since the restore is not published yet.
+      // Changes made here since the restore are not published yet.
       const held = refs === undefined ? new Map() : this.own.state.contentOf(await this.#unpublished(tx, refs));
       const ours = { objects: this.own.state.copy().apply(held).published(), history: this.own.history };
       const merged = mergeStates(ours, theirs);
@@ -285,7 +289,7 @@ export class StoredDomainLog implements DomainLog {
     try {
       const entry = parseEntry(bytes);
       if (entry.domain !== this.domain) throw new DtkdError('ENTRY_INVALID', 'a log entry is refused: it belongs to another domain');
-      // Sync brings it again: a flood waits in its author's log and not in our memory, nor before what others tell.
+      // Refused entries come again by sync. So a flood waits in its author's log, not in our memory or ahead of other authors.
       const full = this.#serial.waiting(entry.author) >= MAX_PENDING_ENTRIES || !this.#replicas.mayCome(entry.author);
       const take = (): Promise<ReceiveResult> =>
         entry.author === this.#self ? this.#elsewhere.receive(entry) : this.#replicas.receive(entry);
@@ -387,7 +391,7 @@ export class StoredDomainLog implements DomainLog {
     return this.#serial.run(key, () => (key === this.#self ? this.#refreshOwn() : this.#replicas.refresh(key)));
   }
 
-  /** After a clearance everything is said again, in an epoch above the one that was forked. */
+  /** After a clearance, publishes everything again in an epoch above the forked one. */
   async #refreshOwn(): Promise<void> {
     const suspended = this.#options.authors.isSuspended(this.#self);
     if (!suspended && !this.isAwaiting() && (this.#wasSuspended || this.#isSpoilt())) {
@@ -404,7 +408,7 @@ export class StoredDomainLog implements DomainLog {
     await this.#options.store.transact(async (tx) => tx.clearRows(prefix, prefixEnd(prefix)));
   }
 
-  /** Takes nothing more, and lets what is under way finish. */
+  /** Stops taking anything, and waits for what is under way. */
   async close(): Promise<void> {
     if (!this.#closed) this.#options.onClosed();
     this.#closed = true;

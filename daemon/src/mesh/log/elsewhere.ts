@@ -1,9 +1,9 @@
 /**
  * This node's own log as others have it: entries signed with our key that our present state lacks, because our disk was restored from a
- * backup or copied. Collects them from the peers, joins that state with ours, writes the result into the object store as own objects and
+ * backup or copied. Collects them from the peers, merges that state with ours, writes the result into the object store as own objects and
  * opens a new epoch above both. An epoch that this process did not open, but that builds on one that it did, proves that another process
- * writes with our key. It is joined likewise, so that the other process gets the same proof; then this node reports it and publishes
- * nothing more. Collected entries stay in memory: the peers have them until our new epoch contains them.
+ * writes with our key. It is merged too, so that the other process gets the same proof; then this node reports it and publishes nothing
+ * more. Collected entries stay in memory: the peers have them until our new epoch contains them.
  */
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import {
@@ -39,13 +39,13 @@ export interface ElsewhereOptions {
   counters: Counters;
   onFork: (proof: Uint8Array) => void;
   onCondition: () => void;
-  /** Joins the collected state with ours, durably. */
+  /** Merges the collected state with ours, durably. */
   takeOver: (theirs: Side) => Promise<void>;
-  /** Runs a task after what is under way for our own log. */
+  /** Runs a task after all that is under way for our own log. */
   run: (task: () => Promise<void>) => Promise<void>;
 }
 
-/** One epoch that we did not write, as far as it is here. */
+/** The part of an epoch written elsewhere with our key that is here. */
 interface Collected {
   track: Track;
   lineage: readonly Point[];
@@ -55,12 +55,12 @@ interface Collected {
 export class Elsewhere {
   readonly #options: ElsewhereOptions;
   #collected: Collected | undefined;
-  /** The furthest own place that a peer was seen to have and we have not, with the time until which we wait for it. */
+  /** The furthest point of our own log that a peer has and we lack, and until when we wait for it. */
   #wanted: { point: Point; until: number } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
   #condition: ErrorCode | undefined;
-  /** How far each epoch came that was collected, also one that was given up: what comes again is nothing new. */
+  /** How far each epoch has ever been collected, including abandoned ones: what comes again is not new. */
   readonly #furthest = new Map<string, number>();
   #gainedAt = 0;
 
@@ -72,7 +72,7 @@ export class Elsewhere {
     return this.#condition;
   }
 
-  /** True if nothing is known of an own state that is not taken in. */
+  /** True if no state of our own log is known that we have not taken in. */
   get isQuiet(): boolean {
     const { own } = this.#options;
     if (this.#collected !== undefined) return false;
@@ -80,22 +80,22 @@ export class Elsewhere {
     return wanted === undefined || performance.now() > wanted.until || contains(own.durableHistory, wanted.point);
   }
 
-  /** True if all of such a state is here and only has to be stored. */
+  /** True if all of such a state is here and only needs to be stored. */
   get isWhole(): boolean {
     return this.#collected?.track.opened === true;
   }
 
-  /** When an own entry came last that had not come before, by the clock that only goes on. Milliseconds. */
+  /** When an own entry last arrived that had never arrived before. Milliseconds on a monotonic clock. */
   get gainedAt(): number {
     return this.#gainedAt;
   }
 
-  /** How far the epoch is that is being collected. */
+  /** How far the epoch being collected has come. */
   get collected(): Track | undefined {
     return this.#collected?.track;
   }
 
-  /** An epoch below our present one that peers would not send by themselves. */
+  /** The epoch we wait for, if it is below our present one: peers send it only when asked. */
   get wanted(): Epoch | undefined {
     const { own } = this.#options;
     const head = own.durableHead;
@@ -104,7 +104,7 @@ export class Elsewhere {
     return compareEpochs(epoch, head.track.epoch) < 0 ? epoch : undefined;
   }
 
-  /** Told of each own head that a peer has; true if we lack something of it. */
+  /** Takes note of an own head that a peer has. Returns true if we lack something of it. */
   lacks(head: Head): boolean {
     const { own } = this.#options;
     const point = { epoch: head.epoch, seq: head.seq };
@@ -114,7 +114,7 @@ export class Elsewhere {
     return track === undefined || compareEpochs(track.epoch, point.epoch) !== 0 || track.seq < point.seq;
   }
 
-  /** Takes an entry signed with our key. One call at a time. */
+  /** Takes an entry signed with our key. Calls must not overlap. */
   async receive(entry: LogEntry): Promise<ReceiveResult> {
     const { own, store } = this.#options;
     const point = { epoch: entry.epoch, seq: entry.seq };
@@ -127,7 +127,7 @@ export class Elsewhere {
     verifyEntry(entry, entry.domain);
     own.noteEpoch(entry.epoch);
     if (!this.#collects(entry.epoch) && this.#collected?.track.opened) {
-      // What is complete is taken in before it is forgotten.
+      // A complete state is taken in before it is forgotten.
       await this.#finish();
       if (!this.#lacksEntry(entry)) return 'known';
     }
@@ -144,7 +144,7 @@ export class Elsewhere {
     return this.#condition === undefined && (!known || this.#needs(entry));
   }
 
-  /** True for the beginning of an epoch of which we contain only a part: what we lack of it stands on what we have. */
+  /** True if the entry is of an epoch of which we have only a part: what we lack of it builds on what we have. */
   #needs(entry: LogEntry): boolean {
     const wanted = this.#wanted?.point;
     return wanted !== undefined && compareEpochs(wanted.epoch, entry.epoch) === 0 && !contains(this.#options.own.history, wanted);
@@ -158,7 +158,7 @@ export class Elsewhere {
     return 'forked';
   }
 
-  /** Starts to collect the epoch of `entry`, if this entry can be the first one of it that we lack. */
+  /** Starts to collect the epoch of `entry`, if `entry` can be the first entry of it that we lack. */
   async #begin(entry: LogEntry): Promise<boolean> {
     const { own, store } = this.#options;
     if (entry.seq === 0) {
@@ -166,7 +166,7 @@ export class Elsewhere {
       this.#collected = { track, lineage: entry.lineage, doc: new AuthorDoc(entry.epoch) };
       return true;
     }
-    // Our own last epoch goes on: the disk is older than what the peers have.
+    // Our own last epoch continues: the disk is older than what the peers have.
     const head = own.durableHead;
     if (head === undefined || compareEpochs(head.track.epoch, entry.epoch) !== 0 || entry.seq !== head.track.seq + 1) return false;
     own.closeEpoch();
@@ -200,7 +200,7 @@ export class Elsewhere {
     this.#gainedAt = performance.now();
   }
 
-  /** Takes the state in at once if it is all that was seen elsewhere, else when nothing more has come for a while. */
+  /** Takes the state in at once if it is all that was seen elsewhere; otherwise once nothing more has come for a while. */
   #finishSoon(track: Track): void {
     if (!track.opened) return;
     const wanted = this.#wanted?.point;
@@ -227,7 +227,7 @@ export class Elsewhere {
     if (collected === undefined || !collected.track.opened || this.#condition !== undefined) return;
     const { track, lineage, doc } = collected;
     const { counters, logger, own, takeOver } = this.#options;
-    // What is only old stands on nothing that this process wrote, whoever brings it, in however many pieces and however late.
+    // A state that is merely old never builds on an epoch that this process opened, however late or in however many pieces it comes.
     const isFollowed = !own.opened(track.epoch) && lineage.some(({ epoch }) => own.opened(epoch));
     try {
       await takeOver({ objects: objectsOf(doc), history: { head: pointOf(track), lineage } });

@@ -1,71 +1,74 @@
-/** What one author may ask of every member, and what this node spends on the logs. An entry beyond a quota is invalid everywhere. */
+/** What one author may demand of every member, and what this node spends on the logs. An entry beyond a quota is invalid everywhere. */
 
 /** Largest object, as JSON: a Kubernetes object of hundreds of lines; two of them fit into an entry. */
 export const MAX_OBJECT_BYTES = 32 * 1024;
-/** Objects that one author may have published at a time. */
+/** Objects that one author may have published at any time. */
 export const MAX_LIVE_OBJECTS = 10_000;
-/** Bytes of one author's present objects, as its updates carry them. */
+/** Bytes of one author's present objects, as its updates encode them. */
 export const MAX_LIVE_BYTES = 16 * 1024 * 1024;
-/** JSON values in them. Each takes some 64 bytes of memory at every member, however few in an update: two for an empty object. */
+/** JSON values in one author's objects. Each takes about 64 bytes of memory at every member, though an update can hold one in two bytes. */
 export const MAX_LIVE_VALUES = 512 * 1024;
-/** Bytes of entries in one epoch. An author opens the next one at `outgrown`: after 32 MiB and one transaction. Beyond is abuse. */
+/**
+ * Bytes of entries in one epoch. Far above what an author reaches before `outgrown` has it open the next one: 32 MiB and one transaction.
+ */
 export const MAX_EPOCH_BYTES = 56 * 1024 * 1024;
-/** Bytes of one Yjs update: an entry less its signature, chain and the longest lineage. */
+/** Bytes of one Yjs update: an entry without its signature, chain and the longest lineage. */
 export const MAX_UPDATE_BYTES = 63_000;
-/** Nesting of one object. Kubernetes' own deepest kinds need about 12. */
+/** Nesting depth of one object. The deepest kinds of Kubernetes itself need about 12. */
 export const MAX_VALUE_DEPTH = 24;
-/** Entries of one author that may wait to be judged; the next is answered `gap`, so that it comes again later. */
+/** Entries of one author that may wait to be judged. Any more are answered `gap`, so that they come again later. */
 export const MAX_PENDING_ENTRIES = 256;
 
 /**
- * Work that one author may make at once, and in each second after that, in objects that are judged, shown or hidden and in KiB of entries: a whole log takes
- * some 20,000, over which all other writers wait, and could be told anew for ever. A slow machine does several thousand a second.
+ * Work that one author may cause at once, and then per second. It is counted in objects judged, shown or hidden and in KiB of entries. A
+ * whole log takes about 20,000, during which all other writers wait, and an author could repeat it endlessly. A slow machine does several
+ * thousand a second.
  */
 export const AUTHOR_WORK = 300_000;
 export const AUTHOR_WORK_PER_SECOND = 3_000;
-/** What each entry counts for besides: its signature, a transaction, an fsync. */
+/** What each entry costs in addition: its signature, a transaction, an fsync. */
 export const ENTRY_WORK = 4;
 
 /** An epoch's log may always grow to this many bytes... */
 export const EPOCH_FLOOR_BYTES = 1024 * 1024;
-/** ...and to this multiple of what lives in it, which bounds the disk at 3 times the live state (the store's copy is the third). */
+/** ...and to this multiple of its live state, which bounds the disk at 3 times the live state (the store's copy is the third). */
 const EPOCH_GROWTH = 2;
 
-/** Memory for decoded documents of other authors, over all domains. */
+/** Bytes of memory for decoded documents of other authors, over all domains. */
 export const DOC_CACHE_BYTES = 32 * 1024 * 1024;
 /** Rows read at a time; at most 64 KiB each. */
 export const ROW_PAGE = 64;
 
-/** Objects of a whole state shown at once: what is read for them comes from the disk together, while all other writers wait. */
+/** Objects of a whole state shown together: their disk reads overlap, while all other writers wait. */
 export const SHOW_TOGETHER = 64;
 
-/** Objects listed at a time when a domain is opened. */
+/** Objects per page when the store is listed to publish what it holds. */
 export const LIST_PAGE = 500;
-/** After what is stored here could not be published on opening (a full disk). */
+/** Delay before a failed attempt to publish what is stored here (a full disk) is repeated. */
 export const PUBLISH_RETRY_MS = 30_000;
 
 /**
- * An object whose place is taken is shown once the other one has moved: soon, since names are unique and somebody is being renamed. What an upgrade found no
- * room to show is tried in the same way.
+ * First and longest delay before an object whose place is taken is tried again. The place is soon free, since names are unique and the
+ * other object is being renamed. Objects that could not be shown after an upgrade for lack of space are retried in the same way.
  */
 export const COLLISION_RETRY_MS = 500;
 export const COLLISION_RETRY_MAX_MS = 10 * 60_000;
 
-/** Own entries that this process did not write are taken in once none has come for so long: a sync brings them in bursts. */
+/** Own entries from elsewhere are taken in once none has come for this long: a sync brings them in bursts. */
 export const TAKE_OVER_QUIET_MS = 250;
-/** After a take-over that could not be stored (a full disk). */
+/** Delay after a take-over that could not be stored (a full disk). */
 export const TAKE_OVER_RETRY_MS = 30_000;
-/** For so long this node leaves its own head out of its heads, so that a peer sends the own state that we lack. */
+/** How long this node waits for a state of its own log that a peer has and it lacks, and asks for it. */
 export const WANTED_MS = 60_000;
 
-/** After a restore: with members away, it goes on when so long no other one has told what it has of our log. */
+/** After a restore, with members away: continue once no further member has told us what it has of our log for this long. */
 export const REUNION_QUIET_MS = 10_000;
-/** … and when nothing new of our own log has come for so long, whatever some say to have of it. A sync gives what there is within seconds. */
+/** … and once nothing new of our own log has come for this long, whatever some claim to have. A sync delivers within seconds. */
 export const REUNION_DOUBT_MS = 60_000;
-/** How often it is looked at meanwhile. */
+/** How often both are checked meanwhile. */
 export const REUNION_CHECK_MS = 100;
 
-/** True if the next write should open a new epoch: most of the log is history. */
+/** True if the next write should open a new epoch, because most of the log is history. */
 export function outgrown(logBytes: number, liveBytes: number): boolean {
   return logBytes > Math.max(EPOCH_FLOOR_BYTES, EPOCH_GROWTH * liveBytes);
 }

@@ -19,11 +19,11 @@ export interface Head {
 export interface Authors {
   isMember(key: PeerKey): boolean;
   isSuspended(key: PeerKey): boolean;
-  /** Namespace under which a member's objects are shown here: unique among all domains of this node. For this node's own key, its own name. */
+  /** Namespace of a member's objects here, unique across all domains of this node. For this node's own key, its own name. */
   namespaceOf(key: PeerKey): string;
   /**
-   * The highest epoch in which the author is proved to have forked its log, cleared or not: what it wrote there or before never shows
-   * again. Where this is left out, the log goes by the forks that it found itself and by what it had when the author was suspended.
+   * The highest epoch in which the author is proved to have forked its log, cleared or not: what it wrote there or before is never shown
+   * again. Without this method, the log goes by the forks that it found itself and by what it had when the author was suspended.
    */
   forkedEpoch?(key: PeerKey): Epoch | undefined;
 }
@@ -33,78 +33,80 @@ export type ReceiveResult =
   | 'applied'
   /** Known already, or of an epoch that is over. */
   | 'known'
-  /** An entry before it is missing, or its author is unknown: ask the forwarder for what is missing. */
+  /** An earlier entry is missing: ask the forwarder for it. Also if the author has too much waiting or caused too much work for now. */
   | 'gap'
   | 'unknown-author'
-  /** The author forked its log: the proof has been handed to `onFork`; not to be forwarded. */
+  /** The author forked its log. The proof went to `onFork`; do not forward the entry. */
   | 'forked';
 
 /**
- * The signed logs of one domain: this node's own, and replicas of all others'. Persists, verifies, folds into the object store.
- * Knows nothing of the network.
+ * The signed logs of one domain: this node's own, and replicas of all others'. Persists and verifies them, and folds them into the object
+ * store. Knows nothing of the network.
  */
 export interface DomainLog {
   readonly domain: DomainId;
-  /** How far this node has each log. An author may be named several times, the lower epochs first; all heads are to be passed on. */
+  /** How far this node has each log. An author may have several heads, the lower epochs first; pass all of them on. */
   heads(): Promise<Head[]>;
   /** The heads to ask with (see `missing`): as `heads`, without epochs of other authors of which nothing more can be taken in. */
   asks(): Promise<Head[]>;
   /**
-   * Takes one entry as received. Resolves after it is durable. Throws DtkdError ENTRY_INVALID, SIGNATURE_INVALID or QUOTA_EXCEEDED:
-   * whoever forwarded it is to blame. An own entry of a higher epoch than ours starts the take-over of that state.
+   * Takes one entry as received. Resolves once it is durable. Throws DtkdError ENTRY_INVALID, SIGNATURE_INVALID or QUOTA_EXCEEDED, for
+   * which the forwarder is to blame. An entry of our own log that our state lacks starts the take-over of the state that it belongs to.
    */
   receive(entry: Uint8Array): Promise<ReceiveResult>;
-  /** Entries that somebody with these heads lacks, oldest first, at most about `maxBytes`; the caller asks again until none comes. */
+  /** Entries that a node with these heads lacks, oldest first, about `maxBytes` at most. Ask again until none comes. */
   missing(theirs: readonly Head[], maxBytes: number): Promise<Uint8Array[]>;
   /** True if `theirs` has anything that we lack. */
   isBehind(theirs: readonly Head[]): Promise<boolean>;
-  /** Called with each own entry after it is durable, to be pushed to peers. */
+  /** Called with each own entry once it is durable, to push it to peers. */
   onOwnEntry(listener: (entry: Uint8Array) => void): () => void;
-  /** Called with a portable proof that an author forked its log. */
+  /** Called with a portable proof when an author has forked its log, and for proofs that an earlier process found. */
   onFork(listener: (author: PeerKey, proof: Uint8Array) => void): () => void;
   /** Forgets everything of an author and deletes its objects here (removal, leave). */
   dropAuthor(key: PeerKey): Promise<void>;
   /**
-   * Hides (suspension) or shows again an author's objects, or moves them to the author's present namespace. With the own key after a
+   * Hides an author's objects (suspension), shows them again, or moves them to the author's present namespace. For the own key after a
    * clearance: publishes everything again in a new epoch.
    */
   refreshAuthor(key: PeerKey): Promise<void>;
   /** Forgets the whole domain. */
   drop(): Promise<void>;
   /**
-   * True while this node, put back from a backup, has not heard yet what it did after that: it publishes nothing, and members are to be answered nothing that
-   * rests on its objects.
+   * True while this node, restored from a backup, has yet to hear what it did after the backup. Until then it publishes nothing, and
+   * members get no answer that rests on its objects.
    */
   isAwaiting(): boolean;
-  /** The heads of a member have been compared with ours, and what it has has been taken in. `others`: all other members that count. */
+  /**
+   * Reports that a member's heads have been compared with ours, and all that it has is taken in. `others`: all other members that count.
+   */
   heard(from: PeerKey, others: () => Iterable<PeerKey>): void;
-  /** KEY_IN_USE_ELSEWHERE when another process writes with this node's key: writes into this domain are then refused. */
+  /** KEY_IN_USE_ELSEWHERE while another process writes with this node's key: writes into this domain are then refused. */
   condition(): ErrorCode | undefined;
-  /** Called when `condition` changed. */
+  /** Called when `condition` or `isAwaiting` has changed. */
   onCondition(listener: () => void): () => void;
   counters(): Record<string, number>;
 }
 
-/** That this node was put back from a backup. */
+/** A restore of this node from a backup. */
 export interface Restored {
-  /** Milliseconds since the epoch: what is not on this disk may have happened until then. */
+  /** Milliseconds since the epoch. Until then things may have happened that are not on this disk. */
   readonly at: number;
-  /** True until what this node did after the backup was made has been heard in the domain. */
+  /** True until this node has heard, in the domain, what it did after the backup. */
   awaits(domain: DomainId): boolean;
   heard(domain: DomainId): Promise<void>;
 }
 
 /** The logs of all domains of this node, and its part in the store's transactions. */
 export interface Logs {
-  /** To be added to the store: publishes changes of own objects of shared kinds in the batch that stores them. */
+  /** Must be added to the store. Publishes changes of own objects of shared kinds in the batch that stores them. */
   readonly participant: Participant;
   /**
-   * Opens a domain's logs and publishes what the store holds for the domain and the log does not say yet. `name` is the domain's name
-   * in the selectors of objects. Throws if a domain of that id or name is open.
+   * Opens a domain's logs and publishes what the store holds for the domain and the log lacks. `name` is the domain's name in the
+   * selectors of objects. Throws ALREADY_EXISTS if a domain of that id or name is open.
    */
   open(domain: DomainId, name: string, self: SigningKey, authors: Authors): Promise<DomainLog>;
-  /** Milliseconds since the epoch at which this node last found that its disk was behind what it had published. */
+  /** When this node last found that its disk was behind what it had published. Milliseconds since the epoch. */
   restoredAt(): number | undefined;
-  /** Lets what is under way finish; the logs take nothing more. */
+  /** Waits for what is under way; the logs take nothing more. */
   close(): Promise<void>;
 }

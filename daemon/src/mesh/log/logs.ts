@@ -16,18 +16,18 @@ import type { OwnLog, Pending } from './own-log.ts';
 
 export interface LogsOptions {
   store: ObjectStore;
-  /** Of dtkd. */
+  /** Version of dtkd. */
   version: string;
   logger: Logger;
   /** Milliseconds since the epoch. */
   now: () => number;
-  /** Work that one author may make. Default: the usual. */
+  /** Work that one author may cause. Default: see `Allowances`. */
   work?: WorkLimits | undefined;
-  /** Absent: this node was never put back from a backup. */
+  /** Absent if this node was never restored from a backup. */
   restored?: Restored | undefined;
 }
 
-/** When this node's disk was last found to be behind what it had published: decimal milliseconds since the epoch. */
+/** Row with the time at which this node's disk was last found behind what it had published: decimal milliseconds since the epoch. */
 const RESTORED_ROW = 'l-restored';
 
 interface Appended {
@@ -35,7 +35,7 @@ interface Appended {
   pending: Pending;
 }
 
-/** Creates the logs of a store. Their `participant` is to be added to it. */
+/** Creates the logs of a store. Add their `participant` to it. */
 export function createLogs(options: LogsOptions): Logs {
   return new StoredLogs(options);
 }
@@ -48,10 +48,10 @@ class StoredLogs implements Logs {
   };
   readonly #options: LogsOptions;
   readonly #cache = new DocCache(DOC_CACHE_BYTES);
-  /** Open, or being opened. */
+  /** Names of the domains that are open or being opened. */
   readonly #names = new Map<string, DomainId>();
   readonly #logs = new Map<string, StoredDomainLog>();
-  /** By a transaction's first change: the store gives the same objects to `committed` as to `prepare`. */
+  /** By a transaction's first change: the store passes the same objects to `prepare` and to `committed`. */
   readonly #appended = new WeakMap<Change, Appended[]>();
   #restoredAt: number | undefined;
 
@@ -68,7 +68,7 @@ class StoredLogs implements Logs {
     const { logger, store, now } = this.#options;
     const restored = await store.kv.get(RESTORED_ROW);
     if (restored !== undefined) this.#restoredAt = Math.max(this.#restoredAt ?? 0, Number(Buffer.from(restored).toString('utf8')));
-    // Yjs is loaded with the first domain: a node in none starts sooner.
+    // Yjs is loaded with the first domain, so that a node in none starts sooner.
     const { StoredDomainLog } = await import('./domain-log.ts');
     const log = new StoredDomainLog({
       ...this.#options,
@@ -88,7 +88,7 @@ class StoredLogs implements Logs {
         this.#names.delete(name);
       },
       onRestored: (tx) => {
-        // Also if the transaction fails: that the disk is behind is true.
+        // Set even if the transaction fails: the disk is behind either way.
         this.#restoredAt = now();
         tx.putRow(RESTORED_ROW, Buffer.from(String(this.#restoredAt)));
       },
@@ -100,13 +100,13 @@ class StoredLogs implements Logs {
       await log.close();
       throw error;
     }
-    // From here on the log hears of every change, so that the comparison with the store misses none.
+    // From here on the log hears of every change, so that comparing it with the store misses none.
     this.#logs.set(name, log);
     await this.#publish(log, name);
     return log;
   }
 
-  /** A store that cannot be written must not keep the domain closed: it is tried again. */
+  /** Retries on failure: a store that cannot be written must not keep the domain closed. */
   async #publish(log: StoredDomainLog, name: string): Promise<void> {
     if (this.#logs.get(name) !== log) return;
     try {
@@ -122,7 +122,7 @@ class StoredLogs implements Logs {
     if (first === undefined) return;
     // Everything is judged before anything is written, so that a refusal leaves no log ahead of its rows.
     const plans = [...this.#logs.values()].map((log) => ({ own: log.own, difference: log.plan(changes) }));
-    // An entry that was signed and taken back would cost a new epoch, in which all that this node shares is said again.
+    // Signing an entry and undoing it would cost a new epoch, in which everything this node shares is published again.
     if (dryRun) return;
     const appended: Appended[] = [];
     try {

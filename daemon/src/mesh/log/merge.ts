@@ -1,7 +1,7 @@
 /**
- * Joins two states of one author that came apart: a restored backup and what the peers still have, or a directory and its copy. Pure.
- * An object that one side knew of and no longer has was deleted there; one that a side never knew of is kept. Where both have it, what
- * was made anew after a deletion wins over what had been deleted; else the newer generation, then the higher resourceVersion, then theirs.
+ * Merges two diverged states of one author: a restored backup and what the peers still have, or a directory and its copy. Pure. An object
+ * that one side knew of and no longer has was deleted there; one that a side never knew of is kept. Where both have it, an object created
+ * again after a deletion wins over the deleted one; then the newer generation, then the higher resourceVersion, then theirs.
  */
 import { parsePointText } from '../../../../protocol/log/log-entry.ts';
 import { contains, type History, related } from './lineage.ts';

@@ -46,7 +46,7 @@ export interface OwnLogOptions {
   domain: DomainId;
   key: SigningKey;
   now: () => number;
-  /** Each own entry, in order, once it is durable. */
+  /** Called with each own entry, in order, once it is durable. */
   onEntry: (entry: LogEntry) => void;
 }
 
@@ -58,10 +58,10 @@ export class OwnLog {
   #working = new OwnState();
   #head: Head | undefined;
   #pending: Pending[] = [];
-  /** The document of the epoch that is being written; undefined: the next write opens one. */
+  /** The document of the epoch being written. Undefined: the next write opens an epoch. */
   #doc: AuthorDoc | undefined;
   #highestMs = 0;
-  /** Those that are on the disk: one for each time that the log outgrew what lives in it, so they stay few. */
+  /** Epochs opened by this process that are on disk. A new one follows only when the log outgrows its live state, so they stay few. */
   readonly #opened = new Set<string>();
 
   constructor(options: OwnLogOptions) {
@@ -83,7 +83,7 @@ export class OwnLog {
     this.noteEpoch(track.epoch);
   }
 
-  /** Goes on from a log whose entries cannot be read any more: the next epoch says everything, and contains it. */
+  /** Continues a log whose entries can no longer be read: the next epoch publishes everything, and contains that log. */
   follow(track: Track): void {
     this.#durableHead = { track, lineage: [] };
     this.#head = this.#durableHead;
@@ -104,29 +104,29 @@ export class OwnLog {
     return historyOf(this.#durableHead);
   }
 
-  /** What is published, as the transactions so far left it. */
+  /** What is published, as of the latest transaction. */
   get state(): OwnState {
     return this.#working;
   }
 
-  /** New epochs will be above this one. */
+  /** Makes sure that new epochs are above this one. */
   noteEpoch(epoch: Epoch): void {
     this.#highestMs = Math.max(this.#highestMs, epoch.ms);
   }
 
-  /** True for an epoch that this process began, once it is durable. */
+  /** True for an epoch that this process opened, once it is durable. */
   opened(epoch: Epoch): boolean {
     return this.#opened.has(epochText(epoch));
   }
 
-  /** The next write opens a new epoch. */
+  /** Makes the next write open a new epoch. */
   closeEpoch(): void {
     this.#doc = undefined;
   }
 
   /**
-   * Writes the changes into the transaction. `joined` is a history that they take in, besides this node's own; with it a new epoch is
-   * opened. To be followed by `settle`.
+   * Writes the changes into the transaction. `joined` is a foreign history that they take in besides this node's own; it forces a new
+   * epoch. The caller must call `settle` afterwards.
    */
   append(tx: Transaction, changes: Difference, joined?: History): Pending {
     const goesOn = this.#doc !== undefined && joined === undefined && this.#head !== undefined;
@@ -136,7 +136,7 @@ export class OwnLog {
         ? this.#open(tx, changes, joined)
         : this.#write(tx, this.#doc, current, changes, changes);
     } catch (error) {
-      // The document may be ahead of what has been signed.
+      // The document may be ahead of what was signed.
       this.#doc = undefined;
       throw error;
     }
@@ -156,7 +156,7 @@ export class OwnLog {
   #write(tx: Transaction, doc: AuthorDoc, before: Head, written: Difference, changes: Difference): Pending {
     const { epoch, opened } = before.track;
     const parts = inParts(written);
-    // Born with the last entry: whoever has less than the whole transaction does not know the object.
+    // Born with the last entry: a node that has less than the whole transaction does not know the object.
     const birth = pointText({ epoch, seq: before.track.seq + parts.length });
     const named = new Map([...changes].map(([key, now]) => [key, now?.value.b === '' ? live(key, { ...now.value, b: birth }) : now]));
     const entries: LogEntry[] = [];
@@ -203,7 +203,7 @@ export class OwnLog {
     });
   }
 
-  /** Says how the transaction of `append` ended. */
+  /** Reports whether the transaction of `append` became durable. */
   settle(pending: Pending, durable: boolean): void {
     if (!durable) {
       this.#takeBack(pending);
@@ -214,7 +214,7 @@ export class OwnLog {
       this.#pending.shift();
       this.#durable.apply(first.changes);
       this.#durableHead = first.head;
-      // Only now others may see it. While the disk is full each write begins one that nobody ever sees.
+      // Only now can others see the epoch. While the disk is full, every write opens one that nobody ever sees.
       this.#opened.add(epochText(first.head.track.epoch));
       for (const entry of first.entries) this.#options.onEntry(entry);
     }

@@ -1,4 +1,4 @@
-/** This node's own objects of shared kinds, as the store has them and as a domain gets to see them. */
+/** This node's own objects of shared kinds, as the store has them and as a domain sees them. */
 import { KINDS, kindByPlural } from '../../../../protocol/kinds/index.ts';
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
 import type { ListPage, ObjectStore } from '../../store/object-store.types.ts';
@@ -6,10 +6,10 @@ import { LIST_PAGE } from './limits.ts';
 import { keyOfOwn } from './object-place.ts';
 import { publishedObject } from './published-object.ts';
 
-/** Names all domains that this node is in. */
+/** In an object's domains: all that this node is in. */
 const EVERYWHERE = '*';
 
-/** All objects of shared kinds of this node, which is called `self`, that are stored, by key. */
+/** All stored own objects of shared kinds, by key in the log. `self` is this node's name. */
 export async function ownShared(store: ObjectStore, self: string): Promise<Map<string, ObjectRef>> {
   const refs = new Map<string, ObjectRef>();
   for (const { group, plural, shared } of KINDS) {
@@ -26,7 +26,7 @@ export async function ownShared(store: ObjectStore, self: string): Promise<Map<s
   return refs;
 }
 
-/** What is published of an object into a domain; undefined if the object does not name it. */
+/** What a domain gets to see of an object; undefined if the object does not name the domain. */
 export function publishedOf(ref: { group: string; plural: string }, object: ApiObject | undefined, domain: string): ApiObject | undefined {
   const kind = kindByPlural(ref.group, ref.plural);
   const domains = (object === undefined ? undefined : kind?.domainsOf?.(object)) ?? [];

@@ -1,16 +1,16 @@
-/** What this node has published in one domain, with what every write asks about it. Pure: no signing, no storing. */
+/** What this node has published in one domain, and the checks for each write. Pure: signs and stores nothing. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import { MAX_LIVE_BYTES, MAX_LIVE_OBJECTS, MAX_LIVE_VALUES, MAX_UPDATE_BYTES } from './limits.ts';
 import type { Published } from './published-object.ts';
 import { sizeOfValue, valuesIn } from './update-reader.ts';
 
-/** What an item takes in an update besides its key and value, and what a deletion takes; generous. */
+/** Upper bound of the bytes of an item in an update without its key and value, and of a deletion. */
 const ITEM_OVERHEAD = 32;
-/** The fields of a published value, and its birth. */
+/** Bytes of a published value's field names and birth. */
 const VALUE_OVERHEAD = 60;
 
-/** A published object, its JSON, and the bytes and JSON values of it in an update. The birth is empty until the object is first written. */
+/** A published object, its JSON, and its bytes and JSON values in an update. The birth is empty until the object is first written. */
 export interface Live {
   value: Published;
   json: string;
@@ -18,7 +18,7 @@ export interface Live {
   values: number;
 }
 
-/** Objects to publish anew or otherwise, and to take back (undefined). */
+/** Objects to publish or change, and to retract (undefined). */
 export type Difference = ReadonlyMap<string, Live | undefined>;
 
 export function live(key: string, value: Published): Live {
@@ -63,7 +63,7 @@ export class OwnState {
     return this;
   }
 
-  /** What of the wanted objects (undefined: not published) is not published so. */
+  /** What must change so that the wanted objects (undefined: not published) are published. */
   difference(wanted: ReadonlyMap<string, ApiObject | undefined>): Difference {
     const changes = new Map<string, Live | undefined>();
     for (const [key, object] of wanted) {
@@ -71,7 +71,7 @@ export class OwnState {
       if (object === undefined) {
         if (known !== undefined) changes.set(key, undefined);
       } else if (known?.json !== JSON.stringify(object)) {
-        // What was deleted and made anew is another object.
+        // An object created again after a deletion is another object.
         const b = known?.value.o.metadata.uid === object.metadata.uid ? (known?.value.b ?? '') : '';
         changes.set(key, live(key, { b, o: object }));
       }
@@ -79,7 +79,10 @@ export class OwnState {
     return changes;
   }
 
-  /** Of a difference what changes more than the stamp of an object: what only this node's controllers wrote is no newer than what its users did. */
+  /**
+   * The changes to more than an object's resourceVersion. A write by this node's controllers alone must not count as newer than what its
+   * users did.
+   */
   contentOf(changes: Difference): Difference {
     return new Map(
       [...changes].filter(([key, now]) => {
@@ -89,7 +92,7 @@ export class OwnState {
     );
   }
 
-  /** What of a whole state, with its births, differs from this one. */
+  /** What must change so that this state becomes `state`, including births. */
   differenceTo(state: ReadonlyMap<string, Published>): Difference {
     const changes = new Map<string, Live | undefined>();
     for (const key of this.#objects.keys()) if (!state.has(key)) changes.set(key, undefined);
@@ -101,7 +104,7 @@ export class OwnState {
     return changes;
   }
 
-  /** Throws QUOTA_EXCEEDED if the changed state would be more than every replica takes. */
+  /** Throws QUOTA_EXCEEDED if the changed state would exceed what every replica accepts. */
   assertFits(changes: Difference): void {
     let objects = this.#objects.size;
     let bytes = this.#bytes;
@@ -123,7 +126,7 @@ function unstamped({ o: { metadata, ...rest } }: Published): string {
   return JSON.stringify({ ...rest, metadata: { ...metadata, resourceVersion: '' } });
 }
 
-/** The keys in as many parts as entries are needed; one part at least. */
+/** Splits the keys into as many parts as entries are needed, at least one. */
 export function inParts(written: Difference): string[][] {
   const parts: string[][] = [];
   let part: string[] = [];

@@ -3,15 +3,15 @@ import { compareEpochs, type EntryBody, type Epoch } from '../../../../protocol/
 import type { AuthorState, Track } from './rows.ts';
 
 export type Placement =
-  /** Of an epoch that is over, or that a fork has spoilt. */
+  /** Of an epoch that is over, or void because of a fork. */
   | { place: 'over' }
-  /** Another entry must come first. */
+  /** An earlier entry must come first. */
   | { place: 'gap' }
-  /** An entry stands at that place already: the same one, or the log is forked. */
+  /** That place has an entry already: the same one, or the log is forked. */
   | { place: 'taken'; track: Track }
-  /** The next one of that epoch (if it follows the last one). */
+  /** The next entry of that epoch (if its `prev` matches the last one). */
   | { place: 'append'; track: Track }
-  /** The first one of a higher epoch. */
+  /** The first entry of a higher epoch. */
   | { place: 'opens' };
 
 export function placementOf(state: AuthorState, entry: Pick<EntryBody, 'epoch' | 'seq'>): Placement {
@@ -31,7 +31,7 @@ export function topOf(state: AuthorState): Track | undefined {
   return state.next ?? state.shown;
 }
 
-/** The epoch that may be shown: complete, and above every fork. */
+/** The track, unless it is at or below the highest forked epoch. */
 export function valid(track: Track | undefined, barrier: Epoch | undefined): Track | undefined {
   return track !== undefined && (barrier === undefined || compareEpochs(track.epoch, barrier) > 0) ? track : undefined;
 }

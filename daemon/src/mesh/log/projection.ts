@@ -1,6 +1,6 @@
 /**
- * Shows an author's objects in the object store, under the author's name here, and remembers which (rows `o/`). What was not put there
- * for this author is never overwritten, moved or deleted on its behalf, whatever names it chooses.
+ * Shows an author's objects in the object store, under the author's name here, and remembers which (rows `o/`). An object that was not put
+ * there for this author is never overwritten, moved or deleted on its behalf, whatever names the author chooses.
  */
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
@@ -13,13 +13,13 @@ import { parseKey } from './published-object.ts';
 import { objectRow, objectRows } from './rows.ts';
 
 export interface Place {
-  /** The author's rows. */
+  /** Prefix of the author's rows. */
   prefix: string;
   author: PeerKey;
   namespace: string;
 }
 
-/** Keys of the objects that are in the store for an author, with their namespaces. To be called while nothing of the author is being written. */
+/** Keys of an author's objects in the store, with their namespaces. Nothing of the author may be written meanwhile. */
 export async function readShown(kv: Kv, prefix: string): Promise<Map<string, string>> {
   const shown = new Map<string, string>();
   const begin = objectRows(prefix);
@@ -32,7 +32,7 @@ export async function readShown(kv: Kv, prefix: string): Promise<Map<string, str
   }
 }
 
-/** Shows one object as it is now; undefined: not at all. False if the place is taken by somebody else's. */
+/** Shows one object as it is now, or hides it (undefined). False if an object of somebody else has its place. */
 export async function show(tx: Transaction, place: Place, key: string, object: ApiObject | undefined): Promise<boolean> {
   const row = await tx.getRow(objectRow(place.prefix, key));
   const before = row === undefined ? undefined : text(row);
@@ -54,7 +54,7 @@ export async function show(tx: Transaction, place: Place, key: string, object: A
   return true;
 }
 
-/** Takes one object of the author, which is in the store under `namespace`, out of it. */
+/** Removes one object of the author from the store, where it is under `namespace`. */
 export async function hide(tx: Transaction, prefix: string, key: string, namespace: string): Promise<void> {
   tx.delRow(objectRow(prefix, key));
   const ref = refOf(key, namespace);

@@ -1,7 +1,7 @@
 /**
- * What one key of an author's document means: `group/plural/name` → `{b, o}`, where `b` is the place in the author's history at which the
- * object was first published, and `o` the object without its namespace. Pure. Anything that looks like an object is kept. It is shown if
- * this version knows and shares its kind and it passes the kind's schema: a later version may know other kinds, and other values.
+ * What one key of an author's document means: `group/plural/name` → `{b, o}`, where `b` is the point in the author's history at which the
+ * object was first published, and `o` the object without its namespace. Pure. Anything shaped like an object is kept. It is shown only if
+ * this version knows and shares its kind and it passes the kind's schema, since a later version may know other kinds and other values.
  */
 import { z } from 'zod';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -14,19 +14,19 @@ import { keyText, type ObjectKey, publishedName, SELF_NAME } from './object-plac
 
 /** The value of a key. */
 export interface Published {
-  /** `pointText` of its birth. */
+  /** `pointText` of its first publication. */
   b: string;
   o: ApiObject;
 }
 
-/** Of `{"b":"<36 digits>","o":}`. */
+/** Bytes of `{"b":"<36 digits>","o":}`. */
 const VALUE_FRAME_BYTES = 50;
 
 const GROUP = /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?)?$/;
 const PLURAL = /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
-/** Metadata as an owner stamps it. The namespace is not believed and not read: it follows from whose log this is. */
+/** Metadata as an owner stamps it. The namespace is not read, since it follows from whose log this is. */
 const publishedMeta = z.object({
   name: objectName,
   uid: z.string().regex(/^[A-Za-z0-9-]{1,64}$/),
@@ -45,12 +45,12 @@ const publishedValue = z.object({
   o: z.looseObject({ apiVersion: z.string().min(1).max(317), kind: z.string().min(1).max(63), metadata: publishedMeta }),
 });
 
-/** Reads a value that was judged before; undefined if it is none. */
+/** Reads a value that was judged before; undefined if it is not a published value. */
 export function readPublished(value: unknown): Published | undefined {
   return publishedValue.safeParse(value).data;
 }
 
-/** Undefined if the text is no key. */
+/** Undefined if the text is not a key. */
 export function parseKey(text: string): ObjectKey | undefined {
   const [group, plural, name, more] = text.split('/');
   if (group === undefined || plural === undefined || name === undefined || more !== undefined) return undefined;
@@ -58,18 +58,18 @@ export function parseKey(text: string): ObjectKey | undefined {
   return { group, plural, name };
 }
 
-/** The kind whose objects this version shows for such a key; undefined for private and unknown kinds and other versions of known ones. */
+/** The kind that this version shows for such a key; undefined for private and unknown kinds, and for other versions of known ones. */
 export function shownKind(key: ObjectKey, apiVersion: string): Kind | undefined {
   const kind = kindByPlural(key.group, key.plural);
   return kind?.shared === true && apiVersionOf(kind) === apiVersion ? kind : undefined;
 }
 
-/** What an own object looks like in a domain's log. Its schema and size are checked as every replica will. Throws INVALID or QUOTA_EXCEEDED. */
+/** An own object as it appears in a domain's log. Checks its schema and size as every replica will. Throws INVALID or QUOTA_EXCEEDED. */
 export function publishedObject(kind: Kind, object: ApiObject, domain: string): ApiObject {
   const { apiVersion, kind: kindName, metadata, ...fields } = kind.published?.(object, domain) ?? object;
   const { namespace: _namespace, ...stamps } = metadata;
   const kept = { ...stamps, name: publishedName(kind, metadata.name) };
-  // Through JSON: the log holds exactly what the store's JSON says (fields that are undefined are not there).
+  // Through JSON: the log holds exactly what the store's JSON says (fields that are undefined are absent).
   const published: ApiObject = JSON.parse(JSON.stringify({ apiVersion, kind: kindName, metadata: kept, ...fields }));
   try {
     const key = keyText({ group: kind.group, plural: kind.plural, name: kept.name });
@@ -82,9 +82,9 @@ export function publishedObject(kind: Kind, object: ApiObject, domain: string): 
 }
 
 /**
- * Judges a value in an author's document. Returns the object to show, without namespace, or undefined if this version does not show
- * such objects. `strictly`: fields that do not pass the kind's schema are refused. Of others they may be what a later version writes: an entry
- * that is refused would keep back all that its author writes after it. Throws ENTRY_INVALID or QUOTA_EXCEEDED.
+ * Judges a value in an author's document. Returns the object to show, without its namespace, or undefined if this version does not show
+ * it. With `strictly`, fields that fail the kind's schema are refused. Otherwise the object is only hidden: a later version may have
+ * written them, and a refused entry would block all that its author writes afterwards. Throws ENTRY_INVALID or QUOTA_EXCEEDED.
  */
 export function parsePublished(keyOf: string, value: unknown, domain: string, { strictly = false } = {}): ApiObject | undefined {
   const key = parseKey(keyOf);
@@ -92,7 +92,7 @@ export function parsePublished(keyOf: string, value: unknown, domain: string, { 
   const parsed = publishedValue.safeParse(value);
   if (!parsed.success) throw refuse(keyOf, describe(parsed.error));
   const { apiVersion, kind: kindName, metadata, ...fields } = parsed.data.o;
-  // Of the value as it came: what a schema leaves out differs between versions, the quota must not.
+  // Measured on the value as received: schemas drop different fields in different versions, but the quota must not differ.
   const bytes = Buffer.byteLength(JSON.stringify(value)) - VALUE_FRAME_BYTES;
   if (bytes > MAX_OBJECT_BYTES) {
     throw new DtkdError('QUOTA_EXCEEDED', `"${keyOf}" is ${bytes} bytes, more than the ${MAX_OBJECT_BYTES} that can be shared`, {
@@ -111,7 +111,7 @@ export function parsePublished(keyOf: string, value: unknown, domain: string, { 
     return undefined;
   }
   const object: ApiObject = { ...body.data, apiVersion, kind: kindName, metadata };
-  // Once more what an author publishes itself: fields that only a daemon writes, or that speak of other domains, do not come through.
+  // Apply the publishing rules again, so that fields that only a daemon writes, or that concern other domains, do not get through.
   return inOrder(kind.published?.(object, domain) ?? object);
 }
 

@@ -1,7 +1,7 @@
 /**
- * The logs of one domain's other authors: judges their entries, keeps them as rows, and shows the resulting objects in the store, all of
- * one entry in one batch. What an author's log says depends on its entries alone, not on their order of arrival nor on anything that
- * another author wrote. Entries of one author are taken one after another. Knows nothing of the network, nor of this node's own log.
+ * The logs of one domain's other authors: judges their entries, stores them as rows, and shows the resulting objects in the store. All
+ * effects of one entry are in one batch. An author's state depends on its entries alone, not on their order of arrival or on what another
+ * author wrote. Entries of one author are taken one after another. Knows nothing of the network or of this node's own log.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
@@ -48,20 +48,20 @@ export interface ReplicasOptions {
   domain: DomainId;
   /** The domain's name in the selectors of objects. */
   name: string;
-  /** Of dtkd. */
+  /** Version of dtkd. */
   version: string;
   store: ObjectStore;
   authors: Authors;
   cache: DocCache;
   counters: Counters;
-  /** What one author may make of it. Default: the usual. */
+  /** Work that one author may cause. Default: see `Allowances`. */
   work?: WorkLimits | undefined;
   onFork: (author: PeerKey, proof: Uint8Array) => void;
   /** An object could not be shown because its place is taken. */
   onCollision: (author: PeerKey) => void;
 }
 
-/** An entry that has been judged, with all that follows from it. */
+/** A judged entry with everything that follows from it. */
 interface Step {
   entry: LogEntry;
   before: AuthorState;
@@ -81,12 +81,12 @@ export class Replicas {
     this.#allowances = new Allowances(options.work);
   }
 
-  /** False if the author has made so much work that others come first for a while. */
+  /** False if the author has caused so much work that others come first for a while. */
   mayCome(author: PeerKey): boolean {
     return this.#allowances.has(author);
   }
 
-  /** Takes one entry of another author. One call at a time for each author. Throws as DomainLog.receive does. */
+  /** Takes one entry of another author. Calls for one author must not overlap. Throws as DomainLog.receive does. */
   async receive(entry: LogEntry): Promise<ReceiveResult> {
     const { authors, domain } = this.#options;
     if (!authors.isMember(entry.author)) return 'unknown-author';
@@ -114,7 +114,7 @@ export class Replicas {
     return 'applied';
   }
 
-  /** What is kept, less what a fork has spoilt. */
+  /** What is kept of an author, without what a fork has voided. */
   stateOf(author: PeerKey): AuthorState {
     const state = this.states.get(author) ?? NOTHING;
     const proved = this.#options.authors.forkedEpoch?.(author);
@@ -137,7 +137,7 @@ export class Replicas {
     const reached = { epoch: entry.epoch, seq: entry.seq, hash: entry.hash, opened: last.opened || entry.openEnd, bytes };
     const after = await this.#after(before, reached, entry);
     const name = this.#docName(entry.author, entry.epoch);
-    // From here on the document is ahead of its rows: if they cannot be written it is read again.
+    // From here on the document is ahead of its rows: if they cannot be written, it must be read again.
     this.#options.cache.delete(name);
     doc.integrate(judged);
     return { entry, before, after, doc, changes };
@@ -178,7 +178,7 @@ export class Replicas {
     const place = { prefix: authorPrefix(domain, author), author, namespace: authors.namespaceOf(author) };
     for (const [key, object] of changes) {
       if (await show(tx, place, key, object)) continue;
-      // Whoever starts after a crash has to know that it is not all shown.
+      // After a crash, the next process must know that not everything is shown.
       tx.putRow(collisionRow(place.prefix), new Uint8Array());
       counters.add('collisions');
       onCollision(author);
@@ -196,7 +196,7 @@ export class Replicas {
     }
   }
 
-  /** What is shown of a value that was judged when it came. That may have been by a version that took what this one does not: it is left out then. */
+  /** The object to show for a stored value. Undefined if this version does not accept it, though the one that judged it did. */
   #readable(key: string, value: unknown): ApiObject | undefined {
     try {
       return parsePublished(key, value, this.#options.name);
@@ -215,13 +215,13 @@ export class Replicas {
     return 'forked';
   }
 
-  /** True if all that the store shows of an author was put there by another version, which may read objects otherwise. */
+  /** True if another version last put an author's objects into the store as a whole: it may have read them differently. */
   isOutdated(author: PeerKey): boolean {
     const { shown, by } = this.stateOf(author);
     return shown !== undefined && by !== this.#options.version;
   }
 
-  /** True if the store does not show an author's objects as membership now has it: hidden, or under another name. */
+  /** True if the store does not show an author's objects as the membership demands: hidden, or under another name. */
   async isMisplaced(author: PeerKey): Promise<boolean> {
     const { authors, domain, store } = this.#options;
     const state = this.stateOf(author);
@@ -233,12 +233,12 @@ export class Replicas {
     return (row === undefined ? undefined : Buffer.from(row[1]).toString('utf8')) !== namespace;
   }
 
-  /** Shows an author's objects anew, as membership now has it. One call at a time for each author. */
+  /** Shows an author's objects again, as the membership now demands. Calls for one author must not overlap. */
   async refresh(author: PeerKey): Promise<void> {
     if (!this.states.has(author)) return;
     const { authors } = this.#options;
     const top = this.stateOf(author).next ?? this.stateOf(author).shown;
-    // Where nobody can say which epoch was forked, all that there is now is taken as spoilt.
+    // If nobody can say which epoch was forked, everything present counts as void.
     const spoilt = authors.isSuspended(author) && authors.forkedEpoch === undefined ? top?.epoch : undefined;
     await this.#rebuild(author, spoilt);
   }
@@ -266,7 +266,7 @@ export class Replicas {
       }
       tx.putRow(headRow(prefix), encodeState(after));
       if (proof !== undefined) tx.putRow(forkRow(prefix), proof);
-      // A suspended author's proof is with the membership by now.
+      // By now the membership has the proof of a suspended author.
       else if (authors.isSuspended(author)) tx.delRow(forkRow(prefix));
       if (doc !== undefined) await this.#showAll(tx, author, doc, shown);
       else for (const [key, namespace] of shown) await hide(tx, prefix, key, namespace);
@@ -274,7 +274,7 @@ export class Replicas {
     this.states.set(author, after);
   }
 
-  /** Forgets an author's log and takes its objects out of the store. One call at a time for each author. */
+  /** Forgets an author's log and removes its objects from the store. Calls for one author must not overlap. */
   async drop(author: PeerKey): Promise<void> {
     const { store, domain, cache } = this.#options;
     const prefix = authorPrefix(domain, author);
@@ -293,7 +293,7 @@ export class Replicas {
     return bytes === undefined ? undefined : parseEntry(bytes);
   }
 
-  /** Undefined if the rows do not give the document any more: they are forgotten then, so that a sync brings them anew. */
+  /** Undefined if the rows no longer yield the document. They are then deleted, so that a sync brings them again. */
   async #docOf(author: PeerKey, track: Track): Promise<AuthorDoc | undefined> {
     const { cache, store, domain, counters } = this.#options;
     const name = this.#docName(author, track.epoch);
@@ -322,7 +322,7 @@ export class Replicas {
   }
 }
 
-/** Reads the document of an epoch from its entries, which were judged before they were kept. Throws ENTRY_INVALID if they are damaged. */
+/** Reads the document of an epoch from its entries, which were judged before they were stored. Throws ENTRY_INVALID if they are damaged. */
 export async function readDoc(kv: ObjectStore['kv'], prefix: string, track: Track): Promise<AuthorDoc> {
   const doc = new AuthorDoc(track.epoch);
   let last = '';

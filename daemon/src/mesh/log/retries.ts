@@ -1,4 +1,4 @@
-/** Does something again for a name, later each time, until it need not be asked for any more. */
+/** Repeats a task for a name, with growing delays, until it succeeds without being scheduled again. */
 export class Retries {
   readonly #run: (name: string) => Promise<void>;
   readonly #firstMs: number;

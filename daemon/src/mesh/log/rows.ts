@@ -1,7 +1,8 @@
 /**
- * Where the logs of one domain lie in the key-value store. Below `l/<domain>/<author>/`: `h` the length of the log, `e/<epoch>/<seq>` the
- * entries as received, `f` the proof that the author forked, `o/<group/plural/name>` the namespace under which this author's object is in
- * the store, `c` a mark that one of its objects found its place taken. Nothing in the store belongs to an author that has no such row.
+ * Where the logs of one domain are in the key-value store. Below `l/<domain>/<author>/`: `h` how far the log is kept, `e/<epoch>/<seq>`
+ * the entries as received, `f` the proof that the author forked, `o/<group/plural/name>` the namespace under which this author's object is
+ * in the store, `c` a mark that one of its objects found its place taken. An object in the store is an author's only if the author has an
+ * `o/` row for it.
  */
 import { z } from 'zod';
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
@@ -13,7 +14,7 @@ import { ROW_PAGE } from './limits.ts';
 /** How far one epoch of one author is kept here. */
 export interface Track {
   epoch: Epoch;
-  /** Of the last entry. */
+  /** Sequence number of the last entry. */
   seq: number;
   hash: string;
   /** True once the whole opening state is here. */
@@ -24,15 +25,15 @@ export interface Track {
 
 /** All that is kept of an author's log. */
 export interface AuthorState {
-  /** The highest epoch whose opening is complete: what is shown. */
+  /** The highest epoch with a complete opening: the one that is shown. */
   shown: Track | undefined;
-  /** A higher one whose opening is not complete. */
+  /** A higher epoch with an incomplete opening. */
   next: Track | undefined;
-  /** A lower one that the shown one does not descend from: kept for its author, who may have lost it. */
+  /** A lower epoch from which the shown one does not descend: kept for its author, who may have lost it. */
   stray: Track | undefined;
-  /** Nothing of this epoch and lower ones counts: the author forked. */
+  /** This epoch and all lower ones are void: the author forked. */
   barrier: Epoch | undefined;
-  /** The version of dtkd that last put all of what is shown into the store: another one may know more kinds, and read objects otherwise. */
+  /** The version of dtkd that last put all shown objects into the store: another one may know more kinds or read objects differently. */
   by: string | undefined;
 }
 
@@ -57,7 +58,7 @@ export const entryRow = (prefix: string, { epoch, seq }: Point): string => `${pr
 export const objectRow = (prefix: string, key: string): string => `${prefix}o/${key}`;
 export const objectRows = (prefix: string): string => `${prefix}o/`;
 
-/** The ranges of entries below `epoch`, sparing those of `kept`. */
+/** The ranges of entries below `epoch`, except those of `kept`. */
 export function rowsBelow(prefix: string, epoch: Epoch, kept: Epoch | undefined): [gte: string, lt: string][] {
   const end = `${prefix}e/${epochText(epoch)}/`;
   if (kept === undefined) return [[`${prefix}e/`, end]];
@@ -94,7 +95,7 @@ export function encodeState(state: AuthorState): Uint8Array {
   return Buffer.from(JSON.stringify(state));
 }
 
-/** Undefined if the row cannot be read: the log is then fetched anew. */
+/** Undefined if the row cannot be read; the log is then fetched again. */
 export function decodeState(row: Uint8Array): AuthorState | undefined {
   try {
     return { ...NOTHING, ...stateSchema.parse(JSON.parse(Buffer.from(row).toString('utf8'))) };
@@ -103,7 +104,7 @@ export function decodeState(row: Uint8Array): AuthorState | undefined {
   }
 }
 
-/** Every author of whom rows are kept, with the row `h`. */
+/** Every author that has rows here, with its decoded row `h`. */
 export async function readAuthors(kv: Kv, domain: DomainId): Promise<Map<PeerKey, AuthorState | undefined>> {
   const prefix = domainPrefix(domain);
   const authors = new Map<PeerKey, AuthorState | undefined>();

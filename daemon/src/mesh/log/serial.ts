@@ -1,8 +1,8 @@
-/** Runs tasks of one name one after another, and tasks of different names at the same time. Counts what waits. */
+/** Runs tasks of one name one after another, and tasks of different names concurrently. Counts those that wait. */
 export class Serial {
   readonly #lines = new Map<string, { tail: Promise<unknown>; waiting: number }>();
 
-  /** Tasks of that name which have not ended. */
+  /** Number of tasks of that name that have not ended. */
   waiting(name: string): number {
     return this.#lines.get(name)?.waiting ?? 0;
   }

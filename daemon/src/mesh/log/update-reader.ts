@@ -1,8 +1,8 @@
 /**
- * Reads the bytes of a Yjs update (version 1) without Yjs, and refuses all but what a dtkd author writes: the author's one client, entries
- * of the root map `objects`, each with one plain JSON value, and deletions. Allocates only for bytes that are there, never for a claimed
- * length. Text formats, embeds, XML, binary, sub-documents, gaps, other roots, right origins and already deleted structs are refused, so
- * Yjs never sees them.
+ * Reads the bytes of a Yjs update (version 1) without Yjs, and refuses everything but what a dtkd author writes: the author's one client,
+ * entries of the root map `objects`, each with one plain JSON value, and deletions. Allocates only for bytes that are present, never for a
+ * claimed length. Text formats, embeds, XML, binary, sub-documents, gaps, other roots, right origins and already deleted structs are
+ * refused, so Yjs never sees them.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { MAX_VALUE_DEPTH } from './limits.ts';
@@ -13,18 +13,18 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 
 export interface UpdateItem {
   clock: number;
-  /** The map key, or the clock of the item that it replaces (whose key it has). */
+  /** The map key, or the clock of the item that it replaces (and whose key it has). */
   target: { key: string } | { after: number };
   value: Json;
   /** Bytes of the value in the update. */
   size: number;
-  /** How many JSON values it is, with those within. */
+  /** Number of JSON values in it, including nested ones. */
   values: number;
 }
 
 export interface Update {
   items: UpdateItem[];
-  /** Deleted clocks as ranges, in order and apart. */
+  /** Deleted clocks as ranges, in order and disjoint. */
   deleted: { clock: number; length: number }[];
 }
 
@@ -47,7 +47,7 @@ function refuse(why: string): DtkdError {
   return new DtkdError('ENTRY_INVALID', `a log entry's update is refused: ${why}`);
 }
 
-/** Reads an update of `client` whose first struct stands at `clock`. Throws ENTRY_INVALID and nothing else. */
+/** Reads an update of `client` whose first struct is at `clock`. Throws ENTRY_INVALID and nothing else. */
 export function readUpdate(bytes: Uint8Array, client: number, clock: number): Update {
   const reader = { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), at: 0, values: 0 };
   const update = { items: readItems(reader, client, clock), deleted: readDeleted(reader, client) };
@@ -96,7 +96,7 @@ function readDeleted(reader: Reader, client: number): Update['deleted'] {
   let end = 0;
   for (let index = 0; index < count; index += 1) {
     const range = { clock: readUint(reader), length: readUint(reader) };
-    // Else a few bytes could have the same long range walked through again and again.
+    // Otherwise a few bytes could make us walk the same long range again and again.
     if (range.clock < end) throw refuse('its deletions are not in order');
     end = range.clock + range.length;
     deleted.push(range);
@@ -156,7 +156,7 @@ function readFloat(reader: Reader, size: 4 | 8): number {
   return value;
 }
 
-/** A value in lib0's self-describing encoding, as far as it is JSON: no undefined, big integers or binary. */
+/** Reads a value in lib0's self-describing encoding, restricted to JSON: no undefined, big integers or binary. */
 function readAny(reader: Reader, depth: number): Json {
   if (depth > MAX_VALUE_DEPTH) throw refuse(`a value is nested deeper than ${MAX_VALUE_DEPTH}`);
   reader.values += 1;
@@ -194,14 +194,14 @@ function readObject(reader: Reader, depth: number): Json {
   const object: { [key: string]: Json } = {};
   for (let index = 0; index < count; index += 1) {
     const key = readString(reader);
-    // Assigning `__proto__` would not make a field but change what the object inherits, in Yjs' decoder as here.
+    // Assigning `__proto__` would change what the object inherits instead of adding a field, in Yjs' decoder as here.
     if (key === '__proto__' || Object.hasOwn(object, key)) throw refuse('a field name is not allowed here or is there twice');
     object[key] = readAny(reader, depth + 1);
   }
   return object;
 }
 
-/** Every element takes a byte at least, so a count beyond the bytes left is a lie. */
+/** Every element takes at least one byte, so a count beyond the bytes left is false. */
 function readCount(reader: Reader): number {
   const count = readUint(reader);
   if (count > left(reader)) throw refuse('it ends too early');
@@ -217,13 +217,13 @@ export function sizeOfValue(value: unknown): number {
   return Object.entries(value).reduce((sum, [key, item]) => sum + sizeOfText(key) + sizeOfValue(item), LENGTH_BYTES);
 }
 
-/** How many JSON values a value is, with those within. */
+/** Number of JSON values in a value, including nested ones. */
 export function valuesIn(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 1;
   return Object.values(value).reduce<number>((sum, item) => sum + valuesIn(item), 1);
 }
 
-/** A type and a length below 2 MiB. */
+/** Bytes of a type and a length below 2 MiB. */
 const LENGTH_BYTES = 4;
 
 function sizeOfText(text: string): number {
