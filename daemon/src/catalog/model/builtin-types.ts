@@ -1,5 +1,6 @@
 /**
- * The types that every node has, kept as projections of this node, so that nobody writes them and everybody can extend them. A type that a user has made under one of their names, before a version of dtkd had it, stays.
+ * The types that every node has: projections of this node, so that nobody can write them and everybody can extend them. A type that a user
+ * gave one of their names, before dtkd had it, stays.
  */
 import { jsonEqual } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -11,16 +12,16 @@ import type { ObjectStore } from '../../store/object-store.types.ts';
 import { type Reads, refIn, typeKey } from './objects.ts';
 import { nameRow, readName } from './rows.ts';
 
-/** Exports leave out what every node has. */
+/** Exports leave these types out, since every node has them. */
 const LABELS = { 'dtkd.dev/built-in': 'true' };
 
-/** Makes what is missing or has another form in this version; writes nothing if all is as it should be. */
+/** Creates missing built-in types and updates those with another form in this version; writes nothing if all are up to date. */
 export async function keepBuiltinTypes(store: ObjectStore, node: string, logger: Logger): Promise<void> {
   for (const type of BUILTIN_TYPES) {
     try {
       await store.transact((tx) => keep(tx, type, node, logger));
     } catch (error) {
-      // a newer form that would break what is there: the older one goes on holding
+      // the new form would break existing objects, so the old form stays
       if (!(error instanceof DtkdError) || (error.code !== 'CONFLICT' && error.code !== 'INVALID')) throw error;
       logger.warn({ type: type.name, err: error }, 'A built-in type stays as it was: resources here would not fit its new form');
     }

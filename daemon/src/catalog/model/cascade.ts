@@ -1,7 +1,7 @@
 /**
- * Deletes an object with all that depends on it, in one transaction: of a Model its resources, of a Type the types that extend it and their
- * resources, of a Resource its children. A child that keeps another parent is only detached. All or nothing: one dependent that may not
- * go keeps everything.
+ * Deletes an object with all that depends on it, in one transaction: with a Model its resources, with a Type the types that extend it and
+ * their resources, with a Resource its children. A child that has another parent is only detached. All or nothing: if one dependent cannot
+ * be deleted, nothing is.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
@@ -14,7 +14,7 @@ import type { Rights } from './rights.ts';
 import { childrenOf, resourcesOfModel, resourcesOfType, subtypesOf } from './rules/dependents.ts';
 
 export interface Cascaded {
-  /** The object itself as it was last. */
+  /** The object in its last state. */
   object: ApiObject;
   deleted: number;
   detached: number;
@@ -49,14 +49,14 @@ export function deleteWithDependents(
   );
 }
 
-/** What goes with an object, gathered before anything is written. */
+/** Gathers what is deleted with an object, before anything is written. */
 class Closure {
   readonly #tx: Transaction;
   readonly #node: string;
   readonly #root: ObjectRef;
   readonly #types = new Map<string, ObjectRef>();
   readonly #resources = new Map<string, ObjectRef>();
-  /** Children that lose parents, by name; those that lose all are in `#resources`. */
+  /** Children that lose parents, by name; those that lose all of them are in `#resources`, too. */
   readonly #losing = new Map<string, ApiObject>();
   #steps = 0;
 
@@ -80,7 +80,7 @@ class Closure {
       for (const ref of await resourcesOfModel(this.#tx, this.#node, this.#root.name, MAX_CASCADE + 1)) this.#add(this.#resources, ref);
     }
     if (this.#root.plural === 'resources') this.#add(this.#resources, this.#root);
-    // a Map goes on to what is added to it meanwhile
+    // iterating a Map includes entries added meanwhile
     for (const name of this.#resources.keys()) {
       await this.#breathe();
       for (const ref of await childrenOf(this.#tx, this.#node, name, MAX_CASCADE + 1)) await this.#lose(ref);
@@ -98,7 +98,7 @@ class Closure {
       await rights.assertMay(principal, { plural: 'resources', name, before: object, after }, tx);
       await tx.put(after);
     }
-    // dependents first, so that who follows the changes never sees one without what it depends on
+    // dependents first, so that watchers never see one without what it depends on
     for (const ref of [...this.#resources.values()].reverse()) await this.#delete(ref, 'resources', rights, principal);
     for (const ref of [...this.#types.values()].reverse()) await this.#delete(ref, 'types', rights, principal);
     if (this.#root.plural === 'models') await this.#delete(this.#root, 'models', rights, principal);
@@ -115,7 +115,7 @@ class Closure {
     }
   }
 
-  /** A child of something that goes: it goes too if that was the last of its parents. */
+  /** Notes that a child loses a parent; if that was its last one, it is deleted, too. */
   async #lose(ref: ObjectRef): Promise<void> {
     if (this.#resources.has(ref.name)) return;
     await this.#breathe();

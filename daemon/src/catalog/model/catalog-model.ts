@@ -1,7 +1,7 @@
 /**
- * The model of this node as one part: the participant that keeps models, types and resources whole, the handlers and subresources of their
- * kinds, the import, and the built-in types. Owns no data but what it writes beside the objects. Knows nothing of other nodes' models:
- * each owner keeps its own.
+ * The model of this node as one part: the participant that keeps models, types and resources consistent, the handlers and subresources of
+ * their kinds, the import, and the built-in types. Owns no data except what it writes beside the objects. Does not know other nodes'
+ * models: each owner keeps its own.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
@@ -23,13 +23,13 @@ export interface CatalogModelOptions {
   node: { name: string };
   logger: Logger;
   documents: Documents;
-  /** Decides for each object that an import or a deletion with dependents writes. */
+  /** Decides about each object that an import or a cascading deletion writes. */
   decide: Decide;
   decideMove: DecideMove;
 }
 
 export interface CatalogModel {
-  /** To be added to the store before its first transaction. */
+  /** Add it to the store before the first transaction. */
   participant: Participant;
   /** By `group/plural`. */
   handlers: ReadonlyMap<string, ModelHandler>;
@@ -37,7 +37,7 @@ export interface CatalogModel {
   subresources: ReadonlyMap<string, ModelAction>;
   /** Daemon-wide, by name. */
   actions: ReadonlyMap<string, ModelAction>;
-  /** Makes the built-in types. */
+  /** Creates and updates the built-in types. */
   start(): Promise<void>;
   stop(): void;
 }
@@ -65,7 +65,7 @@ export function createCatalogModel({ store, node: { name: node }, logger, docume
   };
 }
 
-/** A subresource that is only read, by whoever may read the object. */
+/** A read-only subresource, for everybody who may READ the object. */
 function readable(read: (request: Parameters<ModelAction>[0]) => Promise<unknown>): ModelAction {
   const action: ModelAction = async (request) => {
     if (request.method !== 'GET') throw new DtkdError('METHOD_NOT_ALLOWED', 'this is only read; use GET');

@@ -1,4 +1,4 @@
-/** Nobody writes what the system computes, by whatever way: what it has written may be sent back as it is. */
+/** Refuses writes to computed properties: only the system sets them. Sending back the stored value is allowed. */
 import { isRecord } from '../../../../protocol/encoding/json.ts';
 import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import { resourceSpecOf } from './objects.ts';
@@ -6,7 +6,7 @@ import { invalid, objectText } from './refusal.ts';
 import type { ResolvedType } from './resolved-type.ts';
 import { writtenDynamic } from './resource-properties.ts';
 
-/** Refuses values of computed properties that a person writes. `resolve`: types as they are once it is written. */
+/** Throws INVALID if a write changes values of computed properties. `resolve` returns types as they are after the write. */
 export async function assertNotComputed(
   resolve: (type: string) => Promise<ResolvedType | undefined>,
   before: ApiObject | undefined,

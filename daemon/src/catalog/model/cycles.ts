@@ -1,7 +1,7 @@
 /**
- * Cycles of relations. A cycle may be only if every resource on it is of a type that allows it. Strongly connected components of what
- * lies above the given resources (Tarjan), in time linear in that, without recursion. Any new cycle leads through a resource that has
- * got a new parent, so looking above those finds it.
+ * Finds forbidden cycles of relations. A cycle is allowed only if the types of all resources on it allow it. Computes strongly connected
+ * components of the ancestors of the given resources (Tarjan), in linear time and without recursion. Every newly forbidden cycle contains a
+ * resource with a new parent or a changed type, so searching above those finds it.
  */
 export interface Above {
   parents: readonly string[];
@@ -15,7 +15,9 @@ interface Visit {
   next: number;
 }
 
-/** The first forbidden cycle above `starts`, as names from a resource back to itself; `too many` if more than `limit` lie above. */
+/**
+ * The first forbidden cycle above `starts`, as names from a resource back to itself; `too many` if more than `limit` resources lie above.
+ */
 export async function forbiddenCycle(
   starts: Iterable<string>,
   above: (name: string) => Promise<Above | undefined>,
@@ -68,7 +70,7 @@ function lower(low: Map<string, number>, name: string, value: number): void {
   low.set(name, Math.min(low.get(name) ?? value, value));
 }
 
-/** A shortest way from a resource over its parents back to itself within its component. */
+/** A shortest path from a resource over its parents back to itself within its component. */
 function cycleThrough(name: string, component: ReadonlySet<string>, known: ReadonlyMap<string, Above>): string[] | undefined {
   const from = new Map<string, string>();
   let level = [name];

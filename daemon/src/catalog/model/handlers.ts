@@ -1,4 +1,7 @@
-/** What models, types and resources do beyond being stored: spelling of types, computed properties, deletion with dependents. */
+/**
+ * What writes of models, types and resources do beyond storing: spelling of types, checks of computed properties and parents, cascading
+ * deletion.
+ */
 import { jsonEqual } from '../../../../protocol/encoding/json.ts';
 import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
@@ -15,9 +18,9 @@ export interface HandlerOptions {
   store: ObjectStore;
   node: string;
   rights: Rights;
-  /** Of what is durable. */
+  /** Reads the durable state. */
   reads: Reads;
-  /** Types as they are durable. */
+  /** Types in the durable state. */
   book: TypeBook;
 }
 
@@ -53,7 +56,7 @@ export function modelHandlers(options: HandlerOptions): Record<Plural, ModelHand
   };
 }
 
-/** With the type as it is spelled; where that is all that was written, nothing has changed. */
+/** Returns the object with the type as its Type spells it. If only the spelling was changed, keeps the generation. */
 async function spelled(
   plural: Plural,
   object: ApiObject,
@@ -66,8 +69,8 @@ async function spelled(
 }
 
 /**
- * The rules tell the operator whom a change would hurt. Users are told by name of what they may know of: for them the change is tried first,
- * and its refusal told in their words.
+ * The rules' refusals name all dependents, which the operator may see. For a user, the change is tried first, so that a refusal names only
+ * dependents that this user may discover.
  */
 async function tryFirst(
   { store, reads, rights }: HandlerOptions,
@@ -85,7 +88,7 @@ async function tryFirst(
 function deletion(plural: Plural, options: HandlerOptions): NonNullable<ModelHandler['delete']> {
   const { store, node, rights } = options;
   return async (object: ApiObject, context: HandlerContext) => {
-    // without --cascade the rules refuse what has dependents, in the transaction that would delete it
+    // without cascade, the rules refuse the deletion itself if there are dependents
     if (!context.cascade) {
       await tryFirst(options, context, (tx) => tx.delete(refIn(node, plural, object.metadata.name)));
       return undefined;

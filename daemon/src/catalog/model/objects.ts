@@ -1,4 +1,4 @@
-/** The objects of the model as this part reads them: which kind a change is about, and its spec, parsed. */
+/** The model's objects as this part reads them: the kind of a reference, and parsed specs. */
 import { scopedTypeName } from '../../../../protocol/definitions/type-rules.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import { type ResourceSpec, resourceSpec } from '../../../../protocol/kinds/resource.ts';
@@ -9,12 +9,12 @@ import type { Transaction } from '../../store/object-store.types.ts';
 export const PLURALS = ['models', 'types', 'resources'] as const;
 export type Plural = (typeof PLURALS)[number];
 
-/** The name that stands in rules for machines, which have no Type. */
+/** The name that stands for machines in rules. No Type has it. */
 export const NODE_TYPE = 'Node';
-/** How a parent that is a machine is written. */
+/** Prefix of a parent that is a machine. */
 export const NODE_PARENT = 'node/';
 
-/** What judging reads with: a transaction, or what is durable. */
+/** The reads that judging needs: those of a transaction, or of the durable state. */
 export type Reads = Pick<Transaction, 'get' | 'find' | 'getRow'>;
 
 export function refIn(namespace: string, plural: Plural, name: string): ObjectRef {
@@ -29,12 +29,12 @@ export function pluralOf(ref: ObjectRef): Plural | undefined {
   return ref.group === DTKD_GROUP ? PLURALS.find((plural) => plural === ref.plural) : undefined;
 }
 
-/** Names of types are compared by this. */
+/** The form in which names of types are compared. */
 export function typeKey(name: string): string {
   return name.toLowerCase();
 }
 
-/** A type's name as people write it; undefined if the object's own name cannot be one and the spec has none. */
+/** A type's name in its own spelling: from the spec, or else the object's name. Undefined if that is not a valid name. */
 export function typeNameOf(object: ApiObject): string | undefined {
   const name = scopedTypeName.safeParse(Reflect.get(Object(object['spec']), 'name') ?? object.metadata.name);
   return name.success ? name.data : undefined;
@@ -55,12 +55,12 @@ export function resourceNameOf(object: ApiObject, spec: ResourceSpec): string {
   return spec.name ?? object.metadata.name;
 }
 
-/** The parents that are resources, each once. */
+/** The parents that are resources, without duplicates. */
 export function resourceParents(spec: ResourceSpec): string[] {
   return [...new Set(spec.parents ?? [])].filter((parent) => !parent.startsWith(NODE_PARENT));
 }
 
-/** The machines that it is deployed to, each once. */
+/** The machines that it is deployed to, without duplicates. */
 export function nodeParents(spec: ResourceSpec): string[] {
   return [...new Set(spec.parents ?? [])]
     .filter((parent) => parent.startsWith(NODE_PARENT))

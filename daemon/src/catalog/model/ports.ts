@@ -1,17 +1,17 @@
-/** What the model needs of the rest of the daemon, and the shape of what it offers to the API. daemon.ts wires both. */
+/** What the model needs from the rest of the daemon, and the shape of what it offers to the API. The daemon's wiring connects both. */
 import type { z } from 'zod';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import type { ApiObject, objectMeta } from '../../../../protocol/objects/objects.ts';
 import type { CapabilityVerb } from '../../../../protocol/rights/capability.ts';
 import type { Principal } from '../../../../protocol/rights/principal.ts';
 
-/** Decides what a principal may do with an object. `Access.decide` is one. */
+/** Decides what a principal may do with an object. `Access.decide` implements it. */
 export type Decide = (
   principal: Principal,
   asked: { verb: CapabilityVerb; group: string; plural: string; name: string; object?: ApiObject },
 ) => { allowed: true } | { allowed: false; reason: string };
 
-/** Decides a change that may move an object out of one grant and into another. */
+/** Decides about a change that may move an object from one grant to another. */
 export type DecideMove = (
   principal: Principal,
   about: { group: string; plural: string; name: string },
@@ -19,15 +19,15 @@ export type DecideMove = (
   after: ApiObject,
 ) => { allowed: true } | { allowed: false; reason: string };
 
-/** A document as the API reads it. */
+/** A document as parsed by the API. */
 export interface ModelDocument {
   fields: Record<string, unknown>;
   metadata: z.infer<typeof objectMeta>;
-  /** Paths of fields that its kind does not have. */
+  /** Paths of fields that the kind does not have. */
   unknown: string[];
 }
 
-/** How documents become objects: the API's own way, so that an import and an apply come to the same. */
+/** Converts documents to objects like the API itself, so that import and apply have the same result. */
 export interface Documents {
   /** Throws INVALID with causes, or BAD_REQUEST. */
   parse(kind: Kind, body: unknown): ModelDocument;
@@ -35,7 +35,7 @@ export interface Documents {
   changed(kind: Kind, stored: ApiObject, document: ModelDocument): ApiObject;
 }
 
-/** Of a write: who, whether it is only tried, and a way to tell them something. */
+/** A write: who makes it, whether it is a dry run, and a way to send the client warnings. */
 export interface HandlerContext {
   principal: Principal;
   dryRun: boolean;
@@ -57,7 +57,7 @@ export interface ModelActionRequest {
   body: unknown;
 }
 
-/** An action, with the right that it needs on the object or who may ask for it at all, as the API reads them. */
+/** An action, with the verb that it needs on the object or the principals that it is open to, as the API reads them. */
 export interface ModelAction {
   (request: ModelActionRequest): Promise<unknown>;
   maxBodyBytes?: number;

@@ -1,15 +1,15 @@
-/** How the model refuses: causes that name object, field and what was expected, gathered into one error. */
+/** How the model refuses: collects causes, each with object, field and what was expected, into one error. */
 import { z } from 'zod';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ObjectRef } from '../../../../protocol/objects/objects.ts';
 import { LISTED, MAX_CAUSES } from './limits.ts';
 
-/** One thing that is wrong. */
+/** One fault. */
 export interface ModelCause {
   reason: 'FieldValueRequired' | 'FieldValueInvalid' | 'FieldValueForbidden' | 'FieldValueDuplicate' | 'FieldValueNotFound';
   message: string;
   field: string;
-  /** `PLURAL/NAME` of the object that is wrong. */
+  /** `PLURAL/NAME` of the faulty object. */
   object: string;
 }
 
@@ -19,16 +19,16 @@ export function objectText(ref: Pick<ObjectRef, 'plural' | 'name'>): string {
   return `${ref.plural}/${ref.name}`;
 }
 
-/** The causes against one object, as they are found. */
+/** Collects the faults of one object. */
 export interface Faults {
   add(field: string, message: string, reason?: ModelCause['reason']): void;
 }
 
-/** Gathers what is wrong with a transaction; throws it in one error. */
+/** Collects the faults of a transaction, and throws them as one error. */
 export class Refusal {
   readonly causes: ModelCause[] = [];
 
-  /** True if enough is known: looking further would only cost. */
+  /** True if there are enough causes to stop looking. */
   get full(): boolean {
     return this.causes.length >= MAX_CAUSES;
   }
@@ -42,18 +42,18 @@ export class Refusal {
     };
   }
 
-  /** Throws INVALID if anything is wrong. */
+  /** Throws INVALID if there are any causes. */
   assertNone(): void {
     if (this.causes.length > 0) throw invalid(this.causes);
   }
 }
 
-/** Of a parent that is not there. */
+/** The message for a parent that does not exist. */
 export function noParent(name: string): string {
   return `there is no resource "${name}" on this node; make it first, or send both together`;
 }
 
-/** The error for objects that break rules: one sentence with the first causes, all of them in the details. */
+/** The error for objects that break rules: one sentence with the first causes, and all causes in the details. */
 export function invalid(causes: readonly ModelCause[]): DtkdError {
   const objects = [...new Set(causes.map((cause) => cause.object))];
   const first = objects[0] ?? '';
@@ -66,7 +66,10 @@ export function invalid(causes: readonly ModelCause[]): DtkdError {
   });
 }
 
-/** The error for what cannot go, or change, because of others; lists them. `example`: what would be wrong with the first. */
+/**
+ * The error for an object that cannot be deleted or changed because of its dependents, which it lists. `example`: what would be wrong with
+ * the first one.
+ */
 export function inUse(
   what: Pick<ObjectRef, 'plural' | 'name'>,
   why: string,
@@ -91,7 +94,7 @@ const inUseDetails = z.object({
   moreThan: z.boolean().optional(),
 });
 
-/** The same refusal for somebody who may not know of all dependents: names those that `sees` lets pass, and counts all. */
+/** Rewrites such a refusal for somebody who may not see all dependents: names only those that `sees` accepts, and still counts all. */
 export async function withoutUnseen(error: unknown, sees: (object: string) => Promise<boolean>): Promise<unknown> {
   const details = error instanceof DtkdError && error.code === 'CONFLICT' ? inUseDetails.safeParse(error.details).data : undefined;
   if (!(error instanceof DtkdError) || details === undefined) return error;
@@ -107,7 +110,7 @@ export interface Dependents {
   /** `PLURAL/NAME`, in name order. */
   names: readonly string[];
   count: number;
-  /** There are more than were counted. */
+  /** True if there are more than were counted. */
   more: boolean;
 }
 

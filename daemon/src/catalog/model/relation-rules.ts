@@ -1,31 +1,31 @@
-/** Which types may stand in a relation, and how many: pure. `node` is the key of machines, which have no Type. */
+/** Which types may stand in a relation, and how many. Pure. Machines, which have no Type, take part under the key `node`. */
 import type { RelationRule } from '../../../../protocol/definitions/type-rules.ts';
 import { NODE_TYPE, typeKey } from './objects.ts';
 import { isA, type ResolvedType } from './resolved-type.ts';
 
-/** What stands at the other end of a relation: a type with its supertypes, or a machine. */
+/** The other end of a relation: a type with its supertypes, or a machine. */
 export type End = Pick<ResolvedType, 'name' | 'keys'>;
 
 export const NODE_END: End = { name: NODE_TYPE, keys: new Set([typeKey(NODE_TYPE)]) };
 
-/** How many stand at the other end, by concrete type. */
+/** Number of objects at the other end, by concrete type. */
 export interface Count {
   end: End;
   count: number;
 }
 
-/** True if the rules (absent: anything) let this type stand there. */
+/** True if the rules (undefined: anything goes) allow this type. */
 export function mayStand(rules: readonly RelationRule[] | undefined, end: End): boolean {
   return rules === undefined || rules.some((rule) => rule.max !== 0 && isA(end, rule.type));
 }
 
-/** `Service, Package` for people; what may stand there. */
+/** The types that the rules allow, for people: `Service, Package`. */
 export function permitted(rules: readonly RelationRule[]): string {
   const names = rules.filter((rule) => rule.max !== 0).map((rule) => rule.type);
   return names.length === 0 ? 'nothing' : names.join(', ');
 }
 
-/** Rules that too many break, in words: `at most 1 Setting, got 2`. */
+/** Rules broken by too many objects, in words: `at most 1 Setting, got 2`. */
 export function tooMany(rules: readonly RelationRule[] | undefined, counts: readonly Count[]): string[] {
   return (rules ?? []).flatMap((rule) => {
     const fitting = counts.filter(({ end }) => isA(end, rule.type));
@@ -39,7 +39,7 @@ export function tooMany(rules: readonly RelationRule[] | undefined, counts: read
   });
 }
 
-/** Rules that too few meet, in words. A condition, not a refusal: whoever makes a parent has no children for it yet. */
+/** Rules not met for lack of objects, in words. Reported as a condition and not refused: a new parent has no children yet. */
 export function tooFew(rules: readonly RelationRule[] | undefined, counts: readonly Count[]): string[] {
   return (rules ?? []).flatMap((rule) => {
     const total = sum(counts.filter(({ end }) => isA(end, rule.type)));
@@ -47,7 +47,7 @@ export function tooFew(rules: readonly RelationRule[] | undefined, counts: reado
   });
 }
 
-/** True if rules say how many there may be. */
+/** True if rules limit the number of objects. */
 export function limitsCount(rules: readonly RelationRule[] | undefined): boolean {
   return (rules ?? []).some((rule) => rule.max !== undefined || rule.singleton === true);
 }

@@ -1,11 +1,13 @@
-/** A type with all that it inherits: pure. The nearest type that says something about a matter decides it; properties merge field by field. */
+/**
+ * A type with all that it inherits. Pure. For each matter the nearest type that says something decides; properties merge field by field.
+ */
 import { mayNarrow, overridden } from '../../../../protocol/definitions/property-rule.ts';
 import { type ReadyRule, typeOfRule } from '../../../../protocol/definitions/property-value.ts';
 import type { PropertyRule, RelationRule } from '../../../../protocol/definitions/type-rules.ts';
 import type { TypeSpec } from '../../../../protocol/kinds/type.ts';
 import { typeKey } from './objects.ts';
 
-/** A type under its own name, with what it says itself. */
+/** A type's name, and its own spec without what it inherits. */
 export interface NamedType {
   name: string;
   spec: TypeSpec;
@@ -13,7 +15,7 @@ export interface NamedType {
 
 export interface ResolvedProperty {
   rule: ReadyRule;
-  /** The type nearest to this one that says something of the property. */
+  /** The nearest type that says something about the property. */
   from: string;
 }
 
@@ -22,10 +24,10 @@ export interface ResolvedType {
   abstract: boolean;
   /** Its own name, then its supertypes', nearest first. */
   lineage: readonly string[];
-  /** The same names as they are compared. */
+  /** The same names in the form for comparison. */
   keys: ReadonlySet<string>;
   properties: ReadonlyMap<string, ResolvedProperty>;
-  /** Absent: anything. */
+  /** Undefined: anything. */
   children: readonly RelationRule[] | undefined;
   parents: readonly RelationRule[] | undefined;
   cycles: boolean;
@@ -38,7 +40,7 @@ export function isA(type: Pick<ResolvedType, 'keys'>, wanted: string): boolean {
   return type.keys.has(typeKey(wanted));
 }
 
-/** Properties of a chain of types (nearest first), each with the rule that holds. */
+/** The properties of a chain of types (nearest first), each with its effective rule. */
 export function mergedProperties(chain: readonly NamedType[]): Map<string, { rule: PropertyRule; from: string }> {
   const merged = new Map<string, { rule: PropertyRule; from: string }>();
   for (const { name, spec } of [...chain].reverse()) {
@@ -49,7 +51,7 @@ export function mergedProperties(chain: readonly NamedType[]): Map<string, { rul
   return merged;
 }
 
-/** Overrides of the first type of a chain that would change what a property is. */
+/** Properties of the first type in the chain that override an inherited one with a type that does not narrow it. */
 export function wrongOverrides(chain: readonly NamedType[]): { property: string; inherited: string; own: string }[] {
   const [own, ...above] = chain;
   const inherited = mergedProperties(above);
@@ -60,7 +62,7 @@ export function wrongOverrides(chain: readonly NamedType[]): { property: string;
   });
 }
 
-/** Puts a chain (nearest first, not empty) and its ready rules together. */
+/** Combines a chain (nearest first, not empty) with its prepared rules. */
 export function resolvedType(chain: readonly NamedType[], properties: ReadonlyMap<string, ResolvedProperty>): ResolvedType {
   const lineage = chain.map((type) => type.name);
   return {
@@ -76,7 +78,7 @@ export function resolvedType(chain: readonly NamedType[], properties: ReadonlyMa
   };
 }
 
-/** All of a type that decides whether a resource fits it, comparable as JSON. */
+/** All that decides whether a resource fits a type, comparable as JSON. */
 export function shapeOf(type: ResolvedType): unknown {
   return {
     abstract: type.abstract,

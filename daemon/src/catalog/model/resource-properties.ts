@@ -1,4 +1,4 @@
-/** The properties of a resource against its type: pure. */
+/** Judges and completes the properties of a resource by its type. Pure. */
 import { type ReadyRule, typeOfValue, valueFault } from '../../../../protocol/definitions/property-value.ts';
 import type { Faults } from './refusal.ts';
 import type { ResolvedType } from './resolved-type.ts';
@@ -10,7 +10,7 @@ export interface EffectiveProperty {
   rule: ReadyRule;
 }
 
-/** Finds every value that the type does not take, and every one that is missing. */
+/** Finds all values that the type does not allow, and all that are missing. */
 export function judgeProperties(type: ResolvedType, values: Readonly<Record<string, unknown>>, faults: Faults): void {
   for (const [name, value] of Object.entries(values)) {
     const field = `spec.properties.${name}`;
@@ -30,12 +30,12 @@ export function judgeProperties(type: ResolvedType, values: Readonly<Record<stri
   }
 }
 
-/** What is computed is there when the system has computed it. */
+/** True if a resource must give the property. Computed ones need not be given: the system sets them. */
 function isMissing(rule: ReadyRule): boolean {
   return rule.required === true && rule.default === undefined && rule.dynamic !== true;
 }
 
-/** Values with the defaults of the type, in name order. */
+/** The resource's values and the defaults of its type, in name order. */
 export function effectiveProperties(type: ResolvedType, values: Readonly<Record<string, unknown>>): Map<string, EffectiveProperty> {
   const effective = new Map<string, EffectiveProperty>();
   const undeclared = Object.keys(values).filter((name) => !type.properties.has(name));
@@ -47,7 +47,7 @@ export function effectiveProperties(type: ResolvedType, values: Readonly<Record<
   return effective;
 }
 
-/** Properties whose value only the system may write and that somebody wrote otherwise than they stood. */
+/** Names of computed properties that the write changes, though only the system may. */
 export function writtenDynamic(
   type: ResolvedType,
   before: Readonly<Record<string, unknown>>,

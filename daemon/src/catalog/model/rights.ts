@@ -1,4 +1,6 @@
-/** Whether somebody may make a change that the model makes for them, of many objects at once: as if each were a request of its own. */
+/**
+ * Whether a principal may make the changes to many objects that the model makes on its behalf: each is judged like a request of its own.
+ */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import type { ApiObject } from '../../../../protocol/objects/objects.ts';
@@ -12,7 +14,7 @@ export interface WrittenObject {
   plural: Plural;
   name: string;
   before?: ApiObject;
-  /** Absent: it is deleted. */
+  /** Absent for a deletion. */
   after?: ApiObject;
 }
 
@@ -31,7 +33,7 @@ export class Rights {
     return this.#ask(principal, verb, plural, object).allowed;
   }
 
-  /** Tells of objects, as `PLURAL/NAME`, whether a principal may know that they are there. */
+  /** Returns a function that says whether a principal may know that an object, given as `PLURAL/NAME`, exists. */
   sees(principal: Principal, reads: Pick<Reads, 'get'>): (object: string) => Promise<boolean> {
     return async (text) => {
       const plural = PLURALS.find((known) => text.startsWith(`${known}/`));
@@ -41,7 +43,7 @@ export class Rights {
     };
   }
 
-  /** Throws FORBIDDEN if a principal may not write this. */
+  /** Throws FORBIDDEN if the principal may not make this write. */
   async assertMay(principal: Principal, { plural, name, before, after }: WrittenObject, reads: Pick<Reads, 'get'>): Promise<void> {
     if (principal.type === 'operator') return;
     if (before === undefined) {
@@ -57,8 +59,8 @@ export class Rights {
   }
 
   /**
-   * Refuses new parents that a principal may not know of, and in the same words and as early those that are not there: what the rules say of
-   * them would tell what they are. `reads`: what is durable; `coming`: names of resources that the same request brings.
+   * Refuses new parents that the principal may not know of exactly like parents that do not exist, and before the rules judge them, whose
+   * messages would reveal what a parent is. `reads`: the durable state; `coming`: names of resources in the same request.
    */
   async assertParents(
     principal: Principal,
@@ -77,7 +79,7 @@ export class Rights {
     }
   }
 
-  /** Deploying a resource on this node needs EXECUTE here. Other nodes decide for themselves, when they are to run something of it. */
+  /** Deploying a resource on this node requires EXECUTE here. Other nodes decide for themselves, when they are to run its commands. */
   async #assertDeployment(principal: Principal, before: ApiObject | undefined, after: ApiObject, reads: Pick<Reads, 'get'>): Promise<void> {
     const had = new Set(before === undefined ? [] : deployments(before));
     for (const name of deployments(after)) {

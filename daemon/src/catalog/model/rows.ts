@@ -1,14 +1,14 @@
 /**
- * The rows that the model keeps beside its objects, in the same batches: `n/t/TYPE` and `n/r/MODEL!TYPE!NAME` hold the name of the object
- * that bears a name, so that a second one is found without looking around; `n/c/RESOURCE` counts its children by type, so that a limit
- * of children costs the same whether there are two or a million. TYPE is in lower case.
+ * The rows that the model keeps beside its objects, in the same batches. `n/t/TYPE` and `n/r/MODEL!TYPE!NAME` hold the name of the object
+ * that has a name, so that a duplicate is found without a search. `n/c/RESOURCE` counts its children by type, so that checking a limit on
+ * children costs the same for two as for a million. TYPE is in lower case.
  */
 import { z } from 'zod';
 import type { Reads } from './objects.ts';
 
 export const nameRow = {
   type: (key: string): string => `n/t/${key}`,
-  /** Neither a model nor a type can have a `!` in its name, so what follows the second one is the resource's. */
+  /** Names of models and types contain no `!`, so everything after the second one is the resource's name. */
   resource: (model: string, key: string, name: string): string => `n/r/${model}!${key}!${name}`,
 };
 
@@ -23,7 +23,7 @@ export async function readName(reads: Pick<Reads, 'getRow'>, row: string): Promi
   return bytes === undefined ? undefined : Buffer.from(bytes).toString('utf8');
 }
 
-/** Children of a resource by the key of their type. */
+/** Numbers of children of a resource, by the key of their type. */
 export async function readCounts(reads: Pick<Reads, 'getRow'>, resource: string): Promise<Map<string, number>> {
   const bytes = await reads.getRow(countRow(resource));
   return new Map(bytes === undefined ? [] : Object.entries(counts.parse(JSON.parse(Buffer.from(bytes).toString('utf8')))));

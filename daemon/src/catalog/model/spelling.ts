@@ -1,11 +1,14 @@
-/** Types are told apart without regard to case, and stored as the Type itself spells its name: indexes and queries compare letters. */
+/**
+ * Normalizes the spelling of types: they are compared without regard to case, but stored as the Type spells its name, since indexes and
+ * queries compare letters.
+ */
 import { isRecord } from '../../../../protocol/encoding/json.ts';
 import type { Plural } from './objects.ts';
 
-/** Where a kind names a type. */
+/** The field of each kind that names a type. */
 const FIELD: Readonly<Record<Plural, 'type' | 'extends' | undefined>> = { models: undefined, types: 'extends', resources: 'type' };
 
-/** An object, or the fields of one, with its type's name as `spelled` has it; as it is where that knows no such type. */
+/** Returns an object, or the fields of one, with its type's name as given by `spelled`; unchanged if there is no such type. */
 export async function withSpelling<T extends Record<string, unknown>>(
   plural: Plural,
   object: T,

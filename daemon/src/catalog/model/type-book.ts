@@ -1,6 +1,6 @@
 /**
- * Looks types up by name and resolves them with their supertypes. What it resolved is kept, so that judging many resources of few types
- * reads each type once; whoever changes types clears it. Reads through whatever it is given: a transaction, or what is durable.
+ * Looks up types by name and resolves them with their supertypes. Caches the results, so that judging many resources of few types reads
+ * each type once; whoever changes types must clear the cache. Reads from what it is given: a transaction, or the durable state.
  */
 import { compilePattern } from '../../../../protocol/definitions/pattern.ts';
 import { type ReadyRule, typeOfRule } from '../../../../protocol/definitions/property-value.ts';
@@ -11,21 +11,21 @@ import { type Reads, refIn, typeKey, typeNameOf, typeSpecOf } from './objects.ts
 import { mergedProperties, type NamedType, type ResolvedProperty, type ResolvedType, resolvedType } from './resolved-type.ts';
 import { nameRow, readName } from './rows.ts';
 
-/** Why a chain of supertypes does not end. */
+/** Why a chain of supertypes is invalid. */
 export type ChainFault = { fault: 'unknown'; name: string } | { fault: 'cycle'; names: string[] } | { fault: 'deep' };
 
 export class TypeBook {
   readonly #node: string;
   readonly #resolved = new Map<string, ResolvedType>();
   readonly #chains = new Map<string, readonly NamedType[]>();
-  /** Counts clearings, so that what was read before one and is resolved after it is not kept. */
+  /** Counts clearings, so that a result based on reads from before a clearing is not cached. */
   #generation = 0;
 
   constructor(node: string) {
     this.#node = node;
   }
 
-  /** Forgets what it resolved. */
+  /** Clears the cache. */
   clear(): void {
     this.#generation += 1;
     this.#resolved.clear();
@@ -45,7 +45,7 @@ export class TypeBook {
     return chain;
   }
 
-  /** A type as it stands, by name without regard to case. */
+  /** A type without what it inherits, by name without regard to case. */
   async named(reads: Reads, name: string): Promise<NamedType | undefined> {
     const object = await readName(reads, nameRow.type(typeKey(name)));
     const stored = object === undefined ? undefined : await reads.get(refIn(this.#node, 'types', object));
@@ -54,7 +54,7 @@ export class TypeBook {
     return written === undefined || spec === undefined ? undefined : { name: written, spec };
   }
 
-  /** A type with all that it inherits; undefined if there is none of that name, or its supertypes do not hold together. */
+  /** A type with all that it inherits; undefined if there is none of that name, or its chain of supertypes is invalid. */
   async resolve(reads: Reads, name: string): Promise<ResolvedType | undefined> {
     const key = typeKey(name);
     const known = this.#resolved.get(key);
@@ -95,7 +95,7 @@ export async function resolveChain(chain: readonly NamedType[]): Promise<Resolve
   return resolvedType(chain, properties);
 }
 
-/** A rule with its pattern compiled. A pattern that does not compile was refused when its type was written. */
+/** A rule with its pattern compiled. Invalid patterns were refused when the type was written. */
 export async function ready(rule: PropertyRule): Promise<ReadyRule> {
   const base = { ...rule, type: typeOfRule(rule) };
   if (rule.pattern === undefined) return base;

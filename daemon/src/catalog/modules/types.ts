@@ -54,7 +54,7 @@ export interface ModuleFacts {
   signed: SignedStatement;
   size: number;
   files: number;
-  /** Whether its types are made. */
+  /** Whether its types are the node's. */
   active: boolean;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What a resource comes to: its properties with defaults, what its children export to it, its relations from both ends, where it is
- * deployed, and the conditions that do not hold. Read from what is durable. Whoever asks sees of parents and children what it may see of them.
+ * A resource with everything derived: properties with defaults, values that children export to it, relations in both directions,
+ * deployments, and violated conditions. Reads the durable state. Shows of parents and children only what the asker may see.
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
@@ -19,12 +19,12 @@ import type { TypeBook } from '../type-book.ts';
 export interface EffectiveValue {
   value: unknown;
   origin: 'own' | 'default' | 'imported';
-  /** Of an imported one: the child that exports it. */
+  /** The child that exports an imported value. */
   child?: string;
   type: string;
 }
 
-/** Children after which others have the event loop: each may export a thousand values. */
+/** Children after which the work yields to the event loop: each may export a thousand values. */
 const BREATH = 16;
 
 /** A resource at the other end of a relation. */
@@ -37,15 +37,15 @@ export interface Related {
 export interface EffectiveResource {
   name: string;
   model: string;
-  /** Its type, then what that extends. */
+  /** Its type, then that type's supertypes. */
   types: readonly string[];
   properties: Record<string, EffectiveValue>;
-  /** What children export, by child. */
+  /** Values that children export, by child. */
   imported: Record<string, Record<string, unknown>>;
   parents: Related[];
-  /** The first of them, in name order; `count` says how many there are. */
+  /** The first children, in name order; `count` is the number of all. */
   children: { items: Related[]; count: number };
-  /** Nodes that it is a child of. */
+  /** Nodes that it is deployed to. */
   deployments: string[];
   violations: { field: string; message: string }[];
 }
@@ -86,7 +86,7 @@ export async function effectiveResource(options: EffectiveOptions, principal: Pr
   };
 }
 
-/** The values that commands of a resource see, for somebody who may know all. */
+/** The values that commands of a resource get, with nothing hidden. */
 export async function effectiveValues(options: EffectiveOptions, object: ApiObject): Promise<Record<string, unknown>> {
   const spec = resourceSpecOf(object);
   if (spec === undefined) return {};
@@ -98,12 +98,12 @@ export async function effectiveValues(options: EffectiveOptions, object: ApiObje
 
 type Exported = ReadonlyMap<string, ReadonlyMap<string, unknown>>;
 
-/** Own values and defaults, and what exactly one child exports where the resource itself says nothing. */
+/** Own values and defaults, and values that exactly one child exports if the resource has none itself. */
 function propertiesOf(type: ResolvedType | undefined, own: Record<string, unknown>, imported: Exported): Record<string, EffectiveValue> {
   const all = new Map<string, EffectiveValue>();
   if (type === undefined) for (const [name, value] of Object.entries(own)) all.set(name, { value, origin: 'own', type: 'string' });
   else for (const [name, { value, origin, rule }] of effectiveProperties(type, own)) all.set(name, { value, origin, type: rule.type });
-  /** Undefined: several export it. */
+  /** The child that exports a value; undefined if several do. */
   const exporters = new Map<string, string | undefined>();
   for (const [child, values] of imported) for (const name of values.keys()) exporters.set(name, exporters.has(name) ? undefined : child);
   for (const [name, child] of exporters) {
@@ -147,7 +147,7 @@ async function readChildren(
 
 type ResolvedProperties = readonly (readonly [string, ResolvedProperty])[];
 
-/** What resources of a type export, in name order. */
+/** The properties that a type exports, in name order. */
 function exportedBy(type: ResolvedType): ResolvedProperties {
   return [...type.properties].filter(([, { rule }]) => rule.exported === true).sort(([a], [b]) => (a < b ? -1 : 1));
 }
@@ -161,14 +161,14 @@ function exportedValues(properties: ResolvedProperties, own: Readonly<Record<str
   return values;
 }
 
-/** A relative as whoever asks may see it: nothing, its name, or its name and type. */
+/** A relative as the asker may see it: nothing, its name, or its name and type. */
 function relatedOf({ rights }: EffectiveOptions, principal: Principal, object: ApiObject | undefined): Related[] {
   if (object === undefined || !rights.may(principal, 'DISCOVER', 'resources', object)) return [];
   const type = rights.may(principal, 'READ', 'resources', object) ? resourceSpecOf(object)?.type : undefined;
   return [{ name: object.metadata.name, ...(type === undefined ? {} : { type }) }];
 }
 
-/** What the rules ask for and is not so: too few relations, and what has come about otherwise. */
+/** Conditions that do not hold: faults in properties, too few relations, and too many children. */
 async function violationsOf(
   { reads, book, node }: EffectiveOptions,
   type: ResolvedType,

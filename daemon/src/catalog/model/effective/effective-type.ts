@@ -1,4 +1,4 @@
-/** What a type comes to with all that it inherits, and what extends it. */
+/** A type with all that it inherits, its subtypes and violated conditions. */
 import type { PropertyRule, RelationRule } from '../../../../../protocol/definitions/type-rules.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
@@ -9,10 +9,10 @@ import type { TypeBook } from '../type-book.ts';
 
 export interface EffectiveType {
   name: string;
-  /** Its own name, then what it extends, nearest first. */
+  /** Its own name, then those of its supertypes, nearest first. */
   types: readonly string[];
   abstract: boolean;
-  /** `from`: the type that said so last. */
+  /** `from`: the nearest type that says something about the property. */
   properties: Record<string, PropertyRule & { from: string }>;
   children?: readonly RelationRule[];
   parents?: readonly RelationRule[];
@@ -21,7 +21,7 @@ export interface EffectiveType {
   open: boolean;
   /** Types that extend it directly. */
   subtypes: string[];
-  /** Resources of this very type; at most `COUNTED` are counted. */
+  /** Number of resources of exactly this type, counted up to `COUNTED`. */
   resources: number;
   violations: { field: string; message: string }[];
 }

@@ -1,4 +1,4 @@
-/** What an import brings: documents become targets, each known by its place, so that a refusal names it. */
+/** Parses the documents of an import into targets. Each keeps its position, so that a refusal can name it. */
 import { z } from 'zod';
 import { isRecord } from '../../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
@@ -20,18 +20,18 @@ export interface Target {
   document: ModelDocument;
 }
 
-/** One thing that is wrong with an import. */
+/** One fault in an import. */
 export interface ImportCause {
   reason: string;
   message: string;
   /** Within the import: `objects[17].spec.type`. */
   field: string;
   index: number;
-  /** `PLURAL/NAME`, where the document says as much. */
+  /** `PLURAL/NAME`, if the document says it. */
   object?: string;
 }
 
-/** Reads the body of an import. Throws BAD_REQUEST or INVALID, naming every document that is wrong. */
+/** Parses the body of an import. Throws BAD_REQUEST, or INVALID with every faulty document (up to a limit). */
 export async function readImport(
   input: unknown,
   documents: Pick<Documents, 'parse'>,
@@ -114,13 +114,13 @@ export function importCauses(error: DtkdError): z.infer<typeof causeShape>[] {
   return z.array(causeShape).safeParse(error.details?.['causes']).data ?? [];
 }
 
-/** A cause as the import says it. */
+/** A cause with its field and position in the import. */
 export function placed(cause: z.infer<typeof causeShape>, index: number, object: string): ImportCause {
   const { reason, message, field } = cause;
   return { reason, message, field: `objects[${index}]${field === '(root)' || field === '' ? '' : `.${field}`}`, index, object };
 }
 
-/** The error for an import of which something is wrong: nothing of it is stored. */
+/** The error for a faulty import, of which nothing is stored. */
 export function importInvalid(causes: readonly ImportCause[]): DtkdError {
   const list = causes.slice(0, 5).map(({ field, object, message }) => `${field}${object === undefined ? '' : ` (${object})`}: ${message}`);
   const more = causes.length > 5 ? ` and ${causes.length - 5} more` : '';

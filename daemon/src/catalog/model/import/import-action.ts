@@ -1,6 +1,6 @@
 /**
- * Imports models, types and resources in one transaction: all or nothing, in whatever order they are given. What is there already as given stays
- * untouched, so importing the same again changes nothing. Each object is written with the rights of whoever imports. Deletes nothing.
+ * Imports models, types and resources in one transaction: all or nothing, and in any order. Objects that exist as given stay untouched, so
+ * repeating an import changes nothing. Writes each object with the importer's rights. Deletes nothing.
  */
 import { jsonEqual } from '../../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
@@ -39,7 +39,7 @@ export interface ImportOptions {
   book: TypeBook;
 }
 
-/** Types before models before resources, for whoever follows the changes. */
+/** The order of writes that watchers see: types, then models, then resources. */
 const ORDER: readonly Plural[] = ['types', 'models', 'resources'];
 
 /** The daemon action `import`. */
@@ -65,7 +65,7 @@ async function importModel(options: ImportOptions, principal: Principal, body: u
     results.clear();
     for (let start = 0; start < ordered.length; start += BREATH) {
       const part = ordered.slice(start, start + BREATH);
-      // read together: one by one, the trips to the database would be most of the time
+      // read together: one by one, round trips to the database would take most of the time
       const stored = await Promise.all(part.map(({ plural, name }) => tx.get(refIn(node, plural, name))));
       for (const [at, target] of part.entries()) {
         results.set(target.index, await writeOne(options, tx, target, stored[at], { principal, types, coming }));
@@ -89,7 +89,7 @@ async function importModel(options: ImportOptions, principal: Principal, body: u
   };
 }
 
-/** Types as they are when the import is done: as it says itself, else as they stand. */
+/** Types as they will be after the import: its own, or else the stored ones. */
 class ComingTypes {
   readonly #options: ImportOptions;
   readonly #own = new Map<string, NamedType>();
@@ -107,7 +107,7 @@ class ComingTypes {
     }
   }
 
-  /** How a type is spelled. */
+  /** A type's name in its own spelling. */
   async spelled(name: string): Promise<string | undefined> {
     const { book, reads } = this.#options;
     return this.#own.get(typeKey(name))?.name ?? (await book.resolve(reads, name))?.name;
@@ -138,7 +138,7 @@ async function writeOne(
   const after =
     before === undefined ? documents.created(kind, document, name, node, creatorOf(principal)) : documents.changed(kind, before, document);
   if (before !== undefined && (await tx.originOf(refIn(node, plural, name))) !== 'own') return unlessOurs(before, after);
-  // also where nothing changes: the answer would tell what is there
+  // checked even if nothing changes, since the answer would reveal what exists
   try {
     await rights.assertMay(principal, { plural, name, ...(before === undefined ? {} : { before }), after }, tx);
   } catch (error) {
@@ -158,7 +158,7 @@ async function writeOne(
   return stored.metadata.resourceVersion === before.metadata.resourceVersion ? 'unchanged' : 'changed';
 }
 
-/** A built-in type may be in an import, as an export of another node has it; it has to be what it is here. */
+/** An import may contain a built-in type, as exports of other nodes do, if it is the same as here. */
 function unlessOurs(before: ApiObject, after: ApiObject): ImportResult {
   if (after.metadata.generation === before.metadata.generation) return 'unchanged';
   const { name } = before.metadata;
@@ -170,7 +170,7 @@ function creatorOf(principal: Principal): string | undefined {
   return principal.type === 'user' ? subjectText(principal) : undefined;
 }
 
-/** An error of the rules with the places of what it is about. */
+/** Adds positions in the import to an error of the rules. */
 function withPlaces(error: unknown, targets: readonly Target[]): unknown {
   if (!(error instanceof DtkdError) || error.code !== 'INVALID') return error;
   const places = new Map(targets.map(({ plural, name, index }) => [`${plural}/${name}`, index]));

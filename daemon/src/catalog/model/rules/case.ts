@@ -1,4 +1,4 @@
-/** What the rules share while they judge one transaction: how to read, what was found, and the counts of children as they change. */
+/** What the rules share while they judge one transaction: reads, the faults found, and the changing counts of children. */
 import type { ResourceSpec } from '../../../../../protocol/kinds/resource.ts';
 import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
@@ -32,13 +32,13 @@ export class Case {
     this.#book = book;
   }
 
-  /** Lets others have the event loop now and then. */
+  /** Yields to the event loop now and then. */
   async breathe(): Promise<void> {
     this.#steps += 1;
     if (this.#steps % BREATH === 0) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** The same at once: a type may have a thousand properties. */
+  /** Yields to the event loop at once: judging a single type may be long, with a thousand properties. */
   breatheNow(): Promise<void> {
     return new Promise((resolve) => setImmediate(resolve));
   }
@@ -47,13 +47,13 @@ export class Case {
     return this.#book.resolve(this.tx, name);
   }
 
-  /** A resource as it stands in this transaction. */
+  /** A resource as this transaction leaves it. */
   async resource(name: string): Promise<StoredResource | undefined> {
     if (this.#resources.has(name)) return this.#resources.get(name);
     return this.know(name, await this.tx.get(refIn(this.node, 'resources', name)));
   }
 
-  /** Remembers what a resource is in this transaction. */
+  /** Remembers a resource as this transaction leaves it. */
   know(name: string, object: ApiObject | undefined): StoredResource | undefined {
     const spec = object === undefined ? undefined : resourceSpecOf(object);
     const resource = object === undefined || spec === undefined ? undefined : { object, spec };
@@ -61,18 +61,18 @@ export class Case {
     return resource;
   }
 
-  /** Says that a resource was not there before this transaction: nobody can have been its child. */
+  /** Notes that a resource did not exist before this transaction, so it had no children. */
   isNew(name: string): void {
     if (!this.#counts.has(name)) this.#counts.set(name, new Map());
   }
 
-  /** A Model as it stands in this transaction. */
+  /** A Model as this transaction leaves it. */
   async model(name: string): Promise<ApiObject | undefined> {
     if (!this.#models.has(name)) this.#models.set(name, await this.tx.get(refIn(this.node, 'models', name)));
     return this.#models.get(name);
   }
 
-  /** Children of a resource by the key of their type. */
+  /** Numbers of children of a resource, by the key of their type. */
   async children(name: string): Promise<Map<string, number>> {
     let counts = this.#counts.get(name);
     if (counts === undefined) {
@@ -90,7 +90,7 @@ export class Case {
     this.#counted.add(parent);
   }
 
-  /** Children of a resource by type, for its rules. */
+  /** Numbers of children of a resource by type, for its rules. */
   async childCounts(name: string): Promise<Count[]> {
     const counts: Count[] = [];
     for (const [key, count] of await this.children(name)) {
@@ -110,14 +110,14 @@ export class Case {
     return [...counts.values()];
   }
 
-  /** The type of a parent; undefined if there is no such resource. */
+  /** The type of a parent; undefined if the parent or its type does not exist. */
   async endOf(parent: string): Promise<Count['end'] | undefined> {
     if (parent.startsWith(NODE_PARENT)) return NODE_END;
     const resource = await this.resource(parent);
     return resource === undefined ? undefined : await this.type(resource.spec.type);
   }
 
-  /** Keeps the counts with the transaction. */
+  /** Writes the changed counts in the transaction. */
   keepCounts(): void {
     for (const parent of this.#counted) {
       const counts = this.#counts.get(parent);

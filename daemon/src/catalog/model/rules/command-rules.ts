@@ -1,11 +1,11 @@
-/** Judges the commands of types: what they name has to be there, and patterns have to compile. */
+/** Judges the commands of types: what they refer to must exist, and their patterns must compile. */
 import type { Commands } from '../../../../../protocol/definitions/commands.ts';
 import { compilePattern } from '../../../../../protocol/definitions/pattern.ts';
 import { commandFaults } from '../../../../../protocol/modules/command-check.ts';
 import type { Faults } from '../refusal.ts';
 import type { NamedType } from '../resolved-type.ts';
 
-/** Judges the commands that the first type of a chain has itself. Files of a module were judged when it was read. */
+/** Judges the commands that the first type of a chain defines itself. The files of a module were judged when it was read. */
 export async function judgeCommands(chain: readonly NamedType[], faults: Faults): Promise<void> {
   const [own, ...above] = chain;
   if (own === undefined) return;

@@ -1,10 +1,10 @@
-/** Who depends on an object: found by index, listed for people. */
+/** Finds the dependents of an object by index, and lists them for people. */
 import type { ObjectRef } from '../../../../../protocol/objects/objects.ts';
 import { COUNTED } from '../limits.ts';
 import { type Plural, type Reads, refIn } from '../objects.ts';
 import { type Dependents, objectText } from '../refusal.ts';
 
-/** Objects of a kind with a value at an indexed path. */
+/** Objects of a kind that have a value at an indexed path. */
 export function found(
   reads: Pick<Reads, 'find'>,
   node: string,
@@ -21,7 +21,7 @@ export function childrenOf(reads: Pick<Reads, 'find'>, node: string, resource: s
   return found(reads, node, 'resources', 'spec.parents', resource, limit);
 }
 
-/** Resources of a type itself, by its name as it is written. */
+/** Resources of exactly this type, by its name as spelled. */
 export function resourcesOfType(reads: Pick<Reads, 'find'>, node: string, type: string, limit: number): Promise<ObjectRef[]> {
   return found(reads, node, 'resources', 'spec.type', type, limit);
 }
@@ -34,7 +34,7 @@ export function resourcesOfModel(reads: Pick<Reads, 'find'>, node: string, model
   return found(reads, node, 'resources', 'spec.model', model, limit);
 }
 
-/** A search for at most COUNTED + 1 as what people are told. */
+/** Summarizes a search, limited to COUNTED + 1, for people. */
 export function dependents(refs: readonly ObjectRef[]): Dependents {
   return { names: refs.slice(0, COUNTED).map(objectText), count: Math.min(refs.length, COUNTED), more: refs.length > COUNTED };
 }

@@ -1,6 +1,7 @@
 /**
- * Models, types and resources of service instances change only in transactions that write their ServiceInstance object, which is what stages and
- * converges do. What is an instance's bears its label, its types its name behind the `@`; whatever claims to be of one, and whatever was, is judged.
+ * Models, types and resources of service instances change only in transactions that write their ServiceInstance object, as staging and
+ * converging do. An instance's objects have its label, and its types its name after the `@`. All objects that claim to belong to an
+ * instance, or did so before, are judged.
  */
 import { instanceOfCode, instanceOfType } from '../../../../../protocol/definitions/scoped-names.ts';
 import { isRecord, jsonEqual } from '../../../../../protocol/encoding/json.ts';
@@ -14,12 +15,15 @@ import { objectText, type Refusal, titleOf } from '../refusal.ts';
 import type { Case } from './case.ts';
 import type { Touched } from './touched.ts';
 
-/** The instances that an object names, by field. */
+/** The instances that an object names, by the field that names them. */
 type Claims = ReadonlyMap<string, string>;
 
 const LABEL_FIELD = `metadata.labels[${INSTANCE_LABEL}]`;
 
-/** Judges what a transaction writes of instances. Errors: CONFLICT for changes by hand; causes for objects that are not of one instance throughout. */
+/**
+ * Judges what a transaction writes to instances' objects. Errors: CONFLICT for changes by hand; causes for objects that do not belong to
+ * one instance in all fields.
+ */
 export async function judgeInstances(work: Case, changes: readonly Change[], touched: readonly Touched[]): Promise<void> {
   const written = writtenInstances(changes, work.node);
   for (const change of touched) {
@@ -39,7 +43,7 @@ export async function judgeInstances(work: Case, changes: readonly Change[], tou
   }
 }
 
-/** A ServiceInstance goes after all that is its own. */
+/** Refuses to delete a ServiceInstance before all objects that belong to it. */
 export async function assertInstancesEmpty(work: Pick<Case, 'tx' | 'node'>, changes: readonly Change[]): Promise<void> {
   for (const [name, last] of writtenInstances(changes, work.node)) {
     if (last.type !== 'DELETED') continue;
@@ -55,7 +59,7 @@ export async function assertInstancesEmpty(work: Pick<Case, 'tx' | 'node'>, chan
   }
 }
 
-/** ServiceInstance objects of this node that a transaction writes, by name, with the last change of each. */
+/** The ServiceInstance objects of this node that a transaction writes, by name, each with its last change. */
 function writtenInstances(changes: readonly Change[], node: string): Map<string, Change> {
   const { group, plural } = serviceInstanceKind;
   const own = changes.filter(({ ref }) => ref.group === group && ref.plural === plural && ref.namespace === node);
@@ -80,7 +84,7 @@ function claimsOf(plural: Touched['plural'], object: ApiObject): Map<string, str
   return claims;
 }
 
-/** With the model that a resource is of: nothing but the instance's own is in its model. */
+/** Includes the instance of a resource's model: an instance's model contains only its own resources. */
 async function allClaims(work: Case, plural: Touched['plural'], object: ApiObject): Promise<Claims> {
   const claims = claimsOf(plural, object);
   const spec = isRecord(object['spec']) ? object['spec'] : {};
@@ -94,12 +98,12 @@ function sameLabels(a: ApiObject, b: ApiObject): boolean {
   return [INSTANCE_LABEL, LEAVING_LABEL].every((label) => a.metadata.labels?.[label] === b.metadata.labels?.[label]);
 }
 
-/** True of a resource of an instance that is being taken down: it does not have to fit what its type has become. */
+/** True for a resource of an instance that is being taken down: it need not fit the present form of its type. */
 export function isLeaving({ metadata: { labels = {} } }: ApiObject): boolean {
   return labels[INSTANCE_LABEL] !== undefined && labels[LEAVING_LABEL] !== undefined;
 }
 
-/** What is of an instance says so everywhere. */
+/** Requires that an instance's object names the same instance in all fields. */
 function judgeClaims(ref: ObjectRef, claims: Claims, refusal: Refusal): void {
   const instance = claims.get(LABEL_FIELD);
   const faults = refusal.against(ref);

@@ -1,8 +1,8 @@
 /**
- * The integrity of this node's models, as a participant of the store: every write is judged in its own transaction, whoever made it and
- * by whatever way, as things would stand afterwards. Refuses with INVALID (causes: object, field, what was expected) or CONFLICT (who
- * depends on it). Keeps the rows by which names and counts of children are found in the same batch, so that judging costs as much as
- * what was written, not as the store. Looks at objects of this node only. Does not know who writes: rights are decided before.
+ * Keeps this node's models consistent, as a participant of the store: judges every write within its transaction, whoever makes it and
+ * however, by the state that it leads to. Refuses with INVALID (causes: object, field, what was expected) or CONFLICT (listing dependents).
+ * Keeps the rows for names and counts of children in the same batch, so that judging costs as much as the write and not as much as the
+ * store. Judges objects of this node only. Does not know who writes: rights are decided before.
  */
 import type { Change, Participant, Transaction } from '../../../store/object-store.types.ts';
 import { COUNTED } from '../limits.ts';
@@ -16,9 +16,9 @@ import { assertNoCycle, assertNoOrphans, judgeResources, keepResourceRows, possi
 import { type Touched, touchedBy } from './touched.ts';
 import { judgeTypes, judgeUsers, keepTypeNames } from './type-rules.ts';
 
-/** Creates the participant for a node's store; to be added before the first transaction. */
+/** Creates the participant for a node's store. Add it before the first transaction. */
 export function createModelRules(node: string): Participant {
-  // As the transaction sees types that is judged, or the next one will: transactions are judged one after another.
+  // holds types as seen by the transaction being judged, or by the next one: transactions are judged one at a time
   const book = new TypeBook(node);
   return {
     async prepare(changes, tx) {
@@ -51,7 +51,7 @@ async function judge(node: string, book: TypeBook, changes: readonly Change[], t
     await keepTypeNames(work, types);
     work.refusal.assertNone();
     await judgeTypes(work, book, types);
-    // what is said of resources would only repeat it
+    // faults of resources would only repeat these
     work.refusal.assertNone();
   }
   if (resources.length > 0) {

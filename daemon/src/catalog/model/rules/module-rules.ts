@@ -1,4 +1,4 @@
-/** Types that come from a module are changed only by its installation and removal, which write the Module in the same transaction: pure. */
+/** Types that come from a module change only when it is installed or removed, which writes the Module in the same transaction. Pure. */
 import { isRecord, jsonEqual } from '../../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
@@ -7,7 +7,7 @@ import { typeSpecOf } from '../objects.ts';
 import type { Refusal } from '../refusal.ts';
 import type { Touched } from './touched.ts';
 
-/** Judges the types of a transaction. Nobody but the part that installs modules writes Module objects. */
+/** Judges the types in a transaction. Only the part that installs modules writes Module objects. */
 export function judgeModuleTypes(changes: readonly Change[], types: readonly Touched[], refusal: Refusal): void {
   const written = writtenModules(changes);
   for (const { ref, before, after } of types) {
@@ -36,7 +36,7 @@ export function judgeModuleTypes(changes: readonly Change[], types: readonly Tou
 
 function moduleOf(object: ApiObject | undefined): { name: string; version: string } | undefined {
   const spec = object === undefined ? undefined : typeSpecOf(object);
-  // types of service instances are judged by their own rules
+  // types of service instances have rules of their own
   return spec?.instance === undefined ? spec?.module : undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Judges resources: model, type, properties, parents and children, and that no cycle comes about where a type forbids it. */
+/** Judges resources: model, type, properties, parents and children, and cycles where a type forbids them. */
 import { jsonEqual } from '../../../../../protocol/encoding/json.ts';
 import { type ResourceSpec, resourceSpec } from '../../../../../protocol/kinds/resource.ts';
 import { forbiddenCycle } from '../cycles.ts';
@@ -14,7 +14,9 @@ import { childrenOf, dependents } from './dependents.ts';
 import { isLeaving } from './instance-rules.ts';
 import type { Touched } from './touched.ts';
 
-/** Keeps the rows of names and counts; a second resource of one model, type and name is refused. To be called before resources are judged. */
+/**
+ * Writes the rows for names and counts, and refuses a second resource with the same model, type and name. Call it before judging resources.
+ */
 export async function keepResourceRows(work: Case, touched: readonly Touched[]): Promise<void> {
   for (const { ref, before, after } of touched) {
     work.know(ref.name, after);
@@ -34,7 +36,7 @@ export async function keepResourceRows(work: Case, touched: readonly Touched[]):
   }
 }
 
-/** Reads the rows of many names at once: one by one, the trips to the database are most of the time of a large import. */
+/** Reads the rows of many names at once: one by one, round trips to the database would take most of the time of a large import. */
 async function keepNames(work: Case, touched: readonly Touched[], taken: Map<string, string>): Promise<void> {
   await work.breathe();
   const named = await Promise.all(
@@ -62,7 +64,7 @@ async function keepNames(work: Case, touched: readonly Touched[], taken: Map<str
   }
 }
 
-/** Judges each resource that was written. */
+/** Judges each written resource. */
 export async function judgeResources(work: Case, touched: readonly Touched[]): Promise<void> {
   const parents = new Map<string, Faults>();
   for (const change of touched) {
@@ -88,12 +90,12 @@ export async function judgeResources(work: Case, touched: readonly Touched[]): P
   for (const [parent, faults] of parents) await judgeLimits(work, parent, faults);
 }
 
-/** What is being taken down keeps what it has, whether or not that fits its type now. */
+/** A resource that is being taken down may keep its spec, even if that no longer fits its type. */
 function staysAsItLeaves({ before, after }: Touched): boolean {
   return before !== undefined && after !== undefined && isLeaving(after) && jsonEqual(before['spec'], after['spec']);
 }
 
-/** A resource by itself and towards its parents. */
+/** Judges a resource by itself and against its parents. */
 export async function judgeStored(work: Case, { spec }: StoredResource, faults: Faults): Promise<void> {
   if ((await work.model(spec.model)) === undefined) {
     faults.add('spec.model', `there is no model "${spec.model}" on this node; make it first, or send both together`, 'FieldValueNotFound');
@@ -144,7 +146,7 @@ async function judgeParents(work: Case, type: ResolvedType, spec: ResourceSpec, 
   }
 }
 
-/** A machine has to be known when something is deployed to it; what was deployed to one that left stays as it is. */
+/** Refuses to deploy to an unknown machine. Existing deployments to a machine that left may stay. */
 async function judgeNodes(work: Case, spec: ResourceSpec, before: ResourceSpec | undefined, faults: Faults): Promise<void> {
   for (const [index, parent] of (spec.parents ?? []).entries()) {
     if (!parent.startsWith(NODE_PARENT) || before?.parents?.includes(parent) === true) continue;
@@ -154,7 +156,7 @@ async function judgeNodes(work: Case, spec: ResourceSpec, before: ResourceSpec |
   }
 }
 
-/** A resource towards its children, where its own type is not what it was. */
+/** Judges a resource against its children, after its type has changed. */
 export async function judgeRelationsOf(work: Case, name: string, { spec }: StoredResource, faults: Faults): Promise<void> {
   const type = await work.type(spec.type);
   const counts = await work.childCounts(name);
@@ -192,7 +194,7 @@ export async function judgeRelationsOf(work: Case, name: string, { spec }: Store
   }
 }
 
-/** How many children a resource has got. */
+/** Judges the number of a resource's children. */
 export async function judgeLimits(work: Case, parent: string, faults: Faults): Promise<void> {
   const resource = await work.resource(parent);
   const type = resource === undefined ? undefined : await work.type(resource.spec.type);
@@ -202,7 +204,7 @@ export async function judgeLimits(work: Case, parent: string, faults: Faults): P
   }
 }
 
-/** Refuses to delete what others are children of. */
+/** Refuses to delete resources that have children. */
 export async function assertNoOrphans(work: Case, touched: readonly Touched[]): Promise<void> {
   for (const { ref, after } of touched) {
     await work.breathe();
@@ -213,7 +215,7 @@ export async function assertNoOrphans(work: Case, touched: readonly Touched[]): 
   }
 }
 
-/** Names of resources through which a new cycle may lead: they have got a parent or a stricter type, and have children. */
+/** Names of resources that may be on a new cycle: they have a new parent or another type, and have children. */
 export async function possiblyOnCycle(work: Case, touched: readonly Touched[]): Promise<string[]> {
   const names: string[] = [];
   for (const { ref, before, after } of touched) {
@@ -227,7 +229,7 @@ export async function possiblyOnCycle(work: Case, touched: readonly Touched[]): 
   return names;
 }
 
-/** Refuses cycles above these resources on which a type forbids them. */
+/** Refuses cycles above these resources that a type forbids. */
 export async function assertNoCycle(work: Case, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
   const cycle = await forbiddenCycle(

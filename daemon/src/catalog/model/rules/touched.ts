@@ -1,9 +1,9 @@
-/** What a transaction comes to: pure. The model is judged as it would stand afterwards, whatever order things were written in. */
+/** What a transaction amounts to. Pure. The model is judged by the state afterwards, in whatever order things were written. */
 import type { ApiObject, ObjectRef } from '../../../../../protocol/objects/objects.ts';
 import type { Change } from '../../../store/object-store.types.ts';
 import { type Plural, pluralOf } from '../objects.ts';
 
-/** One object of the model that a transaction has written: as it was, and as it would be. */
+/** An object of the model that a transaction writes: before and after. */
 export interface Touched {
   ref: ObjectRef;
   plural: Plural;
@@ -11,7 +11,7 @@ export interface Touched {
   after?: ApiObject;
 }
 
-/** The objects of this node's model that changes are about, each once. */
+/** The objects of this node's model that the changes affect, each once. */
 export function touchedBy(changes: readonly Change[], node: string): Touched[] {
   const touched = new Map<string, Touched>();
   for (const change of changes) {

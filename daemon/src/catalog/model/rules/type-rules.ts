@@ -1,4 +1,4 @@
-/** Judges types: that each holds together, and that a change of one leaves nothing behind that breaks it. */
+/** Judges types: that each is valid, and that changing one leaves nothing that breaks it. */
 import { compilePattern } from '../../../../../protocol/definitions/pattern.ts';
 import { ruleFaults } from '../../../../../protocol/definitions/property-value.ts';
 import { jsonEqual } from '../../../../../protocol/encoding/json.ts';
@@ -17,7 +17,7 @@ import { isLeaving } from './instance-rules.ts';
 import { assertNoCycle, judgeLimits, judgeRelationsOf, judgeStored } from './resource-rules.ts';
 import type { Touched } from './touched.ts';
 
-/** Keeps the rows by which types are found; a second type of one name is refused. To be called before any type is read. */
+/** Writes the rows by which types are found, and refuses a second type of the same name. Call it before reading any type. */
 export async function keepTypeNames(work: Case, touched: readonly Touched[]): Promise<void> {
   const { tx, refusal } = work;
   for (const { ref, before } of touched) {
@@ -56,7 +56,7 @@ export async function keepTypeNames(work: Case, touched: readonly Touched[]): Pr
   }
 }
 
-/** Judges each type that was written by itself. */
+/** Judges each written type by itself. */
 export async function judgeTypes(work: Case, book: TypeBook, touched: readonly Touched[]): Promise<void> {
   for (const { ref, after } of touched) {
     if (after === undefined || work.refusal.full) continue;
@@ -110,7 +110,9 @@ function chainText(type: NamedType, chain: Exclude<Awaited<ReturnType<typeof cha
     : `its supertypes end at "${chain.name}", which does not exist`;
 }
 
-/** Refuses what would leave resources or subtypes without their type, or breaking it. To be called when all else has been judged. */
+/**
+ * Refuses changes that leave resources or subtypes without their type, or in breach of it. Call it after everything else has been judged.
+ */
 export async function judgeUsers(
   work: Case,
   book: TypeBook,
@@ -160,7 +162,7 @@ function advice(now: ResolvedType | undefined, what: string): string {
     : `Change ${what} in the same import.`;
 }
 
-/** Types that changed, and those that inherit the change. */
+/** The changed types, and all types that inherit from them. */
 async function withSubtypes(
   work: Case,
   changed: ReadonlyMap<string, { now: ResolvedType; object: string }>,
@@ -190,7 +192,7 @@ async function withSubtypes(
   return [...all.values()];
 }
 
-/** A type that extends a changed one has to narrow its properties still. */
+/** Requires that overrides in a type that extends a changed one still narrow its properties. */
 async function assertOverridesHold(work: Case, book: TypeBook, type: ResolvedType, changed: string): Promise<void> {
   const chain = await chainOf(type.name, (name) => book.named(work.tx, name));
   const overrides = 'fault' in chain ? [] : wrongOverrides(chain).map(({ property, inherited }) => `${property} is ${inherited} now`);
@@ -212,7 +214,7 @@ async function assertOverridesHold(work: Case, book: TypeBook, type: ResolvedTyp
   );
 }
 
-/** Judges the resources of a type that is not what it was; lists those that would break it. */
+/** Judges all resources of a changed type; the refusal lists those that would break it. */
 async function judgeAnew(work: Case, type: ResolvedType, changed: string, isTouched: (resource: string) => boolean): Promise<void> {
   const what = refIn(work.node, 'types', changed);
   const refs = await resourcesOfType(work.tx, work.node, type.name, MAX_REJUDGED + 1);
@@ -227,7 +229,7 @@ async function judgeAnew(work: Case, type: ResolvedType, changed: string, isTouc
     const resource = await work.resource(ref.name);
     if (resource === undefined || isLeaving(resource.object)) continue;
     const faults = broken.against(ref);
-    // one that is written has been judged by itself, and not towards what is related to it as before
+    // resources in this transaction have been judged by themselves, but not against relations that they keep
     if (!isTouched(ref.name)) await judgeStored(work, resource, faults);
     await judgeRelationsOf(work, ref.name, resource, faults);
     for (const parent of resourceParents(resource.spec)) parents.set(parent, faults);
