@@ -1,4 +1,4 @@
-/** The daemon actions `dispatch` and `executions`: reads requests, answers with JSON or with lines. */
+/** The daemon actions `dispatch` and `executions`: parses requests, and answers with JSON or with JSON lines. */
 import type { z } from 'zod';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';
@@ -62,7 +62,7 @@ async function executionsAction(ports: ActionPorts, request: ExecutionActionRequ
       assertMethod(method, 'GET');
       return ports.show(principal, id);
     case 'follow': {
-      // many offsets are longer than an address may be
+      // many offsets do not fit into a URL
       const from = method === 'POST' ? offsetsOf(read(followRequest, body ?? {}).from ?? {}) : fromOf(query);
       assertMethod(method, method === 'POST' ? 'POST' : 'GET');
       return { stream: await ports.follow(principal, id, { from, signal }) };
@@ -84,7 +84,7 @@ async function executionsAction(ports: ActionPorts, request: ExecutionActionRequ
   }
 }
 
-/** The execution, or all that it does until it rests. */
+/** The execution, or a stream of what it does until it rests. */
 async function answered(
   ports: ActionPorts,
   principal: Principal,
@@ -97,7 +97,7 @@ async function answered(
   return { stream: await ports.follow(principal, object.metadata.name, { signal, allNotes: true }) };
 }
 
-/** One without targets is not stored. */
+/** An execution without targets is not stored, so it cannot be followed. */
 function isEmpty(object: ApiObject): boolean {
   return fieldsOf(object)?.spec.targets.length === 0;
 }

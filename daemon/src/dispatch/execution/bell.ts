@@ -1,4 +1,4 @@
-/** Wakes whoever waits for something to happen. What rings before `next` is called is not heard, so it is called before looking. */
+/** Wakes waiters when something happens. A ring before `next` is called is missed, so callers call it before they look at the state. */
 export class Bell {
   #next = Promise.withResolvers<void>();
 

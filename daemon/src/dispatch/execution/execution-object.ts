@@ -16,12 +16,12 @@ export function executionRef(node: string, id: string): ObjectRef {
   return { group: executionKind.group, plural: executionKind.plural, namespace: node, name: id };
 }
 
-/** The id is as unique as any. */
+/** A uid made from the id, which is as unique. */
 function uidOf(id: string): string {
   return [id.slice(0, 8), id.slice(8, 12), id.slice(12, 16), id.slice(16, 20), id.slice(20, 32)].join('-');
 }
 
-/** As it is made: with the plan, which never changes. */
+/** A new object, with the plan, which never changes. */
 export function newExecution(given: {
   id: string;
   node: string;
@@ -42,7 +42,7 @@ export function newExecution(given: {
     metadata: {
       name: id,
       namespace: node,
-      // not left to the store: rights of whoever started it count from the beginning, and need an object that is one
+      // set here and not by the store: the rights of its creator count from the beginning, and are bound to an object with a uid
       uid: uidOf(id),
       resourceVersion: '',
       generation: 1,
@@ -74,7 +74,7 @@ export function withStatus(object: ApiObject, status: NonNullable<ExecutionField
   return { ...object, status };
 }
 
-/** Its fields; undefined if it is none. */
+/** The fields of an Execution; undefined if the object is not a valid one. */
 export function fieldsOf(object: ApiObject): ExecutionFields | undefined {
   return executionSchema.safeParse(object).data;
 }

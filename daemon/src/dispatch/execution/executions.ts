@@ -60,7 +60,7 @@ class StartedHere implements Executions {
   readonly #finished = new FinishedCounts();
   readonly #ports: StartingPorts;
   readonly #lookup: LookupPorts;
-  /** What an earlier daemon left is taken up. */
+  /** Resolves once the executions that an earlier daemon left have been taken up. */
   readonly #ready = Promise.withResolvers<void>();
   readonly #stopping = new AbortController();
   #sweep: NodeJS.Timeout | undefined;
@@ -249,7 +249,7 @@ class StartedHere implements Executions {
     return dryRun ? planAnswer(plan, request) : this.#begin(principal, request, plan);
   }
 
-  /** `made`: the run of that plan, if there is one already. */
+  /** `made`: the run that was already made from this plan, if any. */
   async #begin(
     principal: Principal,
     request: DispatchRequestSpec,
@@ -261,7 +261,7 @@ class StartedHere implements Executions {
     if (plan.parts.length === 0) {
       return emptyExecution(this.#options.node.name, principal, request, { now: this.#options.now(), why: plan.notes[0] });
     }
-    // whoever keeps record of them says how many there are at a time
+    // a caller that records its executions limits their number itself
     const starter = record === undefined ? starterText(principal) : undefined;
     try {
       this.#runs.assertRoom(starter, plan.parts.length);
@@ -271,13 +271,13 @@ class StartedHere implements Executions {
     }
     const { run, frozen } = made ?? startRun(this.#ports, principal, request, plan);
     const { id } = frozen;
-    // taken before it is stored, so that others cannot slip through meanwhile
+    // counted before it is stored, so that concurrent dispatches cannot exceed the limits meanwhile
     this.#runs.add(id, run, starter);
     const marked = run.firstWave();
     run.approach();
     try {
       if (request.put !== undefined) await this.#allowFile(request.put.digest, plan, frozen.notAfter + plan.timeoutMs, content);
-      // that there is none is then known when it is the transaction's turn: others wait for it, too
+      // finds out ahead that no such object exists, so that the transaction need not wait for the disk: others wait for the transaction
       void store.get(executionRef(this.#options.node.name, id)).catch(() => undefined);
       const stored = await store.transact(async (tx) => {
         keepOpen(tx, id, marked);
@@ -295,7 +295,7 @@ class StartedHere implements Executions {
     return run.object();
   }
 
-  /** Targets fetch the file by its digest. */
+  /** Allows the targets to fetch the file, which they do by its digest. */
   async #allowFile(digest: string, plan: Plan, until: number, content: ExecutionsOptions['content']): Promise<void> {
     const readers = plan.parts.flatMap(({ target }) => (target.self ? [] : [{ domain: target.domain, key: target.key }]));
     await content.allow(digest, readers, until);
@@ -431,7 +431,10 @@ function starterText(principal: Principal): string {
   return principal.type === 'operator' ? OPERATOR : subjectText(principal);
 }
 
-/** Makes a view for one reader when the first line is taken, as nobody may ever do; and lets go of it. Errors: FORBIDDEN as soon as `mayRead` says no. */
+/**
+ * Makes a view for one reader when the first line is asked for (which may never happen), and closes it in the end. Errors: FORBIDDEN as
+ * soon as `mayRead` returns false.
+ */
 async function* followed(make: () => View, how: FollowOptions, mayRead: () => boolean): AsyncGenerator<FollowLine> {
   const view = make();
   try {

@@ -1,4 +1,4 @@
-/** What the starting side of dispatch takes and offers: to the API, to the server of `/dtkd/dispatch`, and to daemon.ts. */
+/** What the starting side of dispatch needs, and what it offers to the API, to the server of `/dtkd/dispatch` and to daemon.ts. */
 import type { DispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';
 import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
@@ -23,21 +23,21 @@ export interface ExecutionsOptions {
   nodes: Nodes;
   modules: Pick<Modules, 'get' | 'keep'>;
   content: Pick<Content, 'allow' | 'fetch'>;
-  /** This node as a target of itself. */
+  /** This node as its own target. */
   target: Pick<Target, 'accept' | 'prepare' | 'attach' | 'find' | 'abort'>;
   holding: Pick<Holding, 'deposit' | 'cancel' | 'mayHaveDelivered' | 'onDelivery'>;
   access: Pick<DispatchAccess, 'decide'>;
   audit: AuditPort;
-  /** The data directory: `dispatch/collected/` is made in it. */
+  /** The data directory; `dispatch/collected/` is created in it. */
   directory: string;
-  /** How long ended executions and what was collected of their output are kept, and how many bytes in sum. */
+  /** How long ended executions and their collected output are kept, and how many bytes of output in all. */
   keep(): Promise<{ keepForMs: number; keepBytes: number }>;
-  /** Names of this node's Execution objects that begin so, at most `limit`. */
+  /** At most `limit` names of this node's Execution objects that start with `beginning`. */
   names(beginning: string, limit: number): Promise<string[]>;
   logger: Logger;
   /** Milliseconds since the epoch. */
   now(): number;
-  /** In place of TIMING, for tests. */
+  /** Overrides TIMING in tests. */
   timing?: Partial<Timing>;
 }
 
@@ -62,78 +62,84 @@ export interface ExecutionAction {
 /** What an abort came to. */
 export interface AbortAnswer {
   id: ExecutionId;
-  /** Parts that have ended, or will since their targets were told. */
+  /** Parts that have ended, or will because their targets were told. */
   told: { index: number; node: string }[];
-  /** Targets and holders that could not be told, or did not do it. */
+  /** Targets and holders that could not be told, or did not comply. */
   notTold: { index: number; node: string; reason: string }[];
 }
 
 /**
- * Executions that this node started, for those who ask it over `/dtkd/dispatch`: what it does not know as a target it asks here. Only what the
- * principal may READ.
+ * Executions that this node started, for members that ask over `/dtkd/dispatch`: the server asks here about parts that this node does not
+ * know as a target. Shows only what the principal may READ.
  */
 export interface StartedExecutions {
-  /** Its parts as this node knows them, and the header of its plan; undefined if there is none. */
+  /** Its parts as this node knows them, and the header of its plan; undefined if there is no such execution. */
   find(principal: Principal, id: ExecutionId): Promise<{ header: Uint8Array; handles: PartHandle[] } | undefined>;
   /** Errors: NOT_FOUND. */
   attach(principal: Principal, id: ExecutionId, index: number): Promise<PartHandle>;
-  /** Ends one part, or all; parts that were not told yet are not told any more. Errors: NOT_FOUND, FORBIDDEN. */
+  /** Ends one part, or all; targets that have not been told yet are never told. Errors: NOT_FOUND, FORBIDDEN. */
   abort(principal: Principal, id: ExecutionId, index?: number): Promise<Part[]>;
 }
 
-/** For a part of this daemon that starts commands as somebody, and says itself how many at a time. */
+/** For a part of this daemon that starts commands in somebody's name and limits for itself how many run at a time. */
 export interface DispatchOptions {
-  /** Called in the transaction that stores the Execution, so that who starts it finds it again after a crash. Its id is its object's name. */
+  /** Called in the transaction that stores the Execution, so that the caller finds it again after a crash. The id is the object's name. */
   record?(tx: Transaction, id: ExecutionId): void;
 }
 
-/** Planned before it is to begin. */
+/** A dispatch that is planned ahead of its start. */
 export interface PreparedDispatch {
-  /** Runs it as it was planned; plans anew if something may have changed since. Errors: as `dispatch`. */
+  /** Runs the plan, or makes a new one if something that it rests on may have changed since. Errors: as `dispatch`. */
   dispatch(options?: DispatchOptions): Promise<ApiObject>;
 }
 
 export interface Executions {
-  /** Plans, and runs unless it is only tried. Errors: those of planning, TOO_MANY_REQUESTS. */
+  /** Plans and starts. Errors: those of planning, TOO_MANY_REQUESTS. */
   dispatch(principal: Principal, request: DispatchRequestSpec, options?: DispatchOptions): Promise<ApiObject>;
-  /** Plans what is to begin soon, and begins nothing. Errors: those of planning. */
+  /** Plans a dispatch that will begin soon, and starts nothing. Errors: those of planning. */
   prepare(principal: Principal, request: DispatchRequestSpec): Promise<PreparedDispatch>;
   /**
-   * The object of an execution that this node started, when all its parts have ended and that is stored; also of one that an earlier daemon started. What could not be
-   * taken up again comes as it was left. `succeeded` is called before, as soon as all targets of one that goes on have told that they ended well. Errors: NOT_FOUND; UNAVAILABLE when this daemon ends first; what the signal gives as its reason, or ABORTED.
+   * The object of an execution that this node started, once all its parts have ended and that is stored. Also works for one that an
+   * earlier daemon started; if that could not be taken up again, its object comes as it was left. Calls `succeeded` as soon as all
+   * targets of a running execution have reported success, before that is stored. Errors: NOT_FOUND; UNAVAILABLE if this daemon stops
+   * first; the reason of the signal, or ABORTED.
    */
   ended(principal: Principal, id: ExecutionId, signal: AbortSignal, succeeded?: () => void): Promise<ApiObject>;
   plan(principal: Principal, request: DispatchRequestSpec): Promise<PlanAnswer>;
   /** Ends one part, or all. Errors: NOT_FOUND, FORBIDDEN. */
   abort(principal: Principal, id: string, index?: number): Promise<AbortAnswer>;
-  /** Lines from these offsets on (by index; absent: from the beginning), until all has ended or it is paused. Errors: NOT_FOUND, AMBIGUOUS. */
+  /**
+   * Lines from these offsets on (by part index; from the beginning if absent), until everything has ended or the execution is paused.
+   * Errors: NOT_FOUND, AMBIGUOUS.
+   */
   follow(
     principal: Principal,
     id: string,
     options: { from?: ReadonlyMap<number, number>; signal: AbortSignal },
   ): Promise<AsyncIterable<FollowLine>>;
   /**
-   * A target of this node's own execution has said in a file how its part ended: it counts as if the target had been asked. `known`: there was nothing left to
-   * find out. Errors: NOT_FOUND, ORDER_INVALID if that member is not the target of that part, GONE if nothing is waited for any more.
+   * Takes a target's report, carried here in a file, on how its part of this node's execution ended; it counts as if the target had been
+   * asked. Returns `known` if there was nothing left to find out. Errors: NOT_FOUND; ORDER_INVALID if that member is not the part's
+   * target; GONE if the result is no longer waited for.
    */
   answered(
     from: { domain: string; target: string },
     which: { id: ExecutionId; index: number },
     answer: { part: Part; records: Uint8Array },
   ): Promise<'taken' | 'known'>;
-  /** Digests of the code that orders name which wait for their targets in these domains. */
+  /** Digests of the code that held orders name, for targets in these domains. */
   waitingCode(domains: ReadonlySet<string>): ReadonlySet<string>;
   /** By name: `dispatch` and `executions`. */
   actions: ReadonlyMap<string, ExecutionAction>;
-  /** For the kind Execution: what runs cannot be deleted, and what was collected goes with it. */
+  /** For the kind Execution: a running one cannot be deleted, and its collected output is deleted with it. */
   handler: { delete(object: ApiObject, context: { dryRun: boolean }): Promise<undefined> };
   started: StartedExecutions;
-  /** What it does now, for `dtkd status`. */
+  /** What runs now, for `dtkd status`. */
   counts(): { running: number; parts: number };
-  /** What became of those that have ended, and what goes on: `running` executions, and `queued` targets whose orders are held. */
+  /** Results of ended executions, how many are `running`, and how many targets are `queued`: their orders are held. */
   figures(): FinishedFigures & { running: number; queued: number };
-  /** Takes up what an earlier daemon left. */
+  /** Takes up executions that an earlier daemon left unfinished. */
   start(): Promise<void>;
-  /** Stops telling targets and lets go of all streams: what was told goes on there. */
+  /** Tells no more targets and closes all streams; parts whose targets have been told go on there. */
   close(): Promise<void>;
 }

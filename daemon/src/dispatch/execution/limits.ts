@@ -1,61 +1,63 @@
-/** What the starting side takes and how long it waits. */
+/** What the starting side accepts, and how long it waits. */
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Executions that one user has running, and parts of all together: each part that runs holds a stream. */
+/** Executions that one user may have running, and parts of all executions together: each running part holds a stream. */
 export const MAX_RUNNING_PER_USER = 64;
 export const MAX_RUNNING_PARTS = 20_000;
-/** An order is good for so long where it is not queued: an execution that goes through its targets one by one, or pauses, takes its time. */
+/** How long an order is valid unless it is queued: an execution that goes through its targets one by one, or pauses, takes time. */
 export const ORDER_LIFETIME_MS = DAY_MS;
-/** What became of a part that was lost is looked for so long after nobody may start it any more; targets keep ids as long. */
+/** How long the outcome of a lost part is looked for after nobody may start it any more; targets keep ids as long. */
 export const SETTLE_MS = DAY_MS;
-/** Bytes collected of one part's output; what is beyond stays at the target alone. */
+/** Bytes collected of one part's output; the rest stays only at the target. */
 export const MAX_COLLECTED_BYTES = 64 * 1024 * 1024;
 /** Output beyond that is still read to its end, up to the most that a target may keep; more is an attack. */
 export const MAX_OFFSET = 1024 * 1024 * 1024 + 64 * 1024 * 1024;
-/** Answers about other executions or indexes are ignored; a peer that sends so many on one stream is let go. */
+/** Answers about other executions or indexes that are ignored on one stream; after more, it is closed. */
 export const MAX_IGNORED = 64;
-/** Words about a part in one conversation: it changes a few times. */
+/** Reports on a part in one conversation: its state changes only a few times. */
 export const MAX_WORDS = 256;
-/** Times that a peer may answer what it must not, before it is asked no more. */
+/** How often a peer may break the protocol before it is no longer asked. */
 export const MAX_STRIKES = 3;
-/** Notes kept for those who follow: a node is being told, contact was lost. */
+/** Notes kept for followers, such as: connecting to a node, contact was lost. */
 export const MAX_NOTES = 4_096;
-/** Bytes of output in one line of a follow. */
+/** Bytes of output in one line to a follower. */
 export const FOLLOW_BYTES = 64 * 1024;
-/** Parts that are followed at other nodes at a time. */
+/** Parts followed at other nodes at a time. */
 export const MAX_FOLLOWED_ELSEWHERE = 64;
-/** Milliseconds in which other nodes say whether they know an execution. */
+/** Milliseconds that other nodes have to say whether they know an execution. */
 export const FIND_MS = 2 * SECOND_MS;
-/** Parts told in answers to one search, by all nodes: each target and the starter tell of it. */
+/** Parts in all answers to one search: each target and the starter report them. */
 export const MAX_FOUND = 8_192;
-/** How often what is over is removed. */
+/** Interval at which old executions are removed. */
 export const SWEEP_MS = HOUR_MS;
 /** Bytes of a request to the API: a program's arguments, filters, a list of nodes. */
 export const MAX_REQUEST_BYTES = 1024 * 1024;
 
-/** How long things may take. Tests make them short. Milliseconds. */
+/** Durations in milliseconds. Tests make them short. */
 export interface Timing {
-  /** For a connection: a target that takes longer is away. */
+  /** To connect: a target that takes longer is away. */
   connectMs: number;
-  /** For the first word to an order: it may have 1 MiB to travel. A stream without one is given up, and the order brought again. */
+  /**
+   * For the first answer to an order, of which 1 MiB may have to travel. Without one the stream is given up, and the order brought again.
+   */
   answerMs: number;
-  /** A part without contact gives its place to the next after so long; and if all others have ended, what became of it is not waited for any longer. */
+  /** After this long a part without contact gives its place to the next; if all parts left are lost, they are given up after this long. */
   lostMs: number;
-  /** Beyond the deadline, for a target to end the work and say so. */
+  /** Past the deadline, for a target to end the work and say so. */
   graceMs: number;
-  /** Between attempts to get contact again: the first wait, doubled up to the last. */
+  /** Between attempts to reconnect: the first wait, doubled up to the last. */
   backoffMs: { first: number; last: number };
-  /** The same, while nobody waits for it any more. */
+  /** The same, while nobody waits for the part: it was given up, or its order is held. */
   settlingMs: { first: number; last: number };
-  /** For an abort to be told to a target that cannot be reached at once. */
+  /** To tell an abort to a target that cannot be reached at once. */
   abortMs: number;
   /** For the rest of the output of a part that has ended. */
   tailMs: number;
-  /** Between a change and its write: what changes in the same moment goes along, and what ends at once is written once. */
+  /** Between a change and its write, so that simultaneous changes are written together, and a short execution only once. */
   saveAfterMs: number;
   /** Between two writes of an execution that changes. */
   saveMs: number;

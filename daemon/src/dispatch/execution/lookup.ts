@@ -1,4 +1,4 @@
-/** Which execution an id, or its beginning, means: one that this node started, or one of others that it finds out about. */
+/** Finds the execution that an id, or the beginning of one, means: started by this node, or by others that can be asked. */
 import { decodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ExecutionFields } from '../../../../protocol/kinds/execution.ts';
@@ -15,7 +15,7 @@ import { FIND_MS } from './limits.ts';
 import type { Run } from './run/run.ts';
 import { wireUser } from './starting.ts';
 
-/** Ids shown where several begin alike. */
+/** Ids shown if several match. */
 const MAX_SHOWN = 10;
 
 export type Known =
@@ -29,7 +29,7 @@ export type LookupPorts = Pick<ExecutionsOptions, 'store' | 'node' | 'members' |
   runs: { has(id: string): boolean; get(id: string): Run | undefined };
 };
 
-/** Reads an id as people give it. Errors: BAD_REQUEST. */
+/** Reads an id as people type it. Errors: BAD_REQUEST. */
 function parseId(text: string): string {
   const id = text.toLowerCase();
   if (executionIdStart.safeParse(id).success) return id;
@@ -38,7 +38,7 @@ function parseId(text: string): string {
   });
 }
 
-/** Errors: BAD_REQUEST, AMBIGUOUS, NOT_FOUND also for what the principal may not READ. */
+/** Errors: BAD_REQUEST, AMBIGUOUS, NOT_FOUND (also for what the principal may not READ). */
 export async function lookUp(ports: LookupPorts, principal: Principal, text: string): Promise<Known> {
   const id = parseId(text);
   const names = await namesOf(ports, principal, id);
@@ -56,9 +56,9 @@ export async function lookUp(ports: LookupPorts, principal: Principal, text: str
   throw notFound(principal, id, unanswered);
 }
 
-/** Those of this node that begin so, as far as the principal may know of them. */
+/** Ids of this node's executions that start with `id`, as far as the principal may know of them. */
 async function namesOf(ports: LookupPorts, principal: Principal, id: string): Promise<string[]> {
-  // no other begins as a whole one does
+  // a whole id matches no other
   if (ports.runs.has(id)) return [id];
   const names = await ports.names(id, MAX_SHOWN + 1);
   if (names.length < 2 || principal.type === 'operator') return names;
@@ -69,7 +69,7 @@ async function namesOf(ports: LookupPorts, principal: Principal, id: string): Pr
   });
 }
 
-/** One that this node started, if the principal may READ it. */
+/** The execution with this id if this node started it and the principal may READ it. */
 export async function startedHere(
   ports: LookupPorts,
   principal: Principal,
@@ -77,7 +77,7 @@ export async function startedHere(
 ): Promise<Extract<Known, { at: 'running' | 'here' }> | undefined> {
   const { store, node, runs } = ports;
   const run = runs.get(id);
-  // what runs was made here: it is not read again for each part that somebody asks for
+  // a running one was started here: no need to read it for each part that somebody asks for
   if (run !== undefined) return may(ports, principal, 'READ', run.object()) ? { at: 'running', run } : undefined;
   const object = await store.get(executionRef(node.name, id));
   const fields = object === undefined ? undefined : fieldsOf(object);
@@ -85,17 +85,17 @@ export async function startedHere(
   return may(ports, principal, 'READ', object) ? { at: 'here', object, fields } : undefined;
 }
 
-/** What a principal may with an Execution object of this node. */
+/** Whether a principal has a right to an Execution object of this node. */
 export function may({ access }: Pick<LookupPorts, 'access'>, principal: Principal, verb: 'READ' | 'EXECUTE', object: ApiObject): boolean {
   if (principal.type === 'operator') return true;
   const { metadata } = object;
   return access.decide(principal, { verb, ...executionRef('', metadata.name), object }).allowed;
 }
 
-/** Says whether the principal may READ it at the time. What others started they have answered for themselves. */
+/** Returns a check of whether the principal may READ it now. Other nodes have checked that themselves for what they started. */
 export function seenBy(ports: Pick<LookupPorts, 'access'>, principal: Principal, known: Known): () => boolean {
   if (known.at === 'elsewhere') return () => true;
-  // what rights go by does not change with its state
+  // rights do not depend on its state
   const object = known.at === 'running' ? known.run.object() : known.object;
   return () => may(ports, principal, 'READ', object);
 }
@@ -127,7 +127,7 @@ async function findHere({ store, node, target }: LookupPorts, principal: Princip
   }));
 }
 
-/** This node among those who can be asked: it has no domain. */
+/** This node among the members that can be asked: it has no domain. */
 function selfAsMember({ name, signingKey }: { name: string; signingKey: string }): Member {
   return { node: name, domain: '', key: signingKey, selfKey: signingKey, reach: 'connected' };
 }

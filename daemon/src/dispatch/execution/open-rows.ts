@@ -1,4 +1,4 @@
-/** What is kept of executions of which something is still to be found out, for the next daemon: rows `e/ID`. */
+/** Rows `e/ID` for the next daemon: executions of which something is still to be found out. */
 import { isRecord } from '../../../../protocol/encoding/json.ts';
 import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import { CREATOR_ANNOTATION, OPERATOR, type Principal } from '../../../../protocol/rights/principal.ts';
@@ -18,7 +18,7 @@ export function forgetOpen(tx: Transaction, id: string): void {
   tx.delRow(ROWS + id);
 }
 
-/** All that were left open. */
+/** All executions that were left open. */
 export async function* openRows(kv: Kv): AsyncGenerator<{ id: string; told: number }> {
   let from = ROWS;
   for (;;) {
@@ -36,7 +36,7 @@ function toldOf(value: Uint8Array): number {
   return typeof told === 'number' ? told : Number.POSITIVE_INFINITY;
 }
 
-/** Who started it, as the object says: what is asked of targets is asked in that name. Users of other nodes start what converging runs. */
+/** Who started it, according to the object: targets are asked in that name. May be a user of another node, whose converge started it. */
 export function principalOf(object: ApiObject): Principal {
   const match = /^(.+)\/([^/@]+)@(self|[0-9a-f]{64})$/.exec(object.metadata.annotations?.[CREATOR_ANNOTATION] ?? '');
   const [, name, uid, home] = match ?? [];

@@ -1,11 +1,11 @@
-/** What is removed in time: ended executions that this node started, and what was collected of their output. */
+/** Removes old executions that this node started, and their collected output. */
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { executionKind } from '../../../../protocol/kinds/execution.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 import { executionRef, fieldsOf } from './execution-object.ts';
 
-/** Objects of a page: they may be large. */
+/** Objects per page: they may be large. */
 const PAGE = 20;
 
 export interface RetentionPorts {
@@ -14,12 +14,12 @@ export interface RetentionPorts {
   /** `DATA/dispatch/collected`. */
   directory: string;
   keep: { keepForMs: number; keepBytes: number };
-  /** True for what still goes on. */
+  /** True for executions that still run or settle. */
   open(id: string): boolean;
   now: number;
 }
 
-/** Removes what is older than it is kept, and the oldest output beyond the bytes that are kept. */
+/** Removes executions older than `keepForMs`, and the oldest output beyond `keepBytes`. */
 export async function removeOld(ports: RetentionPorts): Promise<void> {
   const known = new Set<string>();
   for await (const { id, finishedAt } of ended(ports)) {

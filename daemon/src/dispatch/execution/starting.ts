@@ -1,4 +1,4 @@
-/** Makes an execution of a plan: freezes it, and gives each target its driver. */
+/** Makes an execution from a plan: freezes it, and gives each target its driver. */
 import { join } from 'node:path';
 import { durationMs } from '../../../../protocol/definitions/commands.ts';
 import { decodeCbor } from '../../../../protocol/encoding/cbor.ts';
@@ -32,12 +32,12 @@ export type StartingPorts = Pick<
   finished(parts: readonly Part[]): void;
 };
 
-/** Who is told of it over the wire: a user of this node; nobody for its operator. */
+/** The user named to other nodes: a user of this node; undefined for its operator. */
 export function wireUser(principal: Principal): { name: string; uid: string } | undefined {
   return principal.type === 'user' && principal.home === SELF ? { name: principal.name, uid: principal.uid } : undefined;
 }
 
-/** In the data directory: output that was collected, in a directory for each execution. */
+/** Where collected output is in the data directory, with a subdirectory for each execution. */
 export function collectedIn(directory: string): string {
   return join(directory, 'dispatch', 'collected');
 }
@@ -51,7 +51,7 @@ export interface Started {
   frozen: FrozenPlan;
 }
 
-/** A new execution, of which nothing is stored yet. */
+/** A new execution. Nothing of it is stored yet. */
 export function startRun(ports: StartingPorts, principal: Principal, request: DispatchRequestSpec, plan: Plan): Started {
   const { node, now, timing, logger } = ports;
   const createdAt = now();
@@ -109,7 +109,7 @@ export function startRun(ports: StartingPorts, principal: Principal, request: Di
   return { run, frozen };
 }
 
-/** One that an earlier daemon started. Errors: FRAME_INVALID if its header is none. */
+/** Makes the run of an execution that an earlier daemon started. Errors: FRAME_INVALID if its header is not valid. */
 export async function takeUpRun(
   ports: StartingPorts,
   principal: Principal,
@@ -205,7 +205,7 @@ function driverOptions(
     logger,
     onChange: on.change,
     note: (event, text) => {
-      // this node itself is not connected to
+      // there is no connection to this node itself
       if (!isSelf || event !== 'telling') on.note({ event, index: target.index, node: target.node, text });
     },
     ...(target.work.type === 'get' && !isSelf ? { complete: (word: Part) => fetchFile(ports, target, word, timeoutMs) } : {}),
@@ -227,7 +227,7 @@ function lineOf({ members, target: local }: StartingPorts, target: PlannedTarget
   };
 }
 
-/** `order`: absent for one that is held already. */
+/** `order`: absent if it is held already. */
 function holderOf(
   { holding }: StartingPorts,
   { id, notAfter, principal }: Common,
@@ -249,7 +249,7 @@ function holderOf(
   };
 }
 
-/** A file that a target has read belongs here: without it the work is not done. */
+/** Fetches the file that a target has read: without it here the work is not done. Returns evidence of failure, or undefined. */
 async function fetchFile({ content }: StartingPorts, target: PlannedTarget, word: Part, timeoutMs: number): Promise<Evidence | undefined> {
   if (word.file === undefined) return undefined;
   try {

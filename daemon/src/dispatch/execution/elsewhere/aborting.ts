@@ -1,4 +1,4 @@
-/** Ends an execution that another node started: at its targets, and at the starter for what it has not told yet. */
+/** Ends an execution that another node started: at its targets, and at its starter for parts that have not been told yet. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { Principal } from '../../../../../protocol/rights/principal.ts';
 import type { Member, Members } from '../../dispatch.types.ts';
@@ -19,12 +19,12 @@ export interface AbortElsewhere {
   timing: Timing;
 }
 
-/** Asks each node that knows parts once; each decides by itself. */
+/** Asks each node that knows parts of it once; each node decides for itself. */
 export async function abortElsewhere(asked: AbortElsewhere): Promise<AbortAnswer> {
   const { merged, index } = asked;
   const open = [...merged.parts].filter(([at, { part }]) => (index === undefined || at === index) && part.state !== 'ended');
   const nodes = new Map(open.flatMap(([, { sources }]) => sources.map((member) => [member.node, member])));
-  // the starter first, so that it does not tell the next while others end what runs
+  // the starter first, so that it starts no more parts while others end the running ones
   const starter = fieldsOf(merged.object)?.spec.starter;
   const [first, rest] = [
     [...nodes.values()].filter(({ node }) => node === starter),

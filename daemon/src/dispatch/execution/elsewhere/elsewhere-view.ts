@@ -1,6 +1,7 @@
 /**
- * Follows an execution at the nodes that know it. Output goes through without being kept: a part is read on when what it said was taken, so a slow
- * reader slows its target's stream and nothing is lost. A part whose target is lost goes on at the starter, if that has it, and the other way round.
+ * Follows an execution at the nodes that know it. Output passes through without being stored: the next piece is read once the last was
+ * taken, so a slow reader slows the target's stream and nothing is lost. If a part's target is lost, the starter is asked if it knows the
+ * part, and the other way round.
  */
 import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
 import type { Part } from '../../../../../protocol/orders/outcome.ts';
@@ -31,7 +32,7 @@ export interface ElsewhereOptions {
   logger: Logger;
 }
 
-/** Output on its way: one piece at a time. */
+/** Output in passing: one piece at a time. */
 class Passage implements OutputSink {
   offset: number;
   #piece: { offset: number; bytes: Uint8Array } | undefined;
@@ -54,7 +55,7 @@ class Passage implements OutputSink {
 
   onPiece: (() => void) | undefined;
 
-  /** What is there from an offset on. Asking for what comes after it takes it. */
+  /** The piece at this offset. Reading at any other offset means that the piece was taken. */
   read(offset: number): Uint8Array {
     const piece = this.#piece;
     if (piece === undefined) return new Uint8Array();
@@ -83,7 +84,7 @@ export class ElsewhereView implements View {
   constructor(options: ElsewhereOptions) {
     this.#options = options;
     this.id = options.merged.id;
-    // those of which there is something to be shown go first: the others may keep their places for long
+    // parts that have something to show go first: the others may keep their places for long
     const parts = [...options.merged.parts];
     this.#waiting = [false, true].flatMap((idle) => parts.flatMap(([index, { part }]) => (isIdle(part) === idle ? [index] : [])));
     this.#next();
@@ -134,14 +135,14 @@ export class ElsewhereView implements View {
     }
   }
 
-  /** Whether it is still paused says only who is asked now. */
+  /** Parts as told now: only nodes that are being asked can say that it is still paused. */
   *#asTold(): Generator<Part> {
     for (const [index, { part }] of this.#options.merged.parts) {
       yield this.#followed.get(index)?.driver.part ?? { ...part, paused: undefined };
     }
   }
 
-  /** Begins with the next parts, as many as there is room for. */
+  /** Begins to follow more parts, as many as there is room for. */
   #next(): void {
     while (this.#running < MAX_FOLLOWED_ELSEWHERE) {
       const index = this.#waiting.shift();
@@ -160,7 +161,7 @@ export class ElsewhereView implements View {
     this.#running += 1;
     const driver = new PartDriver({
       id,
-      // as if it went on: how it ended is told after its output
+      // as if it were running: the end is reported after the output
       part: { ...known.part, state: 'running', outcome: undefined },
       self,
       line: lineTo(known.sources, this.#options),
@@ -182,7 +183,7 @@ export class ElsewhereView implements View {
     this.#followed.set(index, { driver, passage });
     driver.resume();
     void driver.turnOver.then(() => {
-      // one that is lost for long is left as it was last heard of
+      // a part that is lost for long stays as last reported
       if (driver.lost) driver.giveUp('lost');
       this.#running -= 1;
       this.#next();
@@ -195,7 +196,7 @@ export class ElsewhereView implements View {
   }
 }
 
-/** Each attempt goes to the next of those who can be asked. */
+/** Each attempt goes to the next node that can be asked. */
 function lineTo(
   sources: readonly Member[],
   { members, target, principal }: Pick<ElsewhereOptions, 'members' | 'target' | 'principal'>,

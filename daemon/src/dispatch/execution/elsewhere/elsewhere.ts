@@ -1,6 +1,6 @@
 /**
- * Executions that other nodes started, as far as they tell of them: each part by the word of its target, else of the starter. Guarantees that what is shown was told by
- * nodes of the plan where they can prove it; counts what nobody tells of.
+ * Executions that other nodes started, from what nodes report: each part as its target says, else as the starter says. Guarantees that a
+ * report from a node of the plan prevails where that node can prove it; counts parts that nobody reports.
  */
 import { executionKind } from '../../../../../protocol/kinds/execution.ts';
 import { apiVersionOf } from '../../../../../protocol/kinds/kind.ts';
@@ -11,17 +11,17 @@ import type { ExecutionPhase } from '../../../../../protocol/orders/words.ts';
 import type { Member } from '../../dispatch.types.ts';
 import { type FoundPart, standingOf } from './finding.ts';
 
-/** One execution, put together. */
+/** One execution, merged from the reports. */
 export interface Merged {
   id: string;
   object: ApiObject;
-  /** By index: how it stands, and who can be asked for it, the best first. */
+  /** By index: its state, and the members to ask about it, the best first. */
   parts: ReadonlyMap<number, { part: Part; sources: Member[] }>;
-  /** Parts of which nobody tells. */
+  /** Number of parts that nobody reports. */
   missing: number;
 }
 
-/** Puts together what was found of each execution. */
+/** Merges the reports about each execution. */
 export function mergeFound(found: readonly FoundPart[]): Merged[] {
   return [...Map.groupBy(found, ({ id }) => id).values()].map(mergeOne);
 }
@@ -67,12 +67,12 @@ function mergeOne(found: FoundPart[]): Merged {
   return { id, object, parts, missing };
 }
 
-/** A target tells of itself under its own name for itself; here it has the name by which it is known here. */
+/** A target reports a part under its own name for itself; here the part gets this node's name for it. */
 function shownPart(found: FoundPart, entries: ReadonlyMap<number, PlanEntry>): Part {
   return standingOf(found, entries) === 2 ? { ...found.part, node: found.member.node } : found.part;
 }
 
-/** Paused, if the starter says so of a part and no other has anything to do before it goes on. */
+/** `Paused` if the starter says so of a part and no other part has anything to do until it goes on. */
 export function phaseOf(parts: Iterable<Part>): ExecutionPhase {
   let phase: ExecutionPhase = 'Finished';
   for (const part of parts) {
@@ -84,7 +84,7 @@ export function phaseOf(parts: Iterable<Part>): ExecutionPhase {
   return phase;
 }
 
-/** Nothing happens to it until its turn, or until its target is there. */
+/** The part waits for its turn, or for its target to be reachable. */
 export function isIdle({ state }: Part): boolean {
   return state === 'waiting' || state === 'queued';
 }

@@ -1,6 +1,6 @@
 /**
- * Keeps what several tell, up to so many in all. Where there is no room left, whoever told most gives way to who told less: one that says little is heard, however
- * much others say. Pure but for its own state.
+ * Keeps values from several tellers, up to a total. When that is full, the one with most values loses one to a teller with fewer, so that
+ * one that says little is heard however much others say. Pure but for its own state.
  */
 export class FairShare<K, V> {
   readonly #most: number;
@@ -11,7 +11,7 @@ export class FairShare<K, V> {
     this.#most = most;
   }
 
-  /** Keeps it, if its teller has less than the one with most, or there is room. */
+  /** Keeps the value if there is room, or if its teller has at least two fewer than the one with most, which then loses its last. */
   add(teller: K, value: V): void {
     const own = this.#told.get(teller) ?? [];
     if (this.#count >= this.#most) {

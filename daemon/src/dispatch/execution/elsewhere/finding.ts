@@ -1,6 +1,6 @@
 /**
- * Asks other members which parts of an execution they know, all at once and for a short time. What a member says of a part that is not its own counts for
- * less than what its target or starter says, and both have to prove who they are by the plan itself.
+ * Asks the members that are not away, all at once and for a short time, which parts of an execution they know. A member's report on a
+ * part that is not its own counts for less than that of the part's target or starter, both of which must prove by the plan who they are.
  */
 import { decodeCbor } from '../../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
@@ -21,7 +21,7 @@ import { MAX_FOUND } from '../limits.ts';
 import { openConversation } from '../part/conversation.ts';
 import { FairShare } from './fair-share.ts';
 
-/** A part as one member tells of it. */
+/** A part as one member reports it. */
 export interface FoundPart {
   member: Member;
   id: string;
@@ -29,22 +29,22 @@ export interface FoundPart {
   header: PlanHeader;
   /** CBOR. */
   headerBytes: Uint8Array;
-  /** Of a target: what it was told. */
+  /** What the part was to do, if the member showed its order. */
   target: PlannedTarget | undefined;
 }
 
-/** Who tells of it, the more trustworthy the higher: somebody, the starter, the target itself. */
+/** Who reports the part, by trust: 0 anybody, 1 the starter, 2 the target itself. */
 export type Standing = 0 | 1 | 2;
 
 export interface Search {
   members: Pick<Members, 'list' | 'open'>;
   user: { name: string; uid: string };
-  /** An id, or its beginning. */
+  /** An id, or the beginning of one. */
   id: string;
   timeoutMs: number;
 }
 
-/** Resolves when all have answered, or the time is over. `unanswered` names connected members that did not. */
+/** Resolves when all have answered, or after `timeoutMs`. `unanswered` names members that seemed reachable and did not answer. */
 export async function findElsewhere({ members, user, id, timeoutMs }: Search): Promise<{ found: FoundPart[]; unanswered: string[] }> {
   const found = new FairShare<string, FoundPart>(MAX_FOUND);
   const unanswered: string[] = [];
@@ -70,7 +70,7 @@ async function* answersOf({ members, user, id, timeoutMs }: Search, member: Memb
   signal.addEventListener('abort', stop, { once: true });
   try {
     await conversation.ask({ type: 'find', user, id }, timeoutMs);
-    // once each: who repeats itself takes no room from the others
+    // each part once: repetitions take no room from others
     const told = new Set<string>();
     for (let events = 0; events < MAX_FOUND; events += 1) {
       const event = await conversation.next(timeoutMs);
@@ -87,7 +87,7 @@ async function* answersOf({ members, user, id, timeoutMs }: Search, member: Memb
   }
 }
 
-/** Undefined if it does not fit together: such an answer is none. */
+/** Undefined if the answer is inconsistent: it is then ignored. */
 function readFound(member: Member, event: Extract<DispatchEvent, { type: 'part' }>): FoundPart | undefined {
   try {
     const { id, part } = event;
@@ -112,8 +112,8 @@ function entryOf(header: PlanHeader, { entry, index, proof }: Order, of: number)
 }
 
 /**
- * How much a member's word counts for a part. `entries` are the plan's, as far as they were proved. Somebody whom the plan names by a key of another domain cannot
- * prove it here; who shows the order then counts for more than who does not.
+ * How much a member's report on a part counts. `entries`: the plan's entries, as far as they were proved. A member that the plan names by
+ * its key of another domain cannot prove that here; then one that shows the order counts for more than one that does not.
  */
 export function standingOf({ member, part, target }: FoundPart, entries: ReadonlyMap<number, PlanEntry>): Standing {
   const entry = target ?? entries.get(part.index);

@@ -1,6 +1,7 @@
 /**
- * What was collected of the output of one part: a file of records, with the same offsets as at the target. Guarantees that what was appended can be read
- * at once, and that what a crash cut off is cut away. Keeps no file open, so thousands of parts cost nothing; the target has the original, so nothing is fsynced.
+ * The collected output of one part: a file of records, with the same offsets as at the target. Guarantees that what was appended can be
+ * read at once, and that a record cut off by a crash is removed. Keeps no file open, so thousands of parts cost nothing, and syncs
+ * nothing to disk, since the target has the original.
  */
 import { appendFile, mkdir, open, stat, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -12,20 +13,20 @@ import { printedIn, readRecords, wholeRecords } from './records.ts';
 
 const SCAN_BYTES = 1024 * 1024;
 
-/** Takes output in the order in which it comes. */
+/** Takes output in order. */
 export interface OutputSink {
-  /** Where it ends: what comes next begins there. */
+  /** Where the output ends, and the next records begin. */
   readonly offset: number;
-  /** Bytes that the command wrote, in what it had at first; undefined if they are not counted. */
+  /** How many bytes of what it began with the command wrote; undefined if that is not counted. */
   readonly printedAtFirst?: number | undefined;
-  /** Whole records. Resolves when it may take more. */
+  /** Appends whole records. Resolves when it can take more. */
   append(records: Uint8Array): Promise<void>;
 }
 
-/** What there is of one. */
+/** What a file holds. */
 interface Found {
   length: number;
-  /** Bytes that the command wrote; undefined where that is not known. */
+  /** Bytes that the command wrote; undefined if not known. */
   printed: number | undefined;
 }
 
@@ -47,17 +48,17 @@ export class Collected implements OutputSink {
     this.#capBytes = capBytes;
   }
 
-  /** One that is new. */
+  /** Begins a new one. */
   static begin(path: string, capBytes = MAX_COLLECTED_BYTES): Collected {
     return new Collected(path, NOTHING, capBytes);
   }
 
-  /** One that is over. */
+  /** Opens a complete one, to which nothing is added. */
   static at(path: string, found: Found): Collected {
     return new Collected(path, found, found.length);
   }
 
-  /** Goes on with what there is. */
+  /** Goes on with an existing one, if there is one. */
   static async resume(path: string, capBytes = MAX_COLLECTED_BYTES): Promise<Collected> {
     return new Collected(path, await recover(path), capBytes);
   }
@@ -66,7 +67,7 @@ export class Collected implements OutputSink {
     return this.#offset;
   }
 
-  /** Bytes beyond the cap, which the target alone has. */
+  /** Bytes that only the target has: those beyond the cap. */
   get dropped(): number {
     return this.#offset - this.#kept;
   }
@@ -79,7 +80,7 @@ export class Collected implements OutputSink {
       try {
         await appendFile(this.#path, records, { mode: 0o600 });
       } catch (error) {
-        // of a full disk: what was written of them would be taken for records
+        // the disk may be full: a partial write would be taken for records
         await truncate(this.#path, this.#kept).catch(() => undefined);
         throw error;
       }
@@ -88,13 +89,16 @@ export class Collected implements OutputSink {
     this.#offset += records.length;
   }
 
-  /** Whole records from an offset on, at most so many bytes but at least one; empty at the end. Errors: FRAME_INVALID if there is none at it. */
+  /**
+   * Whole records from an offset on: at most `maxBytes`, but at least one record; empty at the end. Errors: FRAME_INVALID if no record
+   * starts there.
+   */
   async read(offset: number, maxBytes: number): Promise<Uint8Array> {
     return readCollected(this.#path, offset, maxBytes, this.#kept);
   }
 }
 
-/** Reads what was collected once; empty if it was removed since. */
+/** Reads collected output; empty if it has been removed. */
 export async function readCollected(path: string, offset: number, maxBytes: number, end = Number.POSITIVE_INFINITY): Promise<Uint8Array> {
   if (offset >= end) return new Uint8Array();
   const file = await openIfThere(path);
@@ -119,7 +123,7 @@ async function openIfThere(path: string) {
   }
 }
 
-/** Cuts away what is no whole record. Returns what is left. */
+/** Cuts off a record that is not whole. Returns what is left. */
 async function recover(path: string): Promise<Found> {
   const file = await openIfThere(path);
   if (file === undefined) return NOTHING;

@@ -1,4 +1,7 @@
-/** Takes the output of one part as its target sends it: in order, without gap or repetition, and no more than there can be. What cannot be kept here is left at the target. */
+/**
+ * Takes the output of one part as its target sends it: in order, without gaps or repetition, and within limits. What cannot be kept here
+ * stays at the target.
+ */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { MAX_OFFSET } from '../limits.ts';
 import type { DriverOptions } from '../part/part-driver.types.ts';
@@ -12,7 +15,7 @@ export interface CollectingOptions extends Pick<DriverOptions, 'logger' | 'id' |
 
 export class Collecting {
   readonly #options: CollectingOptions;
-  /** Nothing is taken any more: the target does not have what is missing, or this node no room. */
+  /** Nothing more is taken: the target lacks what is missing, or this node has no room. */
   #over = false;
   #printed: number | undefined;
 
@@ -21,27 +24,27 @@ export class Collecting {
     this.#printed = options.sink.printedAtFirst;
   }
 
-  /** Bytes that were collected. */
+  /** Bytes collected so far. */
   get offset(): number {
     return this.#options.sink.offset;
   }
 
-  /** Those of them that the command wrote; undefined if they are not counted. */
+  /** How many of them the command wrote; undefined if that is not counted. */
   get printed(): number | undefined {
     return this.#printed;
   }
 
-  /** From where on the target is to send it. */
+  /** The offset from which the target is asked to send: 0 once nothing more is taken, since every target accepts that. */
   get from(): number {
     return this.#over ? 0 : this.offset;
   }
 
-  /** True if all is here that the target says there is, or no more can be had. */
+  /** True if all output that the target has is here, or no more can be had. */
   hasAll(upTo: number | undefined): boolean {
     return this.#over || (upTo !== undefined && this.offset >= upTo);
   }
 
-  /** No more can be had. */
+  /** Takes no more output. */
   stop(): void {
     this.#over = true;
   }
@@ -58,7 +61,7 @@ export class Collecting {
       await sink.append(records);
       if (this.#printed !== undefined) this.#printed += printedIn(taken);
     } catch (error) {
-      // what cannot be kept here is kept there; how it goes on is worth more
+      // the target keeps it; following the part matters more
       logger.warn({ err: error, id, index }, 'Output cannot be collected');
       this.#over = true;
     }

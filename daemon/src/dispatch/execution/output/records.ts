@@ -1,13 +1,13 @@
-/** Records of output as they travel: checked, and in the form that clients get. Pure. */
+/** Records of output in their wire form: checked, and turned into the form that clients get. Pure. */
 import { decodeCbor } from '../../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { MAX_RECORD_BYTES, type OutputRecord, outputRecord } from '../../../../../protocol/orders/records.ts';
 import type { FollowedRecord } from '../../../../../protocol/requests/follow.ts';
 
-/** Bytes before each record: its length. */
+/** Bytes of the length before each record. */
 const HEADER_BYTES = 4;
 
-/** Where the whole records of these bytes end. Errors: FRAME_INVALID for a length that no record has. */
+/** Where the last whole record in these bytes ends. Errors: FRAME_INVALID for a length that no record has. */
 export function wholeRecords(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
@@ -33,14 +33,14 @@ export function readRecords(bytes: Uint8Array): OutputRecord[] {
   return records;
 }
 
-/** Bytes that processes wrote, without what dtkd says. */
+/** Bytes that processes wrote, not counting dtkd's own lines. */
 export function printedIn(records: readonly OutputRecord[]): number {
   return records.reduce((sum, { s, d }) => sum + (s === 'log' ? 0 : d.length), 0);
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** As clients get it: text where it is text. */
+/** A record as clients get it: text if it is valid UTF-8, else base64. */
 export function followedRecord({ t, s, n, c, l, d }: OutputRecord): FollowedRecord {
   const origin = { t, s, n, c, ...(l === undefined ? {} : { l }) };
   try {

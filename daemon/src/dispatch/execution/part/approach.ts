@@ -1,6 +1,6 @@
 /**
- * Reaches one target: opens a stream when it is its turn, or before, so that the target may make the order ready on it. Nothing is started by that, and all of it can be let go
- * of. Tries for as long as a connection may take, and says nothing itself but the order that is to be ready.
+ * Reaches one target: opens a stream at its turn, or earlier, so that the target can make the order ready on it. That starts nothing, and
+ * all of it can be dropped. Keeps trying for as long as a connection may take. Says nothing itself except the order to make ready.
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { Timing } from '../limits.ts';
@@ -16,14 +16,17 @@ export interface ApproachOptions {
 
 export class Approach {
   readonly #options: ApproachOptions;
-  /** What was opened before its turn; `left`: nobody wants it any more. */
+  /** What was opened ahead of the turn. `left` aborts when it is no longer wanted. */
   #ahead: { conversation: Promise<Conversation | undefined>; left: AbortController } | undefined;
 
   constructor(options: ApproachOptions) {
     this.#options = options;
   }
 
-  /** Opens a stream before its turn, once. `ready`: what the target is to make ready on it. What comes to nothing is tried again by whoever has the turn. */
+  /**
+   * Opens a stream ahead of the turn, once. `ready`: what the target is to make ready on it. A failure is not reported: `reach` tries
+   * again.
+   */
   begin(ready: PrepareRequest | undefined): void {
     const { line, patience, timing } = this.#options;
     if (!line.maybeThere()) return;
@@ -36,7 +39,10 @@ export class Approach {
     this.#ahead = { conversation, left };
   }
 
-  /** Opens a stream, as often as it fails within the time that a connection may take while the target seems to be there. */
+  /**
+   * Takes the stream that was opened ahead, or opens one. Retries for the time that a connection may take, while the target seems
+   * reachable.
+   */
   async reach(): Promise<{ conversation: Conversation } | { error: unknown }> {
     const { line, timing, patience } = this.#options;
     const ahead = await this.#take(patience.within(timing.connectMs));
@@ -53,12 +59,12 @@ export class Approach {
     }
   }
 
-  /** Nothing is said on what was opened any more. */
+  /** Closes what was opened ahead. */
   leave(): void {
     void this.#take(AbortSignal.abort());
   }
 
-  /** What was opened before, if it is there in time; else it is let go of. */
+  /** The stream that was opened ahead, if it is ready in time; otherwise closes it. */
   async #take(signal: AbortSignal): Promise<Conversation | undefined> {
     const ahead = this.#ahead;
     this.#ahead = undefined;
@@ -77,12 +83,12 @@ export class Approach {
   }
 }
 
-/** It was reached, and its version does not take orders as this one brings them: it would not later either. */
+/** True if the target was reached, but its version does not take orders in this form: trying again is of no use. */
 function isMisfit(error: unknown): boolean {
   return error instanceof DtkdError && error.code === 'VERSION_TOO_OLD';
 }
 
-/** Errors: as `prepare`; the conversation is closed then, and as soon as it is left. */
+/** Has the target make the order ready. Closes the conversation on an error, and when `left` aborts. Errors: as `prepare`. */
 async function prepared(
   conversation: NewConversation,
   request: PrepareRequest,

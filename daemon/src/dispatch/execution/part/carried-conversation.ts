@@ -1,15 +1,15 @@
-/** What a target said of a part, carried here in a file, as a conversation with it: so that it is heard like any other. */
+/** Presents a target's report that was carried here in a file as a conversation with it, so that it is handled like any other. */
 import type { DispatchEvent } from '../../../../../protocol/orders/messages.ts';
 import type { Part } from '../../../../../protocol/orders/outcome.ts';
 import type { Conversation } from './conversation.ts';
 
-/** `records`: its output from the beginning, perhaps not all of it. */
+/** `records`: the output from its beginning on, perhaps not all of it. */
 export interface CarriedAnswer {
   part: Part;
   records: Uint8Array;
 }
 
-/** Of output that is neither in it nor here already the part says that it was dropped: here it is. */
+/** Output that is neither in the report nor collected already counts as dropped. */
 export function carriedConversation(id: string, { part, records }: CarriedAnswer): Conversation {
   const events: DispatchEvent[] = [];
   return {

@@ -1,4 +1,7 @@
-/** One request of `/dtkd/dispatch` and its events, over a stream. Reads only what is asked for, so a target cannot make this node hold more than a frame. */
+/**
+ * One request of `/dtkd/dispatch` and its events, over a stream. Reads only on demand, so a target cannot make this node hold more than
+ * one frame.
+ */
 import type { Duplex } from 'node:stream';
 import { decodeCbor, encodeCbor } from '../../../../../protocol/encoding/cbor.ts';
 import { encodeFrame } from '../../../../../protocol/encoding/frames.ts';
@@ -16,38 +19,40 @@ import { FrameReader } from '../../../streams/frame-reader.ts';
 import { endStream } from '../../../streams/frame-writer.ts';
 import type { Members } from '../../dispatch.types.ts';
 
-/** Records, or an order that proves whose a part is, and what surrounds them. */
+/** Records, or an order that proves whose part it is, and the event around them. */
 const MAX_EVENT_BYTES = MAX_RECORDS_BYTES + MAX_ORDER_BYTES + 16 * 1024;
 
 export type PrepareRequest = Extract<DispatchRequest, { type: 'prepare' }>;
 
 export interface Conversation {
-  /** False once it is certain that nothing can be asked on it any more. */
+  /** False once nothing more can be asked on it for certain. */
   isOpen(): boolean;
-  /** From here on the other side may have heard it, also if this fails. `stallMs`: in which it takes nothing. */
+  /**
+   * Sends the request. From the call on the other side may have heard it, even if this fails. `stallMs`: how long it may take nothing in.
+   */
   ask(request: DispatchRequest, stallMs: number): Promise<void>;
-  /** The next event; undefined if the other side has no more to say. Errors: TIMEOUT, PEER_AWAY, FRAME_INVALID, FRAME_TOO_LARGE. */
+  /** The next event; undefined if the other side has finished. Errors: TIMEOUT, PEER_AWAY, FRAME_INVALID, FRAME_TOO_LARGE. */
   next(timeoutMs?: number): Promise<DispatchEvent | undefined>;
   close(): void;
 }
 
-/** On which nothing was said yet. */
+/** A conversation on which nothing has been said yet. */
 export interface NewConversation extends Conversation {
   /**
-   * Has the other side make an order ready, and start nothing: it starts once it is asked for it. Errors: those of `next`; CONFLICT if it does not. After an error nothing can be
-   * asked on it.
+   * Has the other side make an order ready without starting it: `ask` starts it. Errors: those of `next`; CONFLICT if the other side does
+   * not do that. After an error nothing can be asked on it.
    */
   prepare(request: PrepareRequest, answerMs: number): Promise<void>;
 }
 
-/** Opens a stream to a member. Errors: PEER_AWAY, TIMEOUT: it has heard nothing. */
+/** Opens a stream to a member. Errors: PEER_AWAY, TIMEOUT. After either the member has heard nothing. */
 export async function openConversation(
   members: Pick<Members, 'open'>,
   to: { domain: string; key: string },
   signal: AbortSignal,
 ): Promise<NewConversation> {
   const stream = await members.open(to, DISPATCH_PROTOCOL, signal);
-  // what happens to it is seen when it is read
+  // errors show when the stream is read
   stream.on('error', () => undefined);
   return conversationOn(stream);
 }

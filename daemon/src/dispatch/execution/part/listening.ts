@@ -1,39 +1,41 @@
-/** What a target says in one conversation, checked as it comes. Takes no more than it was asked for, however much a target sends. */
+/** Listens to a target in one conversation, and checks each event. Takes no more than was asked for, however much the target sends. */
 import { DtkdError, isErrorCode } from '../../../../../protocol/errors.ts';
 import type { DispatchEvent, DispatchRequest } from '../../../../../protocol/orders/messages.ts';
 import type { Part } from '../../../../../protocol/orders/outcome.ts';
 import { MAX_IGNORED, MAX_WORDS } from '../limits.ts';
 import type { Conversation } from './conversation.ts';
 
-/** What one conversation came to. */
+/** The result of one conversation. */
 export type Heard =
   /** The part has ended, and its output is here. */
   | { was: 'ended' }
-  /** Contact was lost, or there was no word. */
+  /** Contact was lost, or there was no answer. */
   | { was: 'lost' }
-  /** It said what it must not. */
+  /** The target broke the protocol. */
   | { was: 'untrue'; error: DtkdError }
-  /** It knows nothing of it. */
+  /** The target knows nothing of the part. */
   | { was: 'not-known' }
-  /** It has less output than was asked for. */
+  /** The target has less output than was asked for. */
   | { was: 'no-such-offset' }
-  /** It does not take the order, now or ever. */
+  /** The target does not take the order now (`busy`), or at all (`not-taken`). */
   | { was: 'busy' | 'not-taken'; code: string; message: string };
 
-/** Who listens. */
+/** The listener: takes what a target says of one part. */
 export interface Ear {
   id: string;
   index: number;
-  /** The part has ended by the target's word. */
+  /** The target has said that the part has ended. */
   hasEnded(): boolean;
-  /** All output is here that the target says there is. */
+  /** All output that the target has according to itself is here, or no more can be had. */
   hasAll(): boolean;
   hear(part: Part): void;
   /** Errors: FRAME_INVALID, FRAME_TOO_LARGE. */
   take(offset: number, records: Uint8Array): Promise<void>;
 }
 
-/** Asks, and listens until there is no more to hear. `answerMs`: for the first word; `tailMs`: for the rest of the output after the last. */
+/**
+ * Asks, and listens to the end. `answerMs`: time for the first word; `tailMs`: time for the rest of the output after the part has ended.
+ */
 export async function listen(
   conversation: Conversation,
   request: DispatchRequest,
@@ -89,11 +91,14 @@ async function hearOut(
   return { was: 'untrue', error: new DtkdError('FRAME_INVALID', 'it says too much') };
 }
 
-/** What a target's error means, by what it was asked. `taken`: it has told of the part before, and so is in trouble with telling, not with taking. */
+/**
+ * What a target's error means, given the request. `taken`: the target has reported on the part before, so it took the order, and its
+ * trouble is only with reporting.
+ */
 function meaningOf(request: DispatchRequest, { code, message, next }: Extract<DispatchEvent, { type: 'error' }>, taken: boolean): Heard {
   const text = next === undefined ? message : `${message}. ${next}`;
   const isOrder = request.type === 'order' && !taken;
-  // Whatever went wrong there, it may have gone wrong after the order was written down.
+  // it may have gone wrong after the order was journaled
   if (isOrder && code === 'INTERNAL') return { was: 'lost' };
   if (code === 'TOO_MANY_REQUESTS' || code === 'UNAVAILABLE') return isOrder ? { was: 'busy', code, message: text } : { was: 'lost' };
   if (isOrder) return { was: 'not-taken', code: isErrorCode(code) ? code : 'ORDER_INVALID', message: text };

@@ -1,4 +1,4 @@
-/** This node as a target of itself: the same words as over a stream, without one. */
+/** This node as its own target: the same events as over a stream, without one. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { type DispatchEvent, type DispatchRequest, MAX_RECORDS_BYTES } from '../../../../../protocol/orders/messages.ts';
 import type { Part } from '../../../../../protocol/orders/outcome.ts';
@@ -69,7 +69,7 @@ async function* answer(
   yield { type: 'end' };
 }
 
-/** How a part stands and what it writes, until it has ended and all is told. */
+/** A part's states and output, until it has ended and all has been reported. */
 async function* eventsOf(handle: PartHandle, from: number, follow: boolean, signal: AbortSignal): AsyncGenerator<DispatchEvent> {
   const bell = new Bell();
   const forget = handle.onChange(() => bell.ring());
@@ -81,7 +81,7 @@ async function* eventsOf(handle: PartHandle, from: number, follow: boolean, sign
       const rung = bell.next();
       const part = handle.part();
       const ended = part.state === 'ended';
-      // how it ended is told after all that it wrote
+      // the end is reported after all output
       if (!ended && part !== told) yield { type: 'part', id: handle.id, part };
       for (;;) {
         const records = await handle.read(offset, MAX_RECORDS_BYTES);

@@ -26,27 +26,27 @@ export class PartDriver {
   readonly #ear: Ear;
   readonly #collecting: Collecting;
   #part: Part;
-  /** The target's last word. */
+  /** What the target last said of the part. */
   #word: Part | undefined;
-  /** Bytes of the order may have been sent, by this daemon or an earlier one. */
+  /** Bytes of the order may have been sent by this daemon or an earlier one. */
   #told = false;
-  /** An order was sent to which there was no answer, or none yet: it may have been taken. */
+  /** An order was sent and not answered, or not yet: the target may have taken it. */
   #maybeTaken = false;
-  /** The target did not take the order so far, since it has too much to do. */
+  /** Why the target has not taken the order so far: it is too busy. */
   #busy: { code: string; message: string } | undefined;
   #lost = false;
-  /** The target said at that time, by the clock of this process, that it knows nothing of it. */
+  /** When the target first said that it knows nothing of the part, by the clock of this process. */
   #unknownAt: number | undefined;
   #aborted = false;
-  /** It is not to be told any more. */
+  /** Why the target is not to be told any more. */
   #dismissed: 'aborted' | 'stopped' | 'restarted' | 'late' | undefined;
-  /** What it came to is published; only the truth about an unknown one is still looked for. */
+  /** The result has been published; only the truth about an `unknown` one is still looked for. */
   #settling = false;
   #following = false;
   readonly #approach: Approach;
-  /** Nothing is looked for any more. */
+  /** True if nothing is looked for any more. */
   #finished = false;
-  /** The target's word, carried here by others, that was not heard yet. */
+  /** The target's report that was carried here in a file, until it is taken. */
   #answer: CarriedAnswer | undefined;
 
   constructor(options: DriverOptions) {
@@ -65,27 +65,29 @@ export class PartDriver {
     if (this.#part.state === 'ended') this.#turnOver.resolve();
   }
 
-  /** As it stands. Another object after each change. */
+  /** The present state. Each change replaces the object. */
   get part(): Part {
     return this.#part;
   }
 
-  /** Told, not ended, and without contact. */
+  /** The target was told, the part has not ended, and there is no contact. */
   get lost(): boolean {
     return this.#lost && this.#part.state !== 'ended';
   }
 
-  /** Bytes of output that were collected. */
+  /** Bytes of output collected so far. */
   get offset(): number {
     return this.#collecting.offset;
   }
 
-  /** Those of them that the command wrote; undefined if they are not counted. */
+  /** How many of them the command wrote; undefined if that is not counted. */
   get printed(): number | undefined {
     return this.#collecting.printed;
   }
 
-  /** Resolves when the next target may have its turn: this one has ended, is held for later, or has been lost for long. */
+  /**
+   * Resolves when the next target may have its turn: this part has ended, its order is held for later, or contact has been lost for long.
+   */
   get turnOver(): Promise<void> {
     return this.#turnOver.promise;
   }
@@ -99,29 +101,32 @@ export class PartDriver {
     return this.#part.state === 'ended';
   }
 
-  /** Its order is held for it. */
+  /** The order is held for the target. */
   get #held(): boolean {
     return this.#part.state === 'queued' && this.#options.relayed !== true;
   }
 
-  /** Ends it without having told anybody. */
+  /** Ends the part without telling anybody, if it has not been told. */
   dismiss(why: 'aborted' | 'stopped' | 'restarted' | 'late'): void {
     if (this.#told || this.#part.state !== 'waiting') return;
-    // one that is just being reached ends where that is over: nothing is sent any more
+    // while the target is being reached, the part ends when that is over: nothing is sent after this
     this.#dismissed ??= why;
     if (this.#following) return;
     this.#end({ is: 'never-told', why });
     this.#finish();
   }
 
-  /** Its turn comes soon: a stream is opened meanwhile. `ready`: the target is to make the order ready on it; else nothing is said before its turn. */
+  /**
+   * Opens a stream ahead of the part's turn. If `ready`, the target makes the order ready on it; otherwise nothing is said before the
+   * turn.
+   */
   approach(ready = false): void {
     if (this.#part.state !== 'waiting' || this.#following) return;
     const { order } = this.#options;
     this.#approach.begin(ready && order !== undefined ? { type: 'prepare', ...this.#who(), ...broughtOf(order()) } : undefined);
   }
 
-  /** It is its turn. Resolves with `turnOver`. Never rejects. */
+  /** Starts the part's turn. Resolves with `turnOver`; never rejects. */
   async tell(): Promise<void> {
     if (this.#part.state === 'waiting' && !this.#following) {
       if (this.#options.now() >= this.#options.notAfter) this.dismiss('late');
@@ -130,7 +135,7 @@ export class PartDriver {
     return this.turnOver;
   }
 
-  /** Goes on with what was told before. */
+  /** Goes on with a part whose target was told before. */
   resume(): void {
     if (this.#part.state === 'ended' && this.#part.outcome !== 'unknown') {
       this.#finish();
@@ -143,7 +148,10 @@ export class PartDriver {
     this.#run(this.#follow(undefined));
   }
 
-  /** Nothing is waited for any longer: what is not known is `unknown`, and still looked for. */
+  /**
+   * Stops waiting. The part ends `unknown`, and its true outcome is still looked for; or `refused`, if all that the target said is that
+   * it is too busy to take the order.
+   */
   giveUp(why: 'lost' | 'deadline'): void {
     if (this.#part.state === 'ended' || !this.#told) return;
     this.#settling = true;
@@ -153,7 +161,7 @@ export class PartDriver {
     this.#patience.look();
   }
 
-  /** Has it ended at its target, or not begun. Tells why it could not. */
+  /** Makes the target end the part, or not begin it. Says why if that failed. */
   async abort(): Promise<AbortTold> {
     if (this.#part.state === 'ended') return { told: true };
     this.#aborted = true;
@@ -165,24 +173,27 @@ export class PartDriver {
     return this.#ended ? { told: true } : this.#tellAbort();
   }
 
-  /** The target's word came by another way than a connection: it counts as if it had been asked. False if there is nothing left to find out. */
+  /**
+   * Takes a report of the target that did not come over a connection; it counts as if the target had been asked. False if there is
+   * nothing left to find out.
+   */
   answered(answer: CarriedAnswer): boolean {
     if (this.#part.state === 'ended' && this.#part.outcome !== 'unknown') return false;
     this.#answer = answer;
     if (this.#finished) {
-      // once: two that take the same output would put it twice
+      // only one follower at a time: two that take the same output would write it twice
       this.#finished = false;
       this.#run(this.#follow(undefined));
     } else this.#patience.look();
     return true;
   }
 
-  /** The target may have got what was held for it: it is asked. */
+  /** Asks the target now, since it may have received the held order. */
   look(): void {
     this.#patience.look();
   }
 
-  /** Lets go of it: what goes on at the target is not ended. */
+  /** Stops following. Does not end what runs at the target. */
   close(): void {
     this.#patience.end();
     this.#approach.leave();
@@ -246,7 +257,7 @@ export class PartDriver {
     await this.#follow(undefined);
   }
 
-  /** Until it has ended and all is known; or what can be known is. */
+  /** Follows the part until it has ended and all is known, or until nothing more can be found out. */
   async #follow(first: Conversation | undefined): Promise<void> {
     let conversation = first;
     let attempt = -1;
@@ -275,7 +286,7 @@ export class PartDriver {
     }
   }
 
-  /** What was carried here, once. */
+  /** The carried report as a conversation, the first time only. */
   #carriedConversation(): Conversation | undefined {
     const answer = this.#answer;
     this.#answer = undefined;
@@ -299,7 +310,7 @@ export class PartDriver {
     }
   }
 
-  /** What a conversation means. True if there is nothing more to find out. */
+  /** Draws the conclusion from a conversation. True if there is nothing more to find out. */
   async #isConcluded(heard: Heard): Promise<boolean> {
     const { id, logger } = this.#options;
     switch (heard.was) {
@@ -307,7 +318,7 @@ export class PartDriver {
         await this.#endAsTold();
         return true;
       case 'not-taken':
-        // It may have taken what was brought before, and be unable to say so now.
+        // it may have taken an order that was brought earlier, and be unable to say so now
         if (this.#maybeTaken && !isOfTheOrderItself(heard.code)) {
           this.#lose();
           return false;
@@ -322,7 +333,7 @@ export class PartDriver {
         return false;
       case 'busy':
         this.#busy = { code: heard.code, message: heard.message };
-        // it was given up meanwhile, and is not brought again
+        // given up meanwhile, so the order is not brought again
         if (this.#settling && !this.#maybeTaken) {
           this.#end({ is: 'not-taken', ...this.#busy });
           return true;
@@ -342,7 +353,7 @@ export class PartDriver {
     const heard = this.#word !== undefined || this.#part.startedAt !== undefined;
     if (!heard && !over && this.#mayBring()) return false;
     if (this.#part.state === 'waiting' && !over && this.#options.order === undefined) {
-      // an earlier daemon may have told it just before it ended: what was on its way then has its time to come
+      // an earlier daemon may have told the target just before it ended: what was on its way then gets time to arrive
       this.#unknownAt ??= performance.now();
       if (performance.now() - this.#unknownAt < this.#options.timing.answerMs) return false;
       this.#end({ is: 'never-told', why: 'restarted' });
@@ -353,7 +364,7 @@ export class PartDriver {
     return heard || over;
   }
 
-  /** The order, as long as it may still be taken; else only how it goes. */
+  /** The order, as long as it may still be brought; after that, a question about the part's state. */
   #request(): DispatchRequest {
     const { id, order } = this.#options;
     if (!this.#mayBring() || order === undefined) {
@@ -367,7 +378,7 @@ export class PartDriver {
     return user === undefined ? {} : { user };
   }
 
-  /** Bringing it again is safe, since it is started at most once; but not once somebody was told that it is over. */
+  /** Bringing the order again is safe, since a target starts it at most once, but not after somebody was told that the part is over. */
   #mayBring(): boolean {
     const { order, notAfter, now } = this.#options;
     const known = this.#word !== undefined || this.#settling || this.#aborted || this.#held;
@@ -391,7 +402,7 @@ export class PartDriver {
     return this.#word?.state === 'ended' ? { is: 'told-ended', part: this.#word } : undefined;
   }
 
-  /** The target's word counts; then what it takes for the work to be complete here. */
+  /** Ends the part as the target said, unless completing the work on this node changes the outcome. */
   async #endAsTold(): Promise<void> {
     const word = this.#word;
     if (word === undefined) return;
@@ -428,17 +439,17 @@ export class PartDriver {
     this.#options.onChange('state');
   }
 
-  /** Sets the time at which it is given up, whatever the target says. */
+  /** Sets the time at which the part is given up, whatever the target says. */
   #limitTime(startsNow = false): void {
     if (this.#settling || this.#held) return;
     const { timing, timeoutMs, notAfter, now } = this.#options;
     const { startedAt } = this.#part;
     const from = startsNow ? now() : startedAt === undefined ? notAfter : Math.min(startedAt, now());
-    // when it started the target said, by its own clock; and this machine may have slept: there is always time for a word of it
+    // `startedAt` is by the target's clock, and this machine may have slept: there is always time for the target to answer
     this.#patience.limit('time', Math.max(from + timeoutMs - now(), 0) + timing.graceMs, () => this.giveUp('deadline'));
   }
 
-  /** Nothing is looked for any more. */
+  /** True if nothing is looked for any more. */
   #isOver(): boolean {
     const { now, notAfter, settleUntil, self, holder } = this.#options;
     if (this.#patience.isOver) return true;
@@ -451,7 +462,7 @@ export class PartDriver {
     return this.#part.outcome !== 'unknown' || now() > settleUntil;
   }
 
-  /** Rests before the next attempt. True if the target may be there again. */
+  /** Waits before the next attempt. True if the target may be reachable again. */
   #rest(attempt: number): Promise<boolean> {
     if (this.#answer !== undefined) return Promise.resolve(true);
     const { timing, line, notAfter, now } = this.#options;
@@ -495,7 +506,7 @@ function broughtOf({ order, bundle }: { order: Uint8Array; bundle?: Uint8Array }
   return { order: Uint8Array.from(order), ...(bundle === undefined ? {} : { bundle: Uint8Array.from(bundle) }) };
 }
 
-/** Refusals that go by the bytes of an order alone: it was not taken before, either. */
+/** Refusals that depend on the bytes of an order alone: earlier copies were not taken, either. */
 function isOfTheOrderItself(code: string): boolean {
   return code === 'ORDER_INVALID' || code === 'FRAME_INVALID' || code === 'FRAME_TOO_LARGE';
 }

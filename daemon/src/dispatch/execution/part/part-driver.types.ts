@@ -8,36 +8,36 @@ import type { Evidence } from './verdict.ts';
 
 /** How a target is reached. */
 export interface Line {
-  /** Errors: PEER_AWAY, TIMEOUT, VERSION_TOO_OLD: it has heard nothing. */
+  /** Errors: PEER_AWAY, TIMEOUT, VERSION_TOO_OLD. After any of them the target has heard nothing. */
   open(signal: AbortSignal): Promise<NewConversation>;
   /** False if it is known to be away now. */
   maybeThere(): boolean;
-  /** Calls back when that may have changed. */
+  /** Calls the listener when that may have changed. Returns a function that unsubscribes. */
   onChange(listener: () => void): () => void;
 }
 
 export interface Holder {
   deposit(): Promise<{ holders: string[] }>;
   cancel(): Promise<{ notReached: string[] }>;
-  /** False if it is certain that this node itself has not handed it over. */
+  /** False if this node certainly has not handed the order over itself. */
   mayHaveDelivered(): boolean;
 }
 
 export interface DriverOptions {
   id: string;
-  /** As it stands: at the beginning, or as it was found. */
+  /** Its present state: that of a new part, or as it was found stored. */
   part: Part;
-  /** This node itself, as it is named among holders. */
+  /** This node's name, as it appears among the holders. */
   self: string;
   line: Line;
   sink: OutputSink;
-  /** In whose name; absent for the operator, who is nobody elsewhere. */
+  /** The user on whose behalf the target is asked; absent for the operator, who is unknown at other nodes. */
   user: { name: string; uid: string } | undefined;
-  /** What is brought. Absent: it can only be asked for, since what was told once is not known any more. */
+  /** What is brought to the target. Absent if the order is no longer known: then the target can only be asked about it. */
   order?: () => { order: Uint8Array; bundle?: Uint8Array };
-  /** Who is asked may only tell what it was told itself: its words pass as they are. */
+  /** The node that is asked may itself only pass on what it was told: its words are taken as they are. */
   relayed?: boolean;
-  /** Where it may be held while the target is away. */
+  /** Who holds the order while the target is away. */
   holder?: Holder;
   /** Milliseconds since the epoch. */
   notAfter: number;
@@ -46,9 +46,9 @@ export interface DriverOptions {
   timing: Timing;
   now(): number;
   logger: Logger;
-  /** `state`: how it stands has changed; else there is more output. */
+  /** `state`: the part's state has changed. `output`: there is more output. */
   onChange(what: 'state' | 'output'): void;
   note(event: 'telling' | 'lost' | 'waiting', text: string): void;
-  /** Called with what ended well, before it is told to anybody; may say that it did not after all. */
+  /** Called with a part that succeeded, before anybody is told; the answer may say that it failed after all. */
   complete?(part: Part): Promise<Evidence | undefined>;
 }

@@ -1,14 +1,14 @@
-/** How a part ends: pure. */
+/** How a part ends. Pure. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { Part } from '../../../../../protocol/orders/outcome.ts';
 import { type Evidence, verdictOf } from './verdict.ts';
 
-/** Characters of a reason: as a part may have. */
+/** The most characters that a part's reason may have. */
 const MAX_REASON = 1_024;
 
 /**
- * The part as it has ended, or undefined if it had and this says nothing new: once it is known how it ended, it is known. `word`: the target's, whose facts count. `offset`:
- * bytes of output that were collected; `printed`: those of them that the command wrote.
+ * The ended part; undefined if it had ended before and the evidence adds nothing: only `unknown` is ever replaced. `word`: the target's
+ * last report, whose facts are taken over. `offset`: bytes of output collected; `printed`: how many of them the command wrote.
  */
 export function endedPart(
   before: Part,
@@ -30,7 +30,7 @@ export function endedPart(
   };
 }
 
-/** What a target says of how it went. */
+/** The facts that a target reports. */
 function factsOf(word: Part | undefined): Partial<Part> {
   if (word === undefined) return {};
   const { startedAt, exitStatus, signal, dropped, file } = word;
@@ -43,7 +43,7 @@ function factsOf(word: Part | undefined): Partial<Part> {
   };
 }
 
-/** A target that could not be reached. */
+/** Evidence of a target that could not be reached. */
 export function away(error: unknown): Extract<Evidence, { is: 'never-told'; why: 'away' }> {
   const [code, message] = error instanceof DtkdError ? [error.code, error.message] : ['PEER_AWAY', 'it could not be reached'];
   return { is: 'never-told', why: 'away', code, message: code === 'TIMEOUT' ? `it could not be reached in time: ${message}` : message };

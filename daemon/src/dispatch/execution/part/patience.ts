@@ -1,11 +1,11 @@
-/** Waits between attempts, and limits to waiting: the timers of one part. */
+/** Waits between attempts, and time limits: the timers of one part. */
 import { within } from '../../../signals/within.ts';
 import { Bell } from '../bell.ts';
 import type { Line } from './part-driver.types.ts';
 
-/** The longest that a timer can be set to. */
+/** The longest delay that a timer takes. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-/** Doublings after which a wait grows no more, whatever its limit. */
+/** A wait stops growing after this many doublings, whatever its limit. */
 const MAX_DOUBLINGS = 16;
 
 export class Patience {
@@ -13,7 +13,7 @@ export class Patience {
   readonly #gone = new AbortController();
   readonly #timers = new Map<string, NodeJS.Timeout>();
 
-  /** Ends all waiting. */
+  /** Ends the present waits, so that the next attempt is made at once. */
   readonly look = (): void => this.#bell.ring();
 
   get isOver(): boolean {
@@ -31,12 +31,12 @@ export class Patience {
     this.#bell.ring();
   }
 
-  /** Aborts after so long, or when waiting is over for good. */
+  /** Aborts after `ms`, or when waiting is over for good. */
   within(ms: number): AbortSignal {
     return within(ms, this.#gone.signal);
   }
 
-  /** Sets a limit in place of the one of that name. */
+  /** Sets a time limit, replacing the one with that name. */
   limit(name: string, ms: number, reached: () => void): void {
     this.unlimit(name);
     const timer = setTimeout(reached, Math.min(Math.max(0, ms), MAX_TIMER_MS));
@@ -53,7 +53,7 @@ export class Patience {
     for (const name of [...this.#timers.keys()]) this.unlimit(name);
   }
 
-  /** Resolves after so long, when somebody wants to look, or when `signal` is given. */
+  /** Resolves after `ms`, at the next `look`, or when `signal` aborts. */
   readonly pause = async (ms: number, signal: AbortSignal): Promise<void> => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const end = () => resolve();
@@ -64,10 +64,10 @@ export class Patience {
     signal.removeEventListener('abort', end);
   };
 
-  /** Waits before an attempt, each time longer; less if the target may be there again, and then says so. */
+  /** Waits before an attempt, longer each time. Returns early with true if the target may have become reachable. */
   async before(attempt: number, line: Line, { first, last, most }: { first: number; last: number; most: number }): Promise<boolean> {
     const grown = Math.min(last, first * 2 ** Math.min(attempt, MAX_DOUBLINGS));
-    // spread, so that the parts of a large execution do not all come at once
+    // jitter, so that the parts of a large execution do not all try at once
     const spread = grown * (0.75 + Math.random() / 2);
     let there = false;
     const forget = line.onChange(() => {

@@ -1,4 +1,4 @@
-/** Tells a target to end a part, on a stream of its own. What comes of it is heard where the part is followed. */
+/** Tells a target to end a part, on a stream of its own. The result is heard where the part is followed. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { MAX_IGNORED, type Timing } from '../limits.ts';
 import type { Line } from './part-driver.types.ts';
@@ -7,12 +7,12 @@ export type AbortTold = { told: true } | { told: false; reason: string };
 
 export interface AbortRequest {
   line: Pick<Line, 'open'>;
-  /** The target, for people. */
+  /** The target's name, for messages. */
   node: string;
   user: { name: string; uid: string } | undefined;
   id: string;
   index: number;
-  /** Until when it is tried. */
+  /** Aborts when the attempts are to stop. */
   signal: AbortSignal;
   timing: Pick<Timing, 'answerMs' | 'backoffMs'>;
   /** True if it has ended meanwhile. */
@@ -20,7 +20,7 @@ export interface AbortRequest {
   pause(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-/** Again and again until it was heard, or the time is over. */
+/** Retries until the target has answered, the part has ended, or the time is over. */
 export async function tellAbort(asked: AbortRequest): Promise<AbortTold> {
   const { signal, hasEnded, timing, node } = asked;
   let reason = `${node} could not be reached`;
@@ -37,7 +37,7 @@ export async function tellAbort(asked: AbortRequest): Promise<AbortTold> {
   return hasEnded() ? { told: true } : { told: false, reason };
 }
 
-/** Undefined if there was no answer to it. */
+/** Undefined if there was no answer. */
 async function askOnce({ line, user, id, index, signal, timing }: AbortRequest): Promise<AbortTold | undefined> {
   const conversation = await line.open(signal);
   try {

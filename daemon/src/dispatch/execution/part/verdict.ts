@@ -5,24 +5,24 @@
 import type { Outcome, Part } from '../../../../../protocol/orders/outcome.ts';
 
 export type Evidence =
-  /** The plan already says that it is not to be told. */
+  /** The plan already says that the part is to be skipped. */
   | { is: 'planned'; code: string; reason: string }
   /** No byte of the order was sent. */
   | { is: 'never-told'; why: 'away'; message: string; code: string }
   | { is: 'never-told'; why: 'aborted' | 'stopped' | 'restarted' | 'late' }
   /** The target said how it ended. */
   | { is: 'told-ended'; part: Part }
-  /** The target said that it does not take the order, and so did not journal it. */
+  /** The target said that it does not take the order, so it has not journaled it. */
   | { is: 'not-taken'; code: string; message: string }
-  /** It was told, or may have been, and nothing definite was heard. */
+  /** The order was or may have been sent, and nothing definite was heard. */
   | { is: 'silent'; why: 'lost' | 'deadline'; heard: boolean }
-  /** The target answers what it must not. */
+  /** The target broke the protocol. */
   | { is: 'untrue'; message: string }
-  /** The target knows nothing of it. `heard`: it had known it before. `over`: nobody may start it any more. */
+  /** The target knows nothing of the part. `heard`: it had known it before. `over`: nobody may start it any more. */
   | { is: 'not-known-there'; heard: boolean; over: boolean }
-  /** Its time is over while it was held for the target. `others`: those that may have handed it over: nodes that held it, or this one, if it tried. */
+  /** The order expired while it was held. `others`: nodes that may have delivered it: its holders, and this one if it tried. */
   | { is: 'held-too-long'; others: readonly string[] }
-  /** It was taken back while it was held. `notReached`: those that may still deliver it. */
+  /** The order was taken back while it was held. `notReached`: holders that may still deliver it. */
   | { is: 'taken-back'; notReached: readonly string[] };
 
 export interface Verdict {
@@ -66,7 +66,7 @@ function neverTold(evidence: Extract<Evidence, { is: 'never-told' }>): Verdict {
   return { outcome: 'skipped', ...UNTOLD[evidence.why] };
 }
 
-/** A target's own word, where it is one that a target can give. */
+/** A target's own report of the end, unless it is one that a target cannot give. */
 function toldEnded({ outcome, code, reason }: Part): Verdict {
   const more = { ...(code === undefined ? {} : { code }), ...(reason === undefined ? {} : { reason }) };
   if (outcome === undefined) return { outcome: 'unknown', reason: 'it says that it has ended, and not how' };
@@ -105,7 +105,7 @@ function takenBack(notReached: readonly string[]): Verdict {
   };
 }
 
-/** Outcomes after which the rest is not started, unless it is said otherwise. Who was not to be told is no failure. */
+/** Outcomes after which the rest is not started by default. A skipped target is no failure. */
 export function isFailure(outcome: Outcome): boolean {
   return outcome !== 'succeeded' && outcome !== 'skipped';
 }

@@ -1,4 +1,4 @@
-/** Plans a retry: by the request of the execution where this node has it, else by the work of each target, under the names that nodes have here. */
+/** Plans a retry: by the execution's request if this node has it, else by the work of each target, under this node's names for nodes. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { DispatchRequestSpec } from '../../../../../protocol/kinds/execution.ts';
 import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
@@ -12,7 +12,7 @@ import { againOf, joined, type NamesHere, retriesOfWork, retryOfRequest } from '
 
 type PlanAgainPorts = Pick<ExecutionsOptions, 'node' | 'nodes' | 'members'> & { planner: Pick<Planner, 'plan'> };
 
-/** A plan for all that did not succeed. Errors: those of againOf and of planning; NO_MATCH if none of its nodes is known here. */
+/** A plan for all targets that did not succeed. Errors: those of againOf and of planning; NO_MATCH if none of its nodes is known here. */
 export async function planAgain(
   ports: PlanAgainPorts,
   principal: Principal,
@@ -24,7 +24,7 @@ export async function planAgain(
   const id = object.metadata.name;
   const again = againOf(id, fields);
   const { request } = fields.spec;
-  // the request of a retry may be for a part of its targets only
+  // the request of a retry may cover only some of its targets
   if (request !== undefined && request.retryOf === undefined) {
     const retry = retryOfRequest(id, request, again);
     return { plan: await planner.plan(principal, retry.request, retry.narrowing), request: retry.request };
@@ -47,7 +47,7 @@ export async function planAgain(
   };
 }
 
-/** Nodes of a plan of another node, as they are called here. */
+/** This node's names for the nodes in another node's plan. */
 async function namesHere({ node, nodes, members }: PlanAgainPorts): Promise<NamesHere> {
   const views = await nodes.list();
   const owner = (key: string) => (key === node.signingKey ? node.name : views.find(({ signingKey }) => signingKey === key)?.node);
@@ -62,8 +62,8 @@ async function namesHere({ node, nodes, members }: PlanAgainPorts): Promise<Name
 }
 
 /**
- * The id is the hash of the plan: whoever gives all of it has the plan that is meant. Anybody can make another plan whose id begins alike, and say that it is
- * theirs; here it would run in the name of who asks.
+ * Errors: BAD_REQUEST unless `text` is the whole id. The id is the hash of the plan, so the whole id means exactly this plan. Anybody can
+ * make another plan whose id begins alike and claim that it is theirs; a retry would run it here in the asker's name.
  */
 export function assertWhole(text: string, object: ApiObject): void {
   const id = object.metadata.name;

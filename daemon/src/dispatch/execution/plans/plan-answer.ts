@@ -1,4 +1,4 @@
-/** What is said of a plan that is only tried, and of one that comes to nothing. Pure but for the name of the latter. */
+/** The answers about a plan that is only tried (dry run), and about one without targets. Pure but for the id of the latter. */
 import { randomBytes } from 'node:crypto';
 import type { DispatchRequestSpec } from '../../../../../protocol/kinds/execution.ts';
 import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
@@ -43,7 +43,7 @@ function seconds(ms: number): string {
   return ms % 3_600_000 === 0 ? `${ms / 3_600_000} h` : ms % 60_000 === 0 ? `${ms / 60_000} min` : `${ms / 1_000} s`;
 }
 
-/** There was nothing to do, and that was fine: not stored anywhere. `why`: what the plan says of it. */
+/** An execution without targets, where that is no error. It is not stored anywhere. `why`: what the plan says about it. */
 export function emptyExecution(
   node: string,
   principal: Principal,

@@ -1,6 +1,7 @@
 /**
- * Plans that are made before they are needed. One counts for a short while, as long as no object of this node's store has changed that it may rest on, and no member; a plan
- * with work on resources of other nodes never does, for what they change is not told here. It is no promise either way: each target decides when it gets its order.
+ * Plans that are made before they are needed. One is valid for a short while, as long as no member has changed, and no object in this
+ * node's store that it may rest on. A plan with work on resources of other nodes is never valid, since this node does not hear of changes
+ * to them. A valid plan is no promise: each target decides when it gets its order.
  */
 import { deploymentKind } from '../../../../../protocol/kinds/deployment.ts';
 import { eventKind } from '../../../../../protocol/kinds/event.ts';
@@ -10,9 +11,9 @@ import type { Change, ObjectStore } from '../../../store/object-store.types.ts';
 import type { Members } from '../../dispatch.types.ts';
 import type { Plan } from '../../plan/plan.types.ts';
 
-/** Milliseconds. Nodes change in what no store tells, as how they are reached; and rights end with time. */
+/** Milliseconds. Some changes reach no store, such as how nodes are reached; and rights expire. */
 export const MOST_AGE_MS = 2_000;
-/** What running commands write of themselves and of what they install: no plan looks at it. */
+/** Objects that running commands write about themselves and what they install: no plan depends on them. */
 const OF_RUNNING: ReadonlySet<string> = new Set([executionKind, taskKind, eventKind, deploymentKind].map(named));
 
 export interface PlansAheadOptions {
@@ -32,7 +33,10 @@ export class PlansAhead {
     this.#options = options;
   }
 
-  /** Makes a plan. The answer gives it, as long as it counts: never, once this has stopped and hears of no change. Errors: those of planning. */
+  /**
+   * Makes a plan. The returned function gives it as long as it is valid. After `stop`, which ends listening for changes, none is. Errors:
+   * those of planning.
+   */
   async make(plan: () => Promise<Plan>): Promise<() => Plan | undefined> {
     if (this.#stopped) return () => undefined;
     this.#listen();

@@ -1,26 +1,23 @@
-/** What a retry takes: every target that did not succeed, with the same work. Pure. */
+/** What a retry repeats: every target that did not succeed, with the same work. Pure. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { DispatchRequestSpec, ExecutionFields, PlannedTarget } from '../../../../../protocol/kinds/execution.ts';
 import type { OptionValue, Work } from '../../../../../protocol/orders/order.ts';
 import type { Narrowing, Plan, Stage } from '../../plan/plan.types.ts';
 
-/** One request of which a retry is made, and what it takes of it. */
+/** One request that a retry repeats, and which of its targets. */
 export interface Retry {
   request: DispatchRequestSpec;
   narrowing: Narrowing;
 }
 
-/** Names as they are here: the starting node may know nodes by other ones. Undefined: it is not known here. */
+/** This node's names for nodes, which the starter may know by other names. Undefined for a node that is unknown here. */
 export interface NamesHere {
   target(target: PlannedTarget): string | undefined;
-  /** A node by its signing key. */
+  /** The node with this signing key. */
   owner(key: string): string | undefined;
 }
 
-/**
- * The targets that are taken again. `missing`: parts of which nobody tells. Errors: CONFLICT if something of it still goes on, or all succeeded; GONE if it is not known what
- * they were to do.
- */
+/** The targets to repeat. Errors: CONFLICT if some parts have not ended, or all succeeded; GONE if nobody tells what they were to do. */
 export function againOf(id: string, { spec, status }: ExecutionFields): PlannedTarget[] {
   const short = id.slice(0, 12);
   const parts = status?.parts ?? [];
@@ -44,7 +41,7 @@ export function againOf(id: string, { spec, status }: ExecutionFields): PlannedT
   return known;
 }
 
-/** By the request of the execution, as this node has it: its stages and their order are made anew. */
+/** A retry by the execution's own request, for which stages and their order are planned anew. */
 export function retryOfRequest(id: string, request: DispatchRequestSpec, again: readonly PlannedTarget[]): Retry {
   const { filter: _filter, only: _only, ...rest } = request;
   return {
@@ -54,8 +51,8 @@ export function retryOfRequest(id: string, request: DispatchRequestSpec, again: 
 }
 
 /**
- * By the work of each target, where there is no such request, or not one for all: one request for each different work, in the order in which they had their turns.
- * `like`: how they are to go. `lost` are nodes that are not known here.
+ * Retries by the work of each target, where there is no request for all of them: one request for each different work, in the order of
+ * their turns. `like`: parallelism, timeout and the like. `lost`: nodes that are not known here.
  */
 export function retriesOfWork(
   id: string,
@@ -98,7 +95,7 @@ export function retriesOfWork(
   return { retries, lost };
 }
 
-/** Plans one after another, as the stages of one. `notes` are added to theirs. */
+/** Joins plans into one whose stages follow each other. `notes` are added to theirs. */
 export function joined(plans: readonly Plan[], notes: readonly string[]): Plan {
   const stages: Stage[] = [];
   const parts: Plan['parts'] = [];

@@ -1,12 +1,12 @@
-/** What became of the executions that this node started since it runs, and of their targets. */
+/** Outcomes of the executions that this node has started since the daemon started, and of their targets. */
 import type { Outcome, Part } from '../../../../../protocol/orders/outcome.ts';
 
 export interface FinishedFigures {
   /** `failed`: at least one target did not succeed and was not skipped. */
   executions: { succeeded: number; failed: number };
-  /** Targets of them, by outcome as it was known when all had ended. */
+  /** Their targets, by the outcome known when all had ended. */
   targets: Readonly<Record<Outcome, number>>;
-  /** Those of them whose orders had expired before they were delivered. */
+  /** Those targets whose orders had expired before they were delivered. */
   expired: number;
 }
 

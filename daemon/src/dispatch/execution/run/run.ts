@@ -39,13 +39,13 @@ export interface RunOptions {
     collected: Collected;
     driver(on: { change(what: 'state' | 'output'): void; note(note: Note): void }): PartDriver;
   }[];
-  /** Durable: parts up to this index may have been told. */
+  /** Makes durable that parts with an index below `upTo` may have been told. */
   mark(upTo: number): Promise<void>;
-  /** Stores the object, and whether there is still something to be done for it. */
+  /** Stores the object. `open`: there is still something to be done for it. */
   save(object: ApiObject, open: boolean): Promise<void>;
-  /** Told once when all parts have ended. */
+  /** Called once, when all parts have ended. */
   finished(parts: readonly Part[]): void;
-  /** Milliseconds since the epoch: what is unknown then stays so. */
+  /** Milliseconds since the epoch: a part that is `unknown` then stays so. */
   settleUntil: number;
   timing: Timing;
   now(): number;
@@ -66,9 +66,9 @@ export class Run implements View {
   #marked = 0;
   #aborted = false;
   #closed = false;
-  /** All have had their turns. */
+  /** All targets have had their turns. */
   #started = false;
-  /** That it paused or how it ended is durable, or was tried to be. */
+  /** The pause or the end is durable, or storing it was tried. */
   #stored = false;
   readonly #states = new Bell();
   readonly #tally = new Tally();
@@ -96,18 +96,18 @@ export class Run implements View {
     for (const [index, { part }] of this.#drivers.entries()) this.#tally.set(index, part.state);
   }
 
-  /** It starts now, if it was made before. The object as it is to be stored first. */
+  /** Sets the start of an execution that may have been made ahead. Returns the object to be stored first. */
   begins(at: number): ApiObject {
     this.#startedAt = at;
     return this.object();
   }
 
-  /** With what the store has added. */
+  /** Takes the object with what the store has added. */
   isStored(object: ApiObject): void {
     this.#object = object;
   }
 
-  /** Runs all of it. `marked`: what is durable already. Resolves when nothing is left to be found out. Never rejects. */
+  /** Runs everything. `marked` is as of `mark`, already durable. Resolves when nothing is left to be found out; never rejects. */
   async run(marked: number): Promise<void> {
     this.#marked = marked;
     try {
@@ -131,25 +131,28 @@ export class Run implements View {
     await this.#toTheEnd();
   }
 
-  /** Parts up to which may be told at once: the first batch. To be durable before `run`. */
+  /** How many parts may be told at once: those of the first batch. To be made durable before `run`. */
   firstWave(): number {
     const [first] = inBatches(this.#indexesOf(0), this.#options.batch);
     return Math.max(-1, ...(first ?? [])) + 1;
   }
 
-  /** Reaches what has its turn as soon as `run` is called, but for those that wait for another. Until then nothing starts. `ready`: they are to be ready for it. */
+  /**
+   * Connects to the targets whose turn comes as soon as `run` is called. Nothing starts until then. If `ready`, they make their orders
+   * ready.
+   */
   approach(ready = false): void {
     const [stage] = this.#options.stages;
     const [first] = inBatches(this.#indexesOf(0), this.#options.batch);
     for (const index of first?.slice(0, stage?.threads) ?? []) this.#drivers[index]?.approach(ready);
   }
 
-  /** False if nothing can be found out any more. */
+  /** False if nothing more can be found out. */
   worthTakingUp(now: number): boolean {
     return this.#phase !== 'Finished' || (this.#isUnsettled() && now < this.#options.settleUntil);
   }
 
-  /** Goes on with what an earlier daemon told; what it did not tell is not told any more. */
+  /** Goes on with parts whose targets an earlier daemon may have told; the others are not told any more. */
   async takeUp(marked: number): Promise<void> {
     for (const [index, driver] of this.#drivers.entries()) {
       if (driver.part.state === 'waiting' && index >= marked) driver.dismiss('restarted');
@@ -183,7 +186,7 @@ export class Run implements View {
 
   resting(): boolean {
     if (this.#phase !== 'Running') return this.#stored;
-    // some wait for days; if none does, it is over soon
+    // queued parts may wait for days; without any, the execution is over soon
     const queued = this.#tally.count('queued');
     return this.#started && queued > 0 && queued + this.#tally.count('ended') === this.#drivers.length;
   }
@@ -210,7 +213,7 @@ export class Run implements View {
     return this.#drivers.length - this.#tally.count('ended');
   }
 
-  /** Every part has ended well, by its target's word. */
+  /** Every part has succeeded, as its target said. */
   hasSucceeded(): boolean {
     return this.openParts() === 0 && this.#drivers.every(({ part }) => part.outcome === 'succeeded');
   }
@@ -220,14 +223,14 @@ export class Run implements View {
     return this.#tally.count('queued');
   }
 
-  /** A target has said something about an order that was held for it. */
+  /** The target has answered about this part's held order: asks it now. */
   look(index: number): void {
     this.#drivers[index]?.look();
   }
 
   /**
-   * A target's word came in a file. Resolves once it is durable what it comes to, or after `waitMs` if that cannot be said yet: it is heard as soon as the driver
-   * has ended what it is at. False if nothing was left to find out.
+   * Takes a target's report that came in a file. Resolves once the result is durable, or after `waitMs` if the driver is still busy with
+   * something else; it then takes the report when that is done. False if nothing was left to find out.
    */
   async answered(index: number, answer: CarriedAnswer, waitMs: number): Promise<boolean> {
     const driver = this.#drivers[index];
@@ -240,7 +243,7 @@ export class Run implements View {
     return true;
   }
 
-  /** Goes on after a pause. Errors: CONFLICT. */
+  /** Goes on after a pause. Errors: CONFLICT if it is not paused. */
   resume(): void {
     if (this.#resume === undefined) {
       throw new DtkdError('CONFLICT', `the execution ${this.id.slice(0, 12)} is not paused: it is ${this.#phase.toLowerCase()}`);
@@ -256,7 +259,7 @@ export class Run implements View {
       this.#aborted = true;
       this.#message ??= 'aborted';
       this.#resume?.(false);
-      // those that have not had their turn go first, so that none is started meanwhile
+      // parts that have not had their turn end first, so that none starts meanwhile
       this.#dismiss(this.#drivers.keys(), 'aborted');
     }
     const drivers = index === undefined ? this.#drivers : this.#drivers.slice(index, index + 1);
@@ -322,7 +325,7 @@ export class Run implements View {
     return go;
   }
 
-  /** Waits for all parts, stores how it ended, and then for what is still unknown. */
+  /** Waits until all parts have ended, stores that, then waits for what is still unknown. */
   async #toTheEnd(): Promise<void> {
     this.#started = true;
     this.#changed();
@@ -351,7 +354,10 @@ export class Run implements View {
     clearTimeout(this.#lostTimer);
   }
 
-  /** When all that has not ended is lost, it is not waited for much longer. What is held for its target is no reason to wait or not to. */
+  /**
+   * When contact to all parts that have not ended is lost, gives them up after a while. Parts whose orders are held do not count either
+   * way.
+   */
   #minutesOfGrace(): void {
     const hopeless = this.#started && this.#allLost();
     if (!hopeless) {
@@ -370,7 +376,7 @@ export class Run implements View {
     for (const driver of this.#drivers) {
       const { state } = driver.part;
       if (state === 'ended' || state === 'queued') continue;
-      // most often the first already says no
+      // usually the first part already decides
       if (!driver.lost) return false;
       lost += 1;
     }

@@ -1,10 +1,10 @@
 /**
- * Executions that are made before they begin: their targets have the orders and wait for the word. Nothing of them is stored. One that does not begin soon is let go of, as if it
- * had never been.
+ * Executions that are made before they begin: their targets have the orders and wait for the word to start. Stores nothing. One that does
+ * not begin soon is dropped as if it had never been.
  */
 import type { Run } from './run.ts';
 
-/** What is made before its turn. */
+/** An execution that is made ahead. */
 interface Made {
   run: Pick<Run, 'approach' | 'close'>;
 }
@@ -13,7 +13,10 @@ export class RunsAhead {
   readonly #runs = new Set<{ made: Made; timer: NodeJS.Timeout }>();
   #stopped = false;
 
-  /** Has its targets make it ready, and keeps it for so long. The answer gives it away once; undefined if it was let go of. */
+  /**
+   * Lets the targets make their orders ready, and keeps the execution for `ms`. The returned function hands it over once if `wanted`,
+   * else drops it; undefined if it is gone.
+   */
   keep<T extends Made>(made: T, ms: number): (wanted: boolean) => T | undefined {
     const entry = { made, timer: setTimeout(() => this.#leave(entry), ms).unref() };
     this.#runs.add(entry);

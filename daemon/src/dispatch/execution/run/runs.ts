@@ -1,4 +1,4 @@
-/** Executions that go on here, with who started each. Guarantees the limits on how many there are. */
+/** Executions that still run or settle here, and who started each. Enforces the limits on their number. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { fieldsOf } from '../execution-object.ts';
 import { MAX_RUNNING_PARTS, MAX_RUNNING_PER_USER } from '../limits.ts';
@@ -7,7 +7,7 @@ import type { Run } from './run.ts';
 export class Runs {
   readonly #runs = new Map<string, { run: Run; starter: string | undefined }>();
 
-  /** `starter`: on whose account. Absent: whoever started it says how many there are. */
+  /** `starter`: the user whose limit it counts against. Absent if the caller limits their number itself. */
   add(id: string, run: Run, starter: string | undefined): void {
     this.#runs.set(id, { run, starter });
   }
@@ -28,7 +28,7 @@ export class Runs {
     for (const { run } of this.#runs.values()) yield run;
   }
 
-  /** Those that have not ended, and their targets that have not. */
+  /** Executions that have not ended, and their targets that have not. */
   counts(): { running: number; parts: number } {
     let running = 0;
     let parts = 0;
@@ -40,14 +40,14 @@ export class Runs {
     return { running, parts };
   }
 
-  /** Targets whose orders are held for them. */
+  /** Targets whose orders are held. */
   queued(): number {
     let queued = 0;
     for (const run of this.values()) queued += run.queuedParts();
     return queued;
   }
 
-  /** Digests of the code that such orders name, for targets in these domains. */
+  /** Digests of the code that held orders name, for targets in these domains. */
   waitingCode(domains: ReadonlySet<string>): ReadonlySet<string> {
     const digests = new Set<string>();
     for (const run of this.values()) {

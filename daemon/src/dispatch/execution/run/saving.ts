@@ -1,6 +1,6 @@
 /**
- * Stores the object of an execution as it changes: soon after a change, one write after the other and not many; that it pauses and how it ended for sure, however long a full disk takes. Does not know
- * what stands in it.
+ * Stores the object of an execution as it changes: soon after a change, at a limited rate and one write at a time. Stores a pause and the
+ * end for sure, however long the disk is full. Does not know what the object says.
  */
 import type { Logger } from '../../../logging/logger.types.ts';
 import type { Timing } from '../limits.ts';
@@ -16,7 +16,7 @@ export interface SavingOptions {
 export class Saving {
   readonly #options: SavingOptions;
   #timer: NodeJS.Timeout | undefined;
-  /** When it was last written, by the clock of this process. */
+  /** Time of the last write, by the clock of this process. */
   #savedAt = Number.NEGATIVE_INFINITY;
   #last: Promise<void> = Promise.resolve();
 
@@ -24,7 +24,7 @@ export class Saving {
     this.#options = options;
   }
 
-  /** Something has changed. */
+  /** Schedules a write after a change. */
   soon(): void {
     const { id, timing, logger } = this.#options;
     const waitMs = Math.max(timing.saveAfterMs, this.#savedAt + timing.saveMs - performance.now());
@@ -41,7 +41,9 @@ export class Saving {
     return this.#last;
   }
 
-  /** Those who follow it hear of it at the first failure all the same. */
+  /**
+   * Writes now, and retries until that succeeds. Resolves after the first attempt, so that followers hear of the change even if it fails.
+   */
   async surely(): Promise<void> {
     const { id, timing, logger } = this.#options;
     try {

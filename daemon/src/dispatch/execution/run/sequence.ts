@@ -1,6 +1,6 @@
 /**
- * In which order targets have their turns: stages, batches, so many at a time, and what a failure keeps from being started. Starts nothing itself and
- * knows no network.
+ * Decides the order of turns: stages, batches, parallelism, and what is not started after a failure. Starts nothing itself and knows no
+ * network.
  */
 import { inBatches } from '../../plan/batches.ts';
 import type { Batch, Stage } from '../../plan/plan.types.ts';
@@ -10,13 +10,13 @@ export interface SequencePorts {
   stages: readonly { stage: Stage; indexes: readonly number[] }[];
   batch: Batch | undefined;
   pauseOnFailure: boolean;
-  /** These may be told from now on. Resolves once that is durable. */
+  /** Marks targets that may be told from now on. Resolves once that is durable. */
   mark(indexes: readonly number[]): Promise<void>;
   /** Tells a target. Resolves when the next may have its turn, with true if it did not succeed. */
   turn(index: number): Promise<boolean>;
-  /** These do not get their turn. */
+  /** Leaves these out: they get no turn. */
   leaveOut(indexes: readonly number[]): void;
-  /** Waits for somebody to say that it goes on. Resolves with false if it does not. */
+  /** Waits for somebody to resume or abort. Resolves with false if it does not go on. */
   pause(): Promise<boolean>;
   /** True once nothing more is to be started. */
   stopped(): boolean;
@@ -37,7 +37,7 @@ export async function runSequence(ports: SequencePorts): Promise<void> {
   }
 }
 
-/** False if a target did not succeed, unless it was said that it goes on all the same. */
+/** False if a target did not succeed, unless somebody resumed after that. */
 async function runStage(ports: SequencePorts, { stage, indexes }: SequencePorts['stages'][number], more: boolean): Promise<boolean> {
   const batches = inBatches(indexes, ports.batch);
   let well = true;
@@ -65,7 +65,10 @@ async function runStage(ports: SequencePorts, { stage, indexes }: SequencePorts[
   return well;
 }
 
-/** So many at a time. After a failure no more are started, unless the stage keeps going; `left` are those. */
+/**
+ * Runs `stage.threads` targets at a time. After a failure no more are started, unless the stage keeps going; `left` are those not
+ * started.
+ */
 async function runBatch(
   ports: SequencePorts,
   indexes: readonly number[],

@@ -1,11 +1,11 @@
-/** Waiting for executions to end, as long as somebody does. */
+/** Waiting for executions to end, until a signal stops the wait. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
 import type { Run } from './run.ts';
 
 /**
- * The object of an execution that goes on, when all has ended and that is stored. `succeeded` is called as soon as all targets have told that they ended well, before
- * that is stored. Errors: as `unless`.
+ * The object of a running execution, once all has ended and that is stored. Calls `succeeded` as soon as all targets have reported
+ * success, before that is stored. Errors: as `unless`.
  */
 export function endOf(
   run: Pick<Run, 'object' | 'onChange' | 'phase' | 'resting' | 'hasSucceeded'>,
@@ -26,7 +26,7 @@ export function endOf(
   return unless(signals, promise).finally(forget);
 }
 
-/** What is promised, unless one of the signals comes first. Errors: its reason if that is one of dtkd's, else ABORTED. */
+/** Resolves as `promised`, unless a signal aborts first. Errors: the signal's reason if it is a DtkdError, else ABORTED. */
 export async function unless<T>(signals: readonly AbortSignal[], promised: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const stop = () => {

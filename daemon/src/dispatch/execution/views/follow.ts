@@ -1,6 +1,7 @@
 /**
- * The lines that somebody gets who follows an execution. They are made when they are taken, so a slow reader costs nothing; between two lines only places are
- * remembered. Guarantees that the output of each part comes from the asked offset on without gap or repetition, and before the word that the part has ended.
+ * The lines that a follower of an execution gets. They are made on demand, so a slow reader costs nothing: only positions are remembered
+ * between lines. Guarantees that each part's output comes from the requested offset on, without gaps or repetition, and before the line
+ * that says that the part has ended.
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { Part } from '../../../../../protocol/orders/outcome.ts';
@@ -11,9 +12,9 @@ import { followedRecord, readRecords } from '../output/records.ts';
 import type { View } from './view.types.ts';
 
 export interface FollowOptions {
-  /** Where to begin with each part. Absent: at the beginning. */
+  /** Offset to begin at, by part; absent: from the beginning. */
   from?: ReadonlyMap<number, number> | undefined;
-  /** Notes from the beginning on, too: for who has just started it. */
+  /** Includes earlier notes, too: for the one who has just started it. */
   allNotes?: boolean | undefined;
   signal: AbortSignal;
 }
@@ -29,14 +30,14 @@ export async function* follow(view: View, { from, allNotes = false, signal }: Fo
   signal.addEventListener('abort', bell.ring, { once: true });
   const offsets = new Map(from);
   const shown = new Map<number, Part | undefined>();
-  // one that has ended is told again after its output
+  // a part that has ended is reported again after its output
   for (const index of dirty) shown.set(index, view.part(index)?.state === 'ended' ? undefined : view.part(index));
   let noted = allNotes ? 0 : view.notes(0).next;
   try {
     yield { execution: { ...view.object() } };
     while (!signal.aborted) {
       const rung = bell.next();
-      // looked at before the rest: what came before it is then all told
+      // read first, so that all that happened before it is reported below
       const resting = view.resting();
       const { items, next } = view.notes(noted);
       noted = next;
@@ -49,7 +50,7 @@ export async function* follow(view: View, { from, allNotes = false, signal }: Fo
         const { bytes, records } = await readAt(view, index, offset);
         if (bytes.length > 0) {
           offsets.set(index, offset + bytes.length);
-          // the others have their turn before the rest of it
+          // the other parts have their turn before the rest of this one
           dirty.add(index);
           yield {
             output: { index, node: part.node, offset, next: offset + bytes.length, records },

@@ -1,4 +1,4 @@
-/** Parts of an execution that this node started, in the shape in which targets show theirs, for those who ask over the wire. */
+/** Parts of an execution that this node started, in the form in which targets show theirs, for members that ask over the wire. */
 import { decodeCbor } from '../../../../../protocol/encoding/cbor.ts';
 import type { ExecutionFields } from '../../../../../protocol/kinds/execution.ts';
 import { planHeader } from '../../../../../protocol/orders/order.ts';
@@ -28,13 +28,13 @@ export function handleOf(view: View, index: number, first: Part): PartHandle {
   };
 }
 
-/** Others see parts alone: a pause is why some have not had their turn. */
+/** Members that ask see parts, not the execution: so a pause is given as the reason why a part waits. */
 function explained(view: View, part: Part): Part {
   if (part.state !== 'waiting' || !isPaused(view)) return part;
   return { ...part, paused: true, reason: 'it is paused: resume it where it was started, or abort it' };
 }
 
-/** Told once it is durable, as to those who follow it here. */
+/** A pause shows once it is durable, as it does to followers here. */
 function isPaused(view: View): boolean {
   return view.phase() === 'Paused' && view.resting();
 }
@@ -49,7 +49,7 @@ function endOf(view: View, part: () => Part): Promise<Part> {
   return promise.finally(forget);
 }
 
-/** All parts, with the orders that say what each was to do. */
+/** All parts, with their orders, which say what each was to do. */
 export function handlesOf(view: View, { header: text, targets }: ExecutionFields['spec']): { header: Uint8Array; handles: PartHandle[] } {
   const header = Uint8Array.from(Buffer.from(text, 'base64'));
   const { root } = decodeCbor(header, planHeader, 'the header of a plan');
@@ -57,7 +57,7 @@ export function handlesOf(view: View, { header: text, targets }: ExecutionFields
   const handles = [...view.indexes()].flatMap((index) => {
     const part = view.part(index);
     if (part === undefined) return [];
-    // the methods stay those of the handle
+    // assigned, not spread: `ended` is a getter
     return [order === undefined ? handleOf(view, index, part) : Object.assign(handleOf(view, index, part), { order: order(index) })];
   });
   return { header, handles };

@@ -1,10 +1,10 @@
-/** What people are told while an execution goes on: the last of it, in order. */
+/** Notes for people while an execution runs: the latest, in order. */
 import type { Note } from './view.types.ts';
 
 export class Notes {
   readonly #limit: number;
   #items: Note[] = [];
-  /** Place of the first that is kept. */
+  /** Position of the first note that is kept. */
   #first = 0;
 
   constructor(limit: number) {
@@ -18,7 +18,7 @@ export class Notes {
   add(note: Note): void {
     this.#items.push(note);
     if (this.#items.length < 2 * this.#limit) return;
-    // cut now and then, not at each note
+    // trimmed now and then, not at each note
     this.#first += this.#items.length - this.#limit;
     this.#items = this.#items.slice(-this.#limit);
   }

@@ -1,4 +1,4 @@
-/** An execution that is over: its object as it is stored, and what was collected of its output. */
+/** A finished execution: its stored object, and its collected output. */
 import { join } from 'node:path';
 import type { ExecutionFields } from '../../../../../protocol/kinds/execution.ts';
 import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
@@ -6,7 +6,7 @@ import type { Part } from '../../../../../protocol/orders/outcome.ts';
 import { readCollected } from '../output/collected.ts';
 import type { View } from './view.types.ts';
 
-/** `directory`: where its output was collected. */
+/** `directory`: where its output is. */
 export function storedView(object: ApiObject, fields: ExecutionFields, directory: string): View {
   const parts = new Map<number, Part>((fields.status?.parts ?? []).map((part) => [part.index, part]));
   return {

@@ -1,4 +1,4 @@
-/** An execution as those see it who follow it: one that runs, one that is over, or one of another node. */
+/** An execution as followers see it: running, over, or started by another node. */
 import type { ApiObject } from '../../../../../protocol/objects/objects.ts';
 import type { Part } from '../../../../../protocol/orders/outcome.ts';
 import type { ExecutionPhase } from '../../../../../protocol/orders/words.ts';
@@ -8,21 +8,24 @@ export type Note = NonNullable<FollowLine['note']>;
 
 export interface View {
   readonly id: string;
-  /** As it stands. */
+  /** Its present state. */
   object(): ApiObject;
-  /** Of all parts that are known. */
+  /** Indexes of all known parts. */
   indexes(): Iterable<number>;
-  /** As it stands: another object after each change. */
+  /** The part's present state. Each change replaces the object. */
   part(index: number): Part | undefined;
   phase(): ExecutionPhase;
-  /** Nothing more happens for now: it is over, is paused, or only waits for targets that are away. */
+  /** Nothing happens for now: the execution is over, is paused, or only waits for targets that are away. */
   resting(): boolean;
-  /** Whole records of a part from an offset on; empty: nothing more now. */
+  /** Whole records of a part from an offset on; empty if there are no more at present. */
   read(index: number, offset: number, maxBytes: number): Promise<Uint8Array>;
-  /** Notes since a place among them, and the place of the next. */
+  /** Notes since a position, and the position of the next one. */
   notes(since: number): { items: readonly Note[]; next: number };
-  /** Calls back after each change, with the index of the part that it is about. Returns a function that unsubscribes. */
+  /**
+   * Calls the listener after each change, with the index of the part that changed, if it is about one. Returns a function that
+   * unsubscribes.
+   */
   onChange(listener: (index?: number) => void): () => void;
-  /** Parts of which nothing is known. */
+  /** Number of parts of which nothing is known. */
   missing(): number;
 }
