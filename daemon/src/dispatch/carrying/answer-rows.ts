@@ -1,6 +1,6 @@
 /**
- * Answers that are kept for others, until they can be carried on: rows `h/a/DOMAIN/TARGET/STARTER/ID/INDEX`. One of each, within the quotas of its target. An answer that
- * may yet be found out gives way to one that is final.
+ * Answers kept for other members until they can be passed on, in rows `h/a/DOMAIN/TARGET/STARTER/ID/INDEX`. Keeps one answer per part,
+ * within the quotas of its target. A final answer replaces one that is not final.
  */
 import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -9,7 +9,7 @@ import { DEFAULT_PAGE, type Kv, prefixEnd } from '../../store/kv.ts';
 import { ANSWERS, ANSWERS_PER_TARGET, ROW_BYTES } from './limits.ts';
 
 const ROWS = 'h/a/';
-/** Rows read at once: each may be as large as an answer. */
+/** Rows per read: each may be as large as an answer. */
 const PAGE = 16;
 
 interface Known {
@@ -20,14 +20,14 @@ interface Known {
 
 export class AnswerRows {
   readonly #kv: Kv;
-  /** What is kept, by the row's key without its prefix. */
+  /** The kept answers, by row key without the prefix. */
   readonly #known = new Map<string, Known>();
 
   constructor(kv: Kv) {
     this.#kv = kv;
   }
 
-  /** Reads what an earlier daemon kept. */
+  /** Loads what an earlier daemon kept. */
   async open(): Promise<void> {
     for (let gte = ROWS; ; ) {
       const page = await this.#kv.page({ gte, lt: prefixEnd(ROWS), limit: PAGE });
@@ -45,19 +45,19 @@ export class AnswerRows {
     return { answers: this.#known.size, bytes: this.#sum('').bytes };
   }
 
-  /** All of a domain. */
+  /** Yields the unexpired answers of a domain. */
   async *of(domain: string, now: number): AsyncGenerator<AnswerFrame> {
     yield* this.#read((key) => key.startsWith(`${domain}/`), now);
   }
 
-  /** Keeps one, durably; false if it is known. Errors: QUOTA_EXCEEDED. */
+  /** Keeps an answer durably. Returns false if it is known already. Errors: QUOTA_EXCEEDED. */
   async keep(domain: string, answer: AnswerFrame): Promise<boolean> {
     const key = keyOf(domain, answer);
     const before = this.#known.get(key);
     if (before !== undefined && (before.final || !answer.final)) return false;
     const known = knownOf(answer);
     this.#assertRoom(domain, answer.target, known.bytes - (before?.bytes ?? 0), before === undefined ? 1 : 0);
-    // known at once: one that is just being brought to its starter then does not take this one along when it goes
+    // Remembered before the write: if its predecessor is just being delivered, dropping that one must not drop this one as well.
     this.#known.set(key, known);
     try {
       await this.#kv.batch([{ type: 'put', key: ROWS + key, value: encodeCbor(answer) }], { sync: true });
@@ -69,7 +69,7 @@ export class AnswerRows {
     return true;
   }
 
-  /** Those for one starter, one after another. */
+  /** Yields the answers for one starter. */
   async *forStarter({ domain, key }: { domain: string; key: string }): AsyncGenerator<AnswerFrame> {
     yield* this.#read((row) => {
       const [of, , starter] = row.split('/');
@@ -77,7 +77,7 @@ export class AnswerRows {
     }, 0);
   }
 
-  /** Domain and key of every starter for whom there is one. */
+  /** Returns the domain and key of every starter that an answer is kept for. */
   starters(): { domain: string; key: string }[] {
     const found = new Map<string, { domain: string; key: string }>();
     for (const row of this.#known.keys()) {
@@ -87,7 +87,7 @@ export class AnswerRows {
     return [...found.values()];
   }
 
-  /** Forgets it, unless one that is final has taken its place meanwhile. */
+  /** Forgets an answer, unless a final one has replaced it meanwhile. */
   async drop(domain: string, answer: AnswerFrame): Promise<void> {
     const key = keyOf(domain, answer);
     if (this.#known.get(key)?.final !== answer.final) return;
@@ -95,7 +95,7 @@ export class AnswerRows {
     await this.#kv.batch([{ type: 'del', key: ROWS + key }], { sync: false });
   }
 
-  /** Removes what is over. */
+  /** Removes expired answers. */
   async sweep(now: number): Promise<void> {
     const over = [...this.#known].filter(([, { until }]) => until <= now).map(([key]) => key);
     for (let from = 0; from < over.length; from += DEFAULT_PAGE) {

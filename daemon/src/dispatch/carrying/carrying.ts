@@ -1,8 +1,8 @@
 /**
- * Orders and answers on their way between members that never connect: exports what this node and the members that it reaches have, and
- * imports what was carried here. Owns the rows `h/a/…`: answers kept for others. Guarantees that an answer is only believed from the
- * target that signed it, and that others cannot fill this node. Judges no order: holding and the target do. Settles no part: its driver
- * does.
+ * Carries orders and answers between members that never connect: exports those of this node and of the members that it reaches, and
+ * imports what was carried here. Owns the rows `h/a/…`: answers kept for others. Guarantees that an answer is believed only from the
+ * target that signed it, and that others cannot fill this node. Does not judge orders (holding and the target do) or settle parts (their
+ * drivers do).
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { AnswerFrame } from '../../../../protocol/orders/answer.ts';
@@ -31,11 +31,11 @@ export interface CarryingOptions {
   logger: Logger;
   /** Milliseconds since the epoch. */
   now(): number;
-  /** How long one member may take to tell what it has to be carried. Milliseconds; default: TELL_MS. */
+  /** How long one member may take to send what it has. Milliseconds; default: TELL_MS. */
   tellMs?: number | undefined;
 }
 
-/** A domain, with this node's key in it. */
+/** A domain, and this node's key in it. */
 export interface At {
   domain: string;
   self: string;
@@ -47,7 +47,7 @@ export class Carrying {
   readonly #options: CarryingOptions;
   readonly #answers: AnswerRows;
   readonly #gathering: Gathering;
-  /** Answers that came in files are brought to starters that can be reached from here. */
+  /** Brings answers that came in files to starters that can be reached from here. */
   readonly #errands: Errands;
   #timer: NodeJS.Timeout | undefined;
 
@@ -81,7 +81,7 @@ export class Carrying {
     await this.#errands.stop();
   }
 
-  /** Orders and cancellations that are kept here or by members that can be reached, each once. */
+  /** Yields the orders and cancellations that this node and the reachable members keep, each once. */
   async *orders({ domain }: At, signal: AbortSignal): AsyncGenerator<OrderFrame | CancelFrame> {
     const sifting = new Sifting(this.#options.members, domain);
     for await (const frame of this.#options.holding.carry(domain)) if (sifting.own(frame)) yield frame;
@@ -90,7 +90,7 @@ export class Carrying {
     }
   }
 
-  /** Answers of this node and of members that can be reached, and those that are kept for others. */
+  /** Yields this node's own answers, those that it keeps for others, and those of the reachable members. */
   async *answers(at: At, signal: AbortSignal): AsyncGenerator<AnswerFrame> {
     const sifting = new Sifting(this.#options.members, at.domain);
     for await (const frame of this.#ownAndKept(at, OWN_OUTPUT_BYTES)) if (sifting.own(frame)) yield frame;
@@ -126,24 +126,27 @@ export class Carrying {
       taken = (await this.#answers.keep(domain, answer)) ? 'taken' : 'known';
       this.#errands.want({ domain, key: starter });
     }
-    // Its target has decided: nobody needs to bring the order any more.
+    // The target has decided, so nobody needs to bring the order any more.
     await holding.answered({ domain, starter, target, id, index });
     return taken;
   }
 
-  /** From a member that has it out of a file: this node is its starter. */
+  /** Takes an answer that another member got from a file and brings to this node as its starter. */
   async #takeDelivered(domain: string, answer: AnswerFrame): Promise<void> {
     const self = this.#options.members.list().find((member) => member.domain === domain)?.selfKey;
     if (self === undefined || answer.starter !== self) throw new DtkdError('ORDER_INVALID', 'the answer is for another node');
     await this.#takeAnswer({ domain, self }, answer);
   }
 
-  /** Brings a starter what is kept for it; true if nothing is left. What it does not take now holds up nothing else. */
+  /**
+   * Brings a starter the answers kept for it. Returns true if none is left. An answer that the starter refuses for now does not hold up
+   * the others.
+   */
   async #bring(to: { domain: string; key: string }): Promise<boolean> {
     let done = true;
     for await (const answer of this.#answers.forStarter(to)) {
       const said = await this.#gathering.deliver(to, answer);
-      // it cannot be reached: the others wait as well
+      // The starter cannot be reached: the other answers wait as well.
       if (said === undefined) return false;
       if (said.type === 'refused' && !isFinal(said.code)) done = false;
       else await this.#answers.drop(to.domain, answer);
@@ -163,12 +166,12 @@ export class Carrying {
   }
 }
 
-/** After any other refusal it is brought again. */
+/** After any other refusal the answer is brought again. */
 function isFinal(code: string): boolean {
   return ['SIGNATURE_INVALID', 'FRAME_INVALID', 'ORDER_INVALID', 'NOT_FOUND', 'GONE'].includes(code);
 }
 
-/** What this node itself cannot do (a full disk) is no refusal. */
+/** Turns errors about the answer or order into a refusal. A failure of this node itself, such as a full disk, is thrown. */
 async function orRefused(take: () => Promise<'taken' | 'known'>): Promise<Taken> {
   try {
     return await take();

@@ -1,6 +1,6 @@
 /**
- * `/dtkd/carry`, both ends: whoever writes a file asks the members that it reaches for what they have, so that one file speaks for all of them; and is answered within limits.
- * Does not know what the frames mean.
+ * Both ends of `/dtkd/carry`: a node that writes a file asks the members that it reaches for what they have, so that one file covers them
+ * all; and answers other members within limits. Does not know what the frames mean.
  */
 import type { Duplex } from 'node:stream';
 import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
@@ -20,12 +20,12 @@ type What = Extract<CarryRequest, { type: 'carry' }>['what'];
 
 export interface GatheringOptions {
   members: Members;
-  /** What this node itself has, for a member that asks. */
+  /** What this node has, for a member that asks. */
   own(domain: string, what: What): AsyncIterable<CarriedFrame>;
-  /** An answer that a member brings to this node, as its starter. What it throws is told to that member. */
+  /** Takes an answer that a member brings to this node as its starter. Errors are reported to that member. */
   take(domain: string, answer: AnswerFrame): Promise<unknown>;
   logger: Logger;
-  /** How long one member may take to tell what it has. Milliseconds; default: TELL_MS. */
+  /** How long one member may take to send what it has. Milliseconds; default: TELL_MS. */
   tellMs?: number | undefined;
 }
 
@@ -47,7 +47,7 @@ export class Gathering {
     for (const stream of this.#serving.keys()) stream.destroy();
   }
 
-  /** What the members that can be reached have. Those that do not answer are passed over. */
+  /** Yields what the reachable members have. Skips those that do not answer. */
   async *from(domain: string, what: What, signal: AbortSignal): AsyncGenerator<CarriedFrame> {
     const near = this.#options.members.list().filter((member) => member.domain === domain && member.reach !== 'away');
     const asked = near.slice(0, limits.MAX_ASKED);
@@ -57,7 +57,7 @@ export class Gathering {
       const streams = await Promise.all(some.map(open));
       try {
         for (const [turn, member] of some.entries()) {
-          // A member does not wait for its turn for ever: it is asked again.
+          // A member may have given up waiting for its turn: ask it again.
           if (streams[turn]?.destroyed === true) streams[turn] = await open(member);
           const stream = streams[turn];
           if (stream !== undefined) yield* this.#read(stream, member);
@@ -69,7 +69,7 @@ export class Gathering {
     }
   }
 
-  /** Brings an answer to its starter: `end` if it counts there. Undefined if there is no word. */
+  /** Brings an answer to its starter, which replies `end` once the answer counts there. Undefined if there is no reply. */
   async deliver(to: { domain: string; key: string }, answer: AnswerFrame): Promise<CarryAnswer | undefined> {
     const stream = await this.#open(to, { type: 'deliver', answer }, this.#closing.signal);
     if (stream === undefined) return undefined;
@@ -87,7 +87,7 @@ export class Gathering {
   async #open(to: { domain: string; key: string }, request: CarryRequest, signal: AbortSignal): Promise<Duplex | undefined> {
     try {
       const stream = await this.#options.members.open(to, CARRY_PROTOCOL, within(limits.OPEN_MS, signal));
-      // What happens to it is seen when it is read.
+      // Errors surface when the stream is read.
       stream.on('error', () => undefined);
       stream.end(encodeFrame(encodeCbor(request)));
       return stream;

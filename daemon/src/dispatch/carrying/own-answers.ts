@@ -1,4 +1,4 @@
-/** What this node, as a target, has to tell starters that it does not reach: made of the journal when it is asked for, the latest first. */
+/** This node's answers, as a target, to starters that it does not reach. Made from the journal on request, the latest first. */
 import { type AnswerBody, type AnswerFrame, MAX_ANSWER_OUTPUT_BYTES } from '../../../../protocol/orders/answer.ts';
 import type { Members } from '../dispatch.types.ts';
 import type { Holding } from '../hold/hold.types.ts';
@@ -19,13 +19,13 @@ interface Ended {
   index: number;
   until: number;
   endedAt: number;
-  /** Taken back before it had come. */
+  /** Cancelled before the order arrived. */
   never?: true;
 }
 
 /**
- * `self`: this node's key in the domain. `outputBytes`: of output in all of them. Where that is used up answers go without: how it ended is told of all, since the
- * same ones are the latest each time.
+ * Yields the answers. `self`: this node's key in the domain. `outputBytes`: bytes of output in all of them together; once these are used
+ * up, answers go without output. Every answer says how its part ended, because each export starts with the same latest ones.
  */
 export async function* ownAnswers(
   ports: OwnAnswersPorts,
@@ -33,7 +33,7 @@ export async function* ownAnswers(
   outputBytes: number,
 ): AsyncGenerator<AnswerFrame> {
   const { members, now } = ports;
-  // A starter that is connected asks by itself.
+  // A connected starter asks by itself.
   const isAbsent = (starter: string): boolean => {
     const member = members.byKey(domain, starter);
     return member !== undefined && member.reach !== 'connected';
@@ -73,7 +73,7 @@ async function bodyOf(
   };
 }
 
-/** Its output from the beginning, in whole records, up to so many bytes. */
+/** Returns the output from the beginning, in whole records, up to `most` bytes. */
 async function outputOf(handle: PartHandle, most: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let length = 0;

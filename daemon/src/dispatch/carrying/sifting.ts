@@ -1,6 +1,7 @@
 /**
- * What of all that members have goes into one file: what those that it names have signed, each once, and of nobody more than a holder keeps of it. So no member
- * can put its own in the place of what others have, or make the file too large to be written. Pure but for the port that knows members.
+ * Decides which of the members' frames go into one file: only frames with a valid signature, each once, and from nobody more than a
+ * holder would keep. So no member can replace what others have, or make the file too large to write. Pure except for the port that knows
+ * members.
  */
 import { ANSWERS_PER_TARGET_BYTES, type AnswerFrame } from '../../../../protocol/orders/answer.ts';
 import type { CancelFrame, OrderFrame } from '../../../../protocol/orders/carry.ts';
@@ -23,7 +24,7 @@ export class Sifting {
   readonly #members: Pick<Members, 'byKey'>;
   readonly #domain: string;
   readonly #given = new Set<string>();
-  /** By the type of frames, and by whoever answers for them. */
+  /** By type of frame and by its signer. */
   readonly #sums = new Map<string, Sum>();
   readonly #totals = { orders: 0, cancels: 0, answers: 0 };
 
@@ -32,12 +33,12 @@ export class Sifting {
     this.#domain = domain;
   }
 
-  /** One of this node's own rows, which were judged when they came: true if it goes into the file. */
+  /** Returns true if one of this node's own frames, checked when they arrived, goes into the file. */
   own(frame: Frame): boolean {
     return !this.#given.has(nameOf(frame)) && this.#fits(frame);
   }
 
-  /** What a member says that it has. */
+  /** Returns true if a frame that a member sent goes into the file. */
   told(frame: Frame, now: number): boolean {
     const by = frame.type === 'answer' ? frame.target : frame.starter;
     if (this.#given.has(nameOf(frame)) || this.#members.byKey(this.#domain, by) === undefined) return false;
@@ -65,7 +66,7 @@ export class Sifting {
   }
 }
 
-/** An answer that may yet be found out does not stand for one that is final. */
+/** Identifies a frame. A final answer and one that is not final are different frames. */
 function nameOf(frame: Frame): string {
   const { type, starter, target, id, index } = frame;
   return `${type} ${starter} ${target} ${id} ${index}${frame.type === 'answer' ? ` ${frame.final}` : ''}`;

@@ -4,11 +4,12 @@ import type { CommandContext, PlanContext, ResolvedCommand } from './commands.ty
 import { prepareCommand } from './prepare.ts';
 import type { Options } from './resolve-options.ts';
 
-/** Stands where only the node that runs it knows the directory. */
+/** Placeholder: only the node that runs the command knows the directory. */
 const NO_DIRECTORY = '/';
 
 /**
- * All code that a command may run on a node, by name, each once: with its steps, their handlers and local dispatches. Finds all that is wrong with it: what this takes runs.
+ * Returns all code that a command may run on a node: its own, and that of its steps, their handlers and local dispatches. Sorted by name,
+ * each once. Fails for whatever would make the command fail before it runs.
  * Errors: as prepareCommand.
  */
 export async function codeOf(context: PlanContext, command: string | ResolvedCommand, given: Options): Promise<CodeRef[]> {

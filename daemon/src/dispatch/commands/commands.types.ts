@@ -1,92 +1,98 @@
-/** Between what a type says of its commands and what runs them. */
+/** What the parts of commands share: commands as types define them, scripts ready to run, and how they ended. */
 import type { CodeRef } from '../../../../protocol/definitions/code.ts';
 import type { Command, Script } from '../../../../protocol/definitions/commands.ts';
 import type { BundledResource } from '../../../../protocol/orders/bundle.ts';
 import type { OptionValue } from '../../../../protocol/orders/order.ts';
 import type { LogLevel } from '../../../../protocol/orders/records.ts';
 
-/** A type in a chain, the nearest first, with the commands that it has itself and where they come from. */
+/** One type of a chain of types, with the commands that it defines itself and the code that they come from. */
 export interface CommandType {
   name: string;
   commands: Readonly<Record<string, Command>>;
   code: CodeRef | undefined;
 }
 
-/** A command as a type's chain gives it. */
+/** A command as found in a chain of types. */
 export interface ResolvedCommand {
-  /** As it is written. */
+  /** In the spelling of its definition. */
   name: string;
   command: Command;
-  /** The type that has it, and its code: files of a script are looked for there. */
+  /** The type that defines it. The files of its scripts are looked up in that type's code. */
   type: string;
   code: CodeRef | undefined;
 }
 
-/** All that a command sees of where it runs. */
+/** What a command can see of the node that it runs on. */
 export interface CommandContext {
   resource: BundledResource;
-  /** Types of a resource, nearest first. */
+  /** The chain of a type: the type itself first, then what it extends. */
   chainOf(type: string): readonly CommandType[];
-  /** For local dispatch: resources of the bundle that are deployed here. */
+  /** For local dispatch: the related resources of the bundle that are deployed on this node. */
   related(resource: BundledResource, over: 'children' | 'parents' | 'deployments'): readonly BundledResource[];
   node: string;
-  /** The directory of a resource on this node: absolute. */
+  /** The resource's directory on this node, absolute. */
   directoryOf(resource: BundledResource): string;
 }
 
-/** What is needed to check a command without running it: on the node that plans there are no directories. */
+/** What it takes to check a command without running it. The planning node does not know the directories. */
 export type PlanContext = Omit<CommandContext, 'directoryOf'>;
 
-/** How long a command may take, and what ends it before its time. */
+/** What ends a command before it is finished. */
 export interface RunLimits {
   signal: AbortSignal;
-  /** Milliseconds from now. Absent: as long as it takes. */
+  /** Milliseconds from now. Absent: no limit. */
   timeoutMs?: number | undefined;
-  /** In place of the system's, for tests. */
+  /** Replaces the system's clock in tests. */
   clock?: Clock;
 }
 
 export interface Clock {
-  /** Milliseconds since some time. */
+  /** Milliseconds since some fixed moment. Must never go backwards. */
   now(): number;
-  /** Resolves after so many milliseconds, or as soon as the signal is given. Never rejects. */
+  /** Resolves after `ms` milliseconds, or as soon as the signal is aborted. Never rejects. */
   wait(ms: number, signal: AbortSignal): Promise<void>;
 }
 
-/** A script with everything put in, ready to be started. Paths are absolute. */
+/** A script that is ready to start. Paths are absolute unless a field says otherwise. */
 export interface ReadyScript {
   resource: BundledResource;
-  /** The command (or named step) that it is of, and its place among the scripts of the part in the order of their starts, from 1: each attempt has its own. */
+  /**
+   * The command or the named step that it belongs to. `step` numbers the scripts of the part from 1, in the order of their starts; each
+   * attempt gets a new number.
+   */
   command: string;
   step: number;
-  /** Its arguments, variables and directory are filled in, the directory absolute; a file is still relative to its module. An inline text stands as it was written. */
+  /**
+   * Arguments, variables and directory are filled in, and the directory is absolute. A file is still relative to its module; an inline
+   * text is as written.
+   */
   script: Script;
   code: CodeRef | undefined;
   options: Readonly<Record<string, OptionValue>>;
 }
 
 export interface ScriptResult {
-  /** Absent if it was ended by a signal, or could not be started. */
+  /** Absent if a signal ended it, or it could not be started. */
   exitStatus?: number;
   signal?: string;
-  /** Why it did not succeed, where that is not its status: TIMEOUT code DEADLINE, ABORTED, INVALID user… */
+  /** Why it did not succeed, if not for its exit status: DEADLINE, ABORTED, INVALID (such as for an unknown user)… */
   error?: { code: string; message: string };
-  /** It ran, and what became of it is not known. */
+  /** It may have run, but nobody knows how it ended. */
   unknown?: boolean;
-  /** When it ended, where that is known. */
+  /** When it ended, if known. */
   endedAt?: number;
 }
 
-/** What the engine needs to run scripts and to tell of it. */
+/** Runs scripts for the engine, and writes its log lines. */
 export interface ScriptRunner {
   run(script: ReadyScript, options: { timeoutMs: number | undefined; signal: AbortSignal }): Promise<ScriptResult>;
-  /** A line of dtkd's own into the output. */
+  /** Writes a line of dtkd's own into the output. */
   log(level: LogLevel, step: number, command: string, text: string): void;
 }
 
-/** How a command ended: as its last failing step did, or well. */
+/** How a command ended: successfully, or as the step that decided its failure did. */
 export interface CommandResult extends ScriptResult {
   ok: boolean;
-  /** For people, if it did not go well: which step, and why. */
+  /** For people, if it failed: which step, and why. */
   reason?: string;
 }

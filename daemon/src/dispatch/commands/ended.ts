@@ -1,13 +1,13 @@
-/** How pieces of a command ended, and what that makes of the whole. Pure. */
+/** How the pieces of a command ended, and what follows for the whole. Pure. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { CommandResult, ScriptResult } from './commands.types.ts';
 
-/** Characters of the reason that goes out: those of `Part.reason`, with room for what is put before it. */
+/** Characters of the returned reason: fewer than `Part.reason` allows, to leave room for a prefix. */
 const MAX_REASON = 900;
-/** Failures that a reason names one by one. */
+/** How many failures a reason lists. */
 const MAX_NAMED = 5;
 
-/** A time by which something has to be over; `what` it is that may take no longer. */
+/** A deadline. `what` names the command or step that it limits, for the message. */
 export interface Limit {
   at: number;
   what: string;
@@ -16,17 +16,17 @@ export interface Limit {
 export interface Ended {
   ok: boolean;
   result: ScriptResult;
-  /** Why it did not go well; empty if it did. */
+  /** Why it failed; empty if it did not. */
   reason: string;
-  /** The limit that was over, while what it limits is still being left: nothing within may handle that. */
+  /** The limit that expired. It stays set until the piece that it limits has been left: until then, no handler or retry may run. */
   expired?: Limit | undefined;
-  /** Nothing may handle it: it was aborted. */
+  /** It was aborted, so no handler or retry may run. */
   aborted?: boolean;
 }
 
 export const WELL: Ended = { ok: true, result: { exitStatus: 0 }, reason: '' };
 
-/** How a script ended: well only with status 0, and nothing that speaks against it. */
+/** Judges the result of a script: it succeeded only with exit status 0, no signal, no error, and a known end. */
 export function ofScript(result: ScriptResult): Ended {
   const { exitStatus, signal, error, unknown } = result;
   const ok = exitStatus === 0 && signal === undefined && error === undefined && unknown !== true;
@@ -48,35 +48,41 @@ export function expiredBy(limit: Limit): Ended {
   return { ...failed('DEADLINE', `${limit.what} took longer than it may`), expired: limit };
 }
 
-/** As the signal says why, where it does. */
+/** Takes code and message from the signal's reason, if that is a DtkdError. */
 export function abortedBy(signal: AbortSignal): Ended {
   const why: unknown = signal.reason;
   const ended = why instanceof DtkdError ? failed(why.code, why.message) : failed('ABORTED', 'it was aborted');
   return { ...ended, aborted: true };
 }
 
-/** The nearer of two limits: the outer one where both are over at once. */
+/** Returns the earlier of two limits; of equal ones, the outer. */
 export function nearer(outer: Limit | undefined, inner: Limit | undefined): Limit | undefined {
   if (inner === undefined) return outer;
   return outer === undefined || inner.at < outer.at ? inner : outer;
 }
 
-/** On the way out of what `own` limits, its end is a failure as any other; that of an outer limit still is not. */
+/**
+ * Leaves the piece that `own` limits: its expiry becomes an ordinary failure that can be handled. The expiry of an outer limit stays
+ * final.
+ */
 export function leaving(ended: Ended, own: Limit | undefined, outer: Limit | undefined): Ended {
   return ended.expired !== undefined && ended.expired === own && own !== outer ? { ...ended, expired: undefined } : ended;
 }
 
-/** No handler, retry or further step may follow. */
+/** True if no handler, retry or further step may follow. */
 export function isFinal({ ok, expired, aborted }: Ended): boolean {
   return !ok && (expired !== undefined || aborted === true);
 }
 
-/** True if it may be running still, for all that is known: it is not started again. */
+/** True if it may still be running for all we know. It must not be started again. */
 export function isUnknown({ result }: Ended): boolean {
   return result.unknown === true;
 }
 
-/** The whole of several pieces; those that were not started are undefined. It ended as the first that failed for certain, else as the first that is not known. */
+/**
+ * Sums up several pieces; an undefined one was not started. The whole ends as the first aborted or expired piece did, else as the first
+ * known failure, else as the first piece whose end is unknown. The reason lists that one first.
+ */
 export function summary(pieces: readonly (Ended | undefined)[], nameOf: (index: number) => string): Ended {
   const bad = pieces.flatMap((ended, index) => (ended === undefined || ended.ok ? [] : [{ ended, index }]));
   const first = bad.find(({ ended }) => isFinal(ended)) ?? bad.find(({ ended }) => !isUnknown(ended)) ?? bad[0];

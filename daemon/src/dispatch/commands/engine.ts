@@ -7,13 +7,13 @@ import type { Clock, CommandResult, RunLimits, ScriptRunner } from './commands.t
 import type { Prepared } from './prepare.ts';
 import { Run } from './run.ts';
 
-/** It goes on evenly, whatever the time of day is set to. */
+/** Monotonic: unaffected by changes of the time of day. */
 const SYSTEM_CLOCK: Clock = {
   now: () => performance.now(),
   wait: (ms, signal) => delay(ms, undefined, { signal }).catch(() => undefined),
 };
 
-/** Runs what was prepared (and decided about) before: exactly that. Never rejects. */
+/** Runs exactly what was prepared, and decided about, before. Never rejects. */
 export function runPrepared({ work }: Prepared, runner: ScriptRunner, limits: RunLimits): Promise<CommandResult> {
   const { signal, timeoutMs, clock = SYSTEM_CLOCK } = limits;
   return new Run(runner, signal, clock).start(work, timeoutMs);

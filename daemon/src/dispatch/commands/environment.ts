@@ -4,13 +4,15 @@ import type { BundledResource } from '../../../../protocol/orders/bundle.ts';
 import type { CommandContext } from './commands.types.ts';
 import type { Options } from './resolve-options.ts';
 
-/** Linux refuses to start a program with a variable of 128 KiB; longer values are in the resource's files only. */
+/** Linux refuses to start a program with a variable of 128 KiB or more. Longer values are only in the resource's files. */
 const MAX_VALUE_BYTES = 100 * 1024;
 
 /**
- * DTKD_NODE, DTKD_RESOURCE_NAME, _TYPE, _MODEL and _DIRECTORY; DTKD_PROPERTY_NAME and DTKD_OPTION_NAME for each property and option, the name in capitals with `_` for what is
- * neither letter nor digit. Of two names that become one, the one that was changed less counts (`startup_rank` before `startup-rank`), then the first by its characters.
- * The type is the bare name, so that a module's scripts see the same in each of its copies. Arrays and objects are JSON; a value with a NUL character, or longer than a variable may be, is left out.
+ * Returns DTKD_NODE, DTKD_RESOURCE_NAME, _TYPE, _MODEL and _DIRECTORY, and a DTKD_PROPERTY_NAME or DTKD_OPTION_NAME for each property and
+ * option. NAME is the name in capitals, with `_` for every character that is neither letter nor digit. If two names become the same
+ * variable, the one that changed less wins (`startup_rank` over `startup-rank`), then the first in text order.
+ * The type is the bare name, so that a module's scripts see the same in each of its copies. Arrays and objects are JSON. Values with a
+ * NUL character, or longer than a variable may be, are left out.
  */
 export function environmentOf(
   context: Pick<CommandContext, 'node' | 'directoryOf'>,
@@ -50,7 +52,7 @@ function closer(name: string, other: string): boolean {
   return by < 0 || (by === 0 && name < other);
 }
 
-/** A replaced character counts for more than any number of capitals. */
+/** A replaced character outweighs any number of capitalised letters. */
 function changes(name: string): number {
   let count = 0;
   for (const char of name) count += /[A-Z0-9_]/.test(char) ? 0 : /[a-z]/.test(char) ? 1 : 1_000;

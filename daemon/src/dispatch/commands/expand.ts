@@ -1,6 +1,6 @@
 /**
- * Fills in `${…}`: pure. What is filled in is never looked at again, so that a property cannot bring in another reference. `$${` stands for
- * `${` itself. Texts of scripts are not filled in: there `${…}` is the shell's.
+ * Fills in `${…}` references. Pure. Filled-in values are never expanded again, so a property cannot inject another reference. `$${`
+ * stands for a literal `${`. Texts of scripts are not expanded: there `${…}` belongs to the shell.
  */
 import { REFERENCE } from '../../../../protocol/definitions/command-text.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -8,13 +8,13 @@ import type { OptionValue } from '../../../../protocol/orders/order.ts';
 import { caretUnder } from '../../../../protocol/text/caret.ts';
 import { nearMiss } from '../../../../protocol/text/near-miss.ts';
 
-/** Characters of a text with everything filled in: an argument, a variable, a file of a template. */
+/** Characters of one expanded text: an argument, a variable, or a file made from a template. */
 const MAX_EXPANDED = 1024 * 1024;
 
-/** Characters of all texts that are filled in for one command or one plan: short ones may refer to long values, over and over. */
+/** Characters of all expanded texts of one command or one plan: short texts may refer to long values again and again. */
 export const MAX_FILLED = 16 * 1024 * 1024;
 
-/** What texts may refer to. An option that is declared but has no value is undefined: it stands for nothing. */
+/** What texts may refer to. An option that is declared but has no value is undefined, and expands to nothing. */
 export interface Scope {
   options: Readonly<Record<string, OptionValue | undefined>>;
   properties: Readonly<Record<string, unknown>>;
@@ -22,10 +22,13 @@ export interface Scope {
   node: { name: string };
 }
 
-/** A text that is one reference to an option and nothing else. */
+/** Matches a text that consists of one reference to an option. */
 const ONE_OPTION = /^\$\{options\.([^{}]*)\}$/;
 
-/** The text with its references filled in: numbers and booleans as they are written, arrays and objects as JSON. Errors: INVALID for a reference to what is not there. */
+/**
+ * Returns the text with its references filled in: numbers and booleans as text, arrays and objects as JSON. Errors: INVALID for a
+ * reference to something that does not exist, an unclosed one, and a text that becomes too long.
+ */
 export function expand(text: string, scope: Scope): string {
   if (!text.includes('${')) return text;
   const pieces: string[] = [];
@@ -45,7 +48,7 @@ export function expand(text: string, scope: Scope): string {
   return pieces.join('');
 }
 
-/** Options for another command, filled in. One that is nothing but a reference to an option without a value is left out. */
+/** Fills in the options for another command. An option that consists of one reference to an option without a value is left out. */
 export function expandOptions(options: Readonly<Record<string, OptionValue>>, scope: Scope): Record<string, OptionValue> {
   const filled: [string, OptionValue][] = [];
   for (const [name, value] of Object.entries(options)) {
@@ -56,12 +59,12 @@ export function expandOptions(options: Readonly<Record<string, OptionValue>>, sc
   return Object.fromEntries(filled);
 }
 
-/** Characters of those options that were filled in. */
+/** Counts the characters of the options that expansion changed. */
 export function filledLength(options: Readonly<Record<string, OptionValue>>, filled: Readonly<Record<string, OptionValue>>): number {
   return Object.entries(filled).reduce((sum, [name, value]) => sum + (value === options[name] ? 0 : String(value).length), 0);
 }
 
-/** The refusal of texts that come to more than MAX_FILLED. */
+/** The error for texts that exceed MAX_FILLED. */
 export function tooMuchFilled(): DtkdError {
   return new DtkdError('INVALID', `its texts come to more than ${MAX_FILLED} characters in all when they are filled in`, {
     next: 'Let scripts read large values from variables (DTKD_PROPERTY_NAME), or from files that are made of templates.',

@@ -1,6 +1,7 @@
 /**
- * Turns a command of a resource into all that it comes to on this node, and so finds whatever is wrong before anything runs: a step that names no command, an option that
- * a step leaves out, a command that comes back to itself, a reference to nothing. Pure, but for the pattern library that dispatches load.
+ * Resolves a command of a resource into everything that it will run on this node, and so finds errors before anything runs: a step that
+ * names no command, a missing option, a command that calls itself, a reference to nothing. Pure, except that dispatches load the pattern
+ * library.
  */
 import { resolve } from 'node:path';
 import type { CodeRef } from '../../../../protocol/definitions/code.ts';
@@ -23,33 +24,34 @@ import { resolveCommand } from './resolve-command.ts';
 import { type Options, resolveOptions } from './resolve-options.ts';
 import { selectRelated } from './select-related.ts';
 
-/** Scripts, steps and resources that one command may come to in all: its tree is kept while it runs. */
+/** Scripts, steps and resources that one command may consist of. The whole tree stays in memory while it runs. */
 const MAX_WORK = 10_000;
-/** Before the second attempt, where a step does not say. */
+/** Wait before the second attempt of a step that does not set one. */
 const DEFAULT_RETRY_MS = 1_000;
 const DEFAULT_BACKOFF = 2;
 
 export interface Prepared {
   work: PreparedWork;
-  /** Of the command itself, with defaults. */
+  /** Options of the command itself, with defaults. */
   options: Options;
-  /** All code that it may run, by name. */
+  /** All code that it may run, sorted by name. */
   code: CodeRef[];
 }
 
-/** A command on its way through the tree. */
+/** A command while the tree is walked. */
 interface Frame {
   resource: BundledResource;
   resolved: ResolvedCommand;
   options: Options;
   scope: Scope;
-  /** The commands that led here, outermost first: `object` and name of each. */
+  /** The commands that led here, outermost first, and this one. `object` identifies the resource. */
   path: readonly { object: string; name: string }[];
 }
 
 /**
- * Prepares a command for the resource of the context. `command` is a name, looked up from outside, or one that was resolved before. Errors: NOT_FOUND, FORBIDDEN
- * (resolveCommand), INVALID.
+ * Prepares a command for the resource of the context. `command` is a name, looked up as an outside caller may use it, or an already
+ * resolved command.
+ * Errors: NOT_FOUND, FORBIDDEN (resolveCommand), INVALID.
  */
 export async function prepareCommand(context: CommandContext, command: string | ResolvedCommand, given: Options): Promise<Prepared> {
   const { resource } = context;
@@ -86,7 +88,7 @@ class Preparation {
     if (now.length > MAX_COMMAND_DEPTH) {
       throw new DtkdError('INVALID', `commands that call commands are nested more than ${MAX_COMMAND_DEPTH} deep: ${shown}`);
     }
-    // Also what only says which steps there are is code: who changes it changes what runs.
+    // Code that only lists steps counts as well: whoever changes it changes what runs.
     this.#uses(resolved.code);
     const options = resolveOptions(resolved, given, resource.properties);
     return { resource, resolved, options, scope: scopeOf(this.#context, resource, resolved, options), path: now };
@@ -246,7 +248,7 @@ class Preparation {
   }
 }
 
-/** What texts of a command may refer to; options that it declares and that have no value stand for nothing. */
+/** Returns what the texts of a command may refer to. Options that are declared but have no value expand to nothing. */
 export function scopeOf(
   context: Pick<CommandContext, 'node' | 'directoryOf'>,
   resource: BundledResource,
@@ -278,7 +280,7 @@ function soughtBy({ over, type, name }: Dispatch): string {
   return [over, ...(type === undefined ? [] : [`of type ${type}`]), ...(name === undefined ? [] : [`of name ${name}`])].join(' ');
 }
 
-/** Says where it was that something was wrong. */
+/** Adds to an error where it occurred. */
 function within(where: string, error: unknown): unknown {
   if (!(error instanceof DtkdError)) return error;
   const code = error.code === 'NOT_FOUND' || error.code === 'FORBIDDEN' ? 'INVALID' : error.code;

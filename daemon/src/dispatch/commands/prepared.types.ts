@@ -1,4 +1,4 @@
-/** A command with all that it comes to on this node: nothing is looked up any more while it runs. */
+/** A fully resolved command on this node: nothing is looked up while it runs. */
 import type { ReadyScript } from './commands.types.ts';
 
 export type PreparedWork = PreparedScript | PreparedWorkflow | PreparedDispatch;
@@ -6,42 +6,42 @@ export type PreparedWork = PreparedScript | PreparedWorkflow | PreparedDispatch;
 export interface PreparedScript {
   kind: 'script';
   script: Omit<ReadyScript, 'step'>;
-  /** Of the command; undefined: none. Milliseconds. */
+  /** The command's time limit in milliseconds. Undefined: none. */
   timeoutMs: number | undefined;
 }
 
 export interface PreparedWorkflow {
   kind: 'workflow';
-  /** The command that it is. */
+  /** Name of the command. */
   command: string;
   steps: readonly PreparedStep[];
-  /** How many at a time: 1 in a sequential one. */
+  /** Steps that run at a time: 1 in a sequential workflow. */
   threads: number;
   timeoutMs: number | undefined;
 }
 
 export interface PreparedStep {
-  /** As it is shown. */
+  /** The name shown in log lines and reasons. */
   label: string;
   work: PreparedWork;
   onFailure: 'fail' | 'ignore' | readonly PreparedStep[];
   attempts: number;
-  /** Before the second attempt. Milliseconds. */
+  /** Wait before the second attempt, in milliseconds. */
   delayMs: number;
   backoff: number;
-  /** Of each attempt. */
+  /** Time limit of each attempt, in milliseconds. */
   timeoutMs: number | undefined;
 }
 
 export interface PreparedDispatch {
   kind: 'dispatch';
   command: string;
-  /** One after another. */
+  /** The groups run one after another. */
   groups: readonly (readonly { label: string; work: PreparedWork }[])[];
   threads: number;
   keepGoing: boolean;
   requireMatch: boolean;
-  /** What it looked for, to say that there is none. */
+  /** Describes what was looked for, for the message if there is nothing. */
   sought: string;
   timeoutMs: number | undefined;
 }

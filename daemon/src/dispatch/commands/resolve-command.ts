@@ -1,14 +1,14 @@
-/** Which command a name means: the nearest type that has it decides, as with everything that types inherit. Pure. */
+/** Finds the command that a name means: the nearest type that defines it wins, as with everything that types inherit. Pure. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { nearMiss } from '../../../../protocol/text/near-miss.ts';
 import type { CommandType, ResolvedCommand } from './commands.types.ts';
 
-/** Commands named in a refusal. */
+/** How many commands a refusal lists. */
 const MAX_NAMED = 50;
 
 /**
- * The command of this name in a chain of types, nearest first. Names are told apart by case. Errors: NOT_FOUND, saying which commands there are; FORBIDDEN for a private
- * one, unless the caller is itself a command (`inside`).
+ * Returns the command of this name in a chain of types, nearest first. Names are case-sensitive. Errors: NOT_FOUND, which lists the
+ * existing commands; FORBIDDEN for a private command, unless the caller is itself a command (`inside`).
  */
 export function resolveCommand(chain: readonly CommandType[], name: string, { inside = false } = {}): ResolvedCommand {
   const found = find(chain, name);
@@ -21,7 +21,7 @@ export function resolveCommand(chain: readonly CommandType[], name: string, { in
   return found;
 }
 
-/** All commands that can be asked for, each once, as the nearest type has it; in the order of their names. */
+/** Returns all commands that are not private, each as the nearest type defines it, sorted by name. */
 export function listCommands(chain: readonly CommandType[]): ResolvedCommand[] {
   return allCommands(chain).filter(({ command }) => command.private !== true);
 }

@@ -1,11 +1,11 @@
-/** Options of a command as it will see them: what was given, read by type, and defaults for the rest. Pure. */
+/** Options as a command sees them: given values read by their declared type, and defaults for the rest. Pure. */
 import type { Command } from '../../../../protocol/definitions/commands.ts';
 import { givenOptions } from '../../../../protocol/definitions/given-options.ts';
 import type { OptionValue } from '../../../../protocol/orders/order.ts';
 
 export type Options = Readonly<Record<string, OptionValue>>;
 
-/** The options that a command of a resource with these properties gets. Errors: those of givenOptions. */
+/** Returns the options of a command for a resource with these properties. Errors: those of givenOptions. */
 export function resolveOptions(
   { name, command }: { name: string; command: Command },
   given: Options,

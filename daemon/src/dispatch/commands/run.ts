@@ -19,9 +19,9 @@ import {
 } from './ended.ts';
 import type { PreparedDispatch, PreparedScript, PreparedStep, PreparedWork, PreparedWorkflow } from './prepared.types.ts';
 
-/** Between two attempts at most: 1 day. Longer waits do not fit the system's timers. */
+/** Longest wait between two attempts: one day. Longer waits do not fit Node's timers. */
 const MAX_WAIT_MS = 24 * 3_600_000;
-/** Lines of dtkd's own are not of any one script. */
+/** The step number of dtkd's own lines, which belong to no script. */
 const NO_STEP = 0;
 
 export class Run {
@@ -64,7 +64,7 @@ export class Run {
     const timeoutMs = limit === undefined ? undefined : limit.at - this.#clock.now();
     const ended = ofScript(await this.#run(script, timeoutMs));
     if (ended.ok) return ended;
-    // How the process ended is told as well; that it was dtkd that ended it says more.
+    // Keep how the process ended, but report why dtkd ended it: that says more.
     if (this.#signal.aborted) return { ...abortedBy(this.#signal), result: { ...ended.result, ...abortedBy(this.#signal).result } };
     if (limit !== undefined && ended.result.error?.code === 'DEADLINE') {
       return { ...expiredBy(limit), result: { ...ended.result, ...expiredBy(limit).result } };
@@ -77,7 +77,7 @@ export class Run {
       return await this.#runner.run({ ...script, step: this.#started }, { timeoutMs, signal: this.#signal });
     } catch (error) {
       if (error instanceof DtkdError) return { error: { code: error.code, message: error.message } };
-      // Whether it was started before that went wrong cannot be said.
+      // The script may have been started before the error.
       return { unknown: true, error: { code: 'INTERNAL', message: 'something went wrong in dtkd while it ran' } };
     }
   }
@@ -90,7 +90,7 @@ export class Run {
     return summary(ended, (index) => `step ${index + 1}/${count} "${steps[index]?.label}"`);
   }
 
-  /** A step with its attempts and handlers. `place` is how it is called in the lines about it, `command` whose lines these are. */
+  /** Runs a step with its attempts and handlers. `place` names it in its log lines; `command` is the command that these lines belong to. */
   async #step(step: PreparedStep, place: string, command: string, outer: Limit | undefined): Promise<Ended> {
     const stopped = this.#stopped(outer);
     if (stopped !== undefined) return stopped;
@@ -170,7 +170,10 @@ export class Run {
     return ended;
   }
 
-  /** Runs so many at a time, in their order. After a failure no more are started (unless it keeps going); those that run are waited for. */
+  /**
+   * Runs up to `threads` items at a time, in order. After a failure it starts no more, unless `keepGoing`, and waits for the running
+   * ones. Nothing more starts after an abort or an expired limit. Items that were not started stay undefined.
+   */
   async #together<T>(
     items: readonly T[],
     { threads, keepGoing }: { threads: number; keepGoing: boolean },

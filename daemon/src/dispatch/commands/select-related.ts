@@ -1,4 +1,4 @@
-/** Which related resources a dispatch is over, and in which order. Pure, but for the pattern library that is loaded when it is needed. */
+/** Selects the related resources that a dispatch runs over, and their order. Pure, except that the pattern library is loaded on demand. */
 import type { Dispatch } from '../../../../protocol/definitions/commands.ts';
 import { bareType } from '../../../../protocol/definitions/scoped-names.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -8,9 +8,11 @@ import { compareText } from '../../../../protocol/text/text-order.ts';
 import type { PlanContext } from './commands.types.ts';
 
 /**
- * The resources in groups that run one after another. Without `sort` they are one group; with it those of equal values are one, numbers (also those written as texts) by
- * their size, before texts; those without a value come last, whichever way it goes. Within a group by type and name. A type matches by its own name or by that of a type
- * it extends, without regard to case, and by each of these without the service instance that it is of. Errors: INVALID for a pattern that is none.
+ * Returns the resources in groups that run one after another. Without `sort` all are one group. With `sort`, resources with equal values
+ * form a group: numbers (also numeric texts) in numeric order, then texts; resources without a value come last, even if reversed. Each
+ * group is sorted by type and name.
+ * A type pattern matches the resource's type or any type that it extends, ignoring case, each with or without the service instance in its
+ * name. Errors: INVALID for an invalid pattern.
  */
 export async function selectRelated(
   context: Pick<PlanContext, 'related' | 'chainOf'>,

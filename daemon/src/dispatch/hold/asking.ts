@@ -1,4 +1,4 @@
-/** One request of `/dtkd/hold` and its answer. */
+/** Sends one request of `/dtkd/hold` and reads its answer. */
 import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { encodeFrame } from '../../../../protocol/encoding/frames.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -8,7 +8,10 @@ import { FrameReader } from '../../streams/frame-reader.ts';
 import type { Members } from '../dispatch.types.ts';
 import { ANSWER_MS, OPEN_MS } from './limits.ts';
 
-/** Asks a member. `before`: what is done first, once it can be reached. Errors: PEER_AWAY, TIMEOUT, FRAME_INVALID, FRAME_TOO_LARGE. */
+/**
+ * Asks a member. `before` runs once the member can be reached, before the request is sent. Errors: PEER_AWAY, TIMEOUT, FRAME_INVALID,
+ * FRAME_TOO_LARGE, and those of `before`.
+ */
 export async function askHold(
   members: Pick<Members, 'open'>,
   to: { domain: string; key: string },
@@ -20,7 +23,7 @@ export async function askHold(
   const stream = await members.open(to, HOLD_PROTOCOL, limit);
   const abort = () => stream.destroy(new DtkdError('UNAVAILABLE', 'the daemon is stopping'));
   signal.addEventListener('abort', abort, { once: true });
-  // What happens to it is seen when it is read.
+  // Errors surface when the stream is read.
   stream.on('error', () => undefined);
   try {
     await before?.();

@@ -1,6 +1,6 @@
 /**
- * Whom this node has to tell something, and when: one run at a time for each member, as soon as it can be reached, with longer and longer rests where
- * it came to nothing. Does not know what is told.
+ * Schedules what this node has to tell members: one run at a time per member, as soon as it can be reached, with growing pauses after
+ * failures. Does not know what is told.
  */
 import type { Logger } from '../../logging/logger.types.ts';
 import type { Members } from '../dispatch.types.ts';
@@ -9,18 +9,18 @@ import { FIRST_REST_MS, MAX_ERRANDS, MAX_REST_MS } from './limits.ts';
 export interface ErrandOptions {
   members: Pick<Members, 'byKey' | 'onChange'>;
   logger: Logger;
-  /** Tells a member all that there is to tell; true if nothing is left. After an error it is told again. */
+  /** Tells a member everything there is to tell. Returns true if nothing is left. After an error it runs again. */
   run(to: { domain: string; key: string }): Promise<boolean>;
 }
 
 interface Errand {
   to: { domain: string; key: string };
   running: boolean;
-  /** Asked for again while it ran. */
+  /** Requested again while it ran. */
   again: boolean;
   restMs: number;
   timer: NodeJS.Timeout | undefined;
-  /** Whether the member could be reached when it was last looked at. */
+  /** Whether the member was connected at the last look. */
   near: boolean;
 }
 
@@ -42,7 +42,7 @@ export class Errands {
     this.#soon();
   }
 
-  /** There is something to tell this member. */
+  /** Requests that this member be told something. */
   want(to: { domain: string; key: string }): void {
     const name = `${to.domain} ${to.key}`;
     const errand = this.#errands.get(name) ?? { to, running: false, again: false, restMs: 0, timer: undefined, near: false };
@@ -51,7 +51,7 @@ export class Errands {
     this.#soon();
   }
 
-  /** Begins nothing more; resolves when what runs has ended. */
+  /** Starts nothing more, and resolves when all runs have ended. */
   async stop(): Promise<void> {
     this.#closed = true;
     this.#unsubscribe?.();
@@ -71,7 +71,7 @@ export class Errands {
   #look(): void {
     for (const [name, errand] of this.#errands) {
       const reach = this.#options.members.byKey(errand.to.domain, errand.to.key)?.reach ?? 'away';
-      // Whoever has come back is told at once.
+      // A member that has just connected is told at once.
       if (reach === 'connected' && !errand.near) this.#wake(errand);
       errand.near = reach === 'connected';
       if (reach === 'away' || errand.running || errand.timer !== undefined || this.#running >= MAX_ERRANDS) continue;

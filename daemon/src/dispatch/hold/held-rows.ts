@@ -1,4 +1,4 @@
-/** Held orders on the disk (rows `h/…`), with all that is known of them but what is sealed in memory, counted by depositor. */
+/** Held orders on disk (rows `h/…`). Everything but the sealed parts is also in memory, summed up by depositor. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { HELD_BYTES, HELD_PER_DEPOSITOR_BYTES } from '../../../../protocol/orders/hold.ts';
 import { DEFAULT_PAGE, type Kv, type KvOp, prefixEnd } from '../../store/kv.ts';
@@ -16,7 +16,7 @@ interface Sum {
 export class HeldRows {
   readonly #kv: Kv;
   readonly #held = new Map<string, Held>();
-  /** Names by target and by holder. */
+  /** Names of held orders, by target and by holder. */
   readonly #byMember = new Map<string, Set<string>>();
   readonly #sums = new Map<string, Sum>();
   readonly #all: Sum = { count: 0, bytes: 0 };
@@ -25,7 +25,7 @@ export class HeldRows {
     this.#kv = kv;
   }
 
-  /** Reads what an earlier daemon held. */
+  /** Loads what an earlier daemon held. */
   async open(): Promise<void> {
     const lt = prefixEnd(META);
     for (let gte = META; ; ) {
@@ -48,12 +48,12 @@ export class HeldRows {
     return this.#held.entries();
   }
 
-  /** What the member may have to hear of: as a target, or as a holder. */
+  /** Returns what may concern a member, as a target or as a holder. */
   about({ domain, key }: { domain: string; key: string }): Held[] {
     return [...(this.#byMember.get(`${domain} ${key}`) ?? [])].flatMap((name) => this.#held.get(name) ?? []);
   }
 
-  /** Of orders alone: what was taken back is kept, so that nobody brings it again, and waits for nobody. */
+  /** Counts orders only. A cancelled one is kept just so that nobody brings the order again. */
   counts(): { orders: number; bytes: number } {
     const orders = [...this.#held.values()].filter(({ type }) => type === 'order');
     return { orders: orders.length, bytes: orders.reduce((sum, held) => sum + weightOf(held), 0) };
@@ -77,7 +77,7 @@ export class HeldRows {
     if (tooMuch) throw new DtkdError('QUOTA_EXCEEDED', 'this node holds as many orders as it may', { next: 'Ask another member.' });
   }
 
-  /** Durably. `sealed` of an order. */
+  /** Writes a row durably. `sealed` comes with a new order. */
   async put(held: Held, sealed?: Uint8Array): Promise<void> {
     const name = nameText(held);
     const ops: KvOp[] = [{ type: 'put', key: META + name, value: encodeHeld(held) }];

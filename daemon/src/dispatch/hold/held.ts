@@ -1,10 +1,10 @@
-/** One order, or the taking back of one, as a node keeps it for others: what it is, its row, and what is to be done about it. Pure. */
+/** An order, or its cancellation, as a node holds it for others: the record, its row, and what is left to do about it. Pure. */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import type { ErrorCode } from '../../../../protocol/errors.ts';
 import { ROW_BYTES } from './limits.ts';
 
-/** Names an order. `starter` and `target` are keys in the domain. */
+/** Identifies an order. `starter` and `target` are keys in the domain. */
 export interface HeldName {
   domain: string;
   target: string;
@@ -14,30 +14,30 @@ export interface HeldName {
 }
 
 interface HeldFields extends HeldName {
-  /** Milliseconds since the epoch: then it is over. */
+  /** When it expires. Milliseconds since the epoch. */
   notAfter: number;
-  /** At the starter: keys of members that may hold it. */
+  /** At the starter: keys of the members that may hold it. */
   holders: readonly string[];
 }
 
 export interface HeldOrderRow extends HeldFields {
   type: 'order';
-  /** Bytes of what is sealed; it has a row of its own. */
+  /** Bytes of the sealed part, which has a row of its own. */
   bytes: number;
-  /** It was sent to its target, of which there was no word: the target may have it. */
+  /** It was sent to its target, which did not reply: the target may have it. */
   sent?: boolean | undefined;
-  /** The starter's signature over `depositBytes`. Without it nobody else takes it from us. */
+  /** The starter's signature over `depositBytes`. Without it no other member accepts the order from this node. */
   signature?: Uint8Array | undefined;
-  /** It was given out, to be carried by others: who knows where it is. */
+  /** It was exported to be carried by hand, so nobody knows where it is. */
   carried?: boolean | undefined;
 }
 
 export interface Cancelled extends HeldFields {
   type: 'cancel';
   signature: Uint8Array;
-  /** True once the target knows. */
+  /** True once the target knows of it. */
   brought: boolean;
-  /** The target may have got the order before it was taken back. */
+  /** The target may have got the order before it was cancelled. */
   sent?: boolean | undefined;
 }
 
@@ -59,7 +59,7 @@ const row = z.discriminatedUnion('type', [
 
 const INDEX_DIGITS = 4;
 
-/** Sorts by domain and target. */
+/** The text form of a name; it sorts by domain and target. */
 export function nameText({ domain, target, starter, id, index }: HeldName): string {
   return `${domain}/${target}/${starter}/${id}/${index.toString(16).padStart(INDEX_DIGITS, '0')}`;
 }
@@ -83,24 +83,24 @@ export function decodeHeld(name: string, bytes: Uint8Array): Held | undefined {
   }
 }
 
-/** What it counts against the quotas. */
+/** Bytes that it counts against the quotas. */
 export function weightOf(held: Held): number {
   return ROW_BYTES + (held.type === 'order' ? held.bytes : 0);
 }
 
-/** The target may have it, though there is no word of it. */
+/** True if the target may have it although it has not confirmed that. */
 export function mayBeThere(held: Held): boolean {
   return held.sent === true || (held.type === 'order' && held.carried === true);
 }
 
-/** Keys of members that have to hear of it, seen from a node whose key in the domain is `self`. */
+/** Returns the keys of the members that must be told of it. `self` is this node's key in the domain. */
 export function toTell(held: Held, self: string | undefined): string[] {
   if (held.target === self) return [];
   if (held.type === 'order') return [held.target];
   return [...(held.brought ? [] : [held.target]), ...held.holders];
 }
 
-/** Refusals after which an order is of no use to anybody. After any other it is tried again. */
+/** Refusals after which an order is of no use to anybody. After any other, it is tried again. */
 const FINAL: ReadonlySet<string> = new Set<ErrorCode>([
   'ORDER_INVALID',
   'FRAME_INVALID',
@@ -114,7 +114,7 @@ export function isFinal(code: string | undefined): boolean {
   return code !== undefined && FINAL.has(code);
 }
 
-/** How requests name it. */
+/** The fields by which requests refer to it. */
 export function said({ starter, target, id, index, notAfter }: Held): Omit<HeldName, 'domain'> & { notAfter: number } {
   return { starter, target, id, index, notAfter };
 }

@@ -21,7 +21,7 @@ import { Telling } from './telling.ts';
 type Deposit = Parameters<Holding['deposit']>[0];
 type Entry = Parameters<Holding['cancel']>[0];
 
-/** What a holder says of an order that it was to forget, and did not have (any more). */
+/** A holder's reply to a cancellation if it did not have the order (any more). */
 const NOT_HELD = 'NOT_FOUND';
 
 export function createHolding(options: HoldingOptions): Holding {
@@ -105,24 +105,24 @@ class OrderHolding implements Holding {
     const asked = this.#holdersFor(member);
     const signature = members.sign(domain, 'order', depositBytes(name, notAfter, sealed));
     const row: HeldOrderRow = { ...name, type: 'order', notAfter, bytes: sealed.length, holders: asked.map(({ key }) => key), signature };
-    // First of all here, with all that are going to be asked: whatever happens now, it can be taken back.
+    // Written here first, with all members that will be asked: whatever happens from now on, the order can be cancelled.
     await this.#rows.put(row, sealed);
     const holders = await this.#give(asked, { type: 'deposit', ...said(row), sealed, signature });
     await this.#locks
       .locked(nameText(name), async () => {
-        // It may have been delivered or taken back meanwhile.
+        // It may have been delivered or cancelled meanwhile.
         const now = this.#rows.get(nameText(name));
         if (now?.type === 'order') await this.#rows.put({ ...now, holders: holders.map(({ key }) => key) });
       })
       .catch((error: unknown) => {
-        // it is held, and so it was; of all that were asked it is noted that they may have it
+        // It is held all the same. Its row still lists all members that were asked as possible holders.
         this.#options.logger.warn({ err: error, id, index }, 'Who holds an order could not be written down');
       });
     this.#wantTold(row);
     return { holders: [...holders.map((holder) => holder.node), node.name] };
   }
 
-  /** Members that could hold an order for that one: those with a connection first, and not always the same. */
+  /** Returns the members to ask to hold an order for this target: connected ones first, otherwise in random order. */
   #holdersFor(target: Member): Member[] {
     const rank = { connected: 0, idle: 1, away: 2 };
     return this.#options.members
@@ -134,7 +134,7 @@ class OrderHolding implements Holding {
       .map(({ member }) => member);
   }
 
-  /** Asks until enough have taken it. Those of whom it is not known whether they have are kept as well: they may. */
+  /** Asks members until enough have taken the order. Also returns those that were sent it but did not answer: they may have it. */
   async #give(asked: readonly Member[], request: HoldRequest): Promise<Member[]> {
     const left = [...asked];
     const holders: Member[] = [];
@@ -177,7 +177,7 @@ class OrderHolding implements Holding {
     return { notReached: await this.#tellAtOnce(row) };
   }
 
-  /** Tells target and holders that an order is taken back. Names those of whom it is not known that they will heed it. */
+  /** Tells the target and the holders that an order is cancelled. Returns those that may not heed it. */
   async #tellAtOnce(row: Held & { type: 'cancel' }): Promise<string[]> {
     const { members } = this.#options;
     const request: HoldRequest = { type: 'cancel', ...said(row), signature: row.signature };
@@ -196,7 +196,7 @@ class OrderHolding implements Holding {
     if (row.brought || target?.answer?.type === 'done') return [];
     const holders = told.filter(({ key }) => key !== row.target);
     const unsure = holders.filter(({ answer }) => answer?.type !== 'done').map(({ node }) => node);
-    // A holder that has it no more may have handed it over; so may this node, if it has tried.
+    // A holder that no longer has it may have delivered it. So may this node, if it has tried.
     const handedOver = row.sent === true || holders.some(({ answer }) => answer?.code === NOT_HELD) || this.#telling.isHanding(row);
     return [...unsure, ...(handedOver || unsure.length > 0 ? [target?.node ?? row.target.slice(0, 12)] : [])];
   }
@@ -204,7 +204,7 @@ class OrderHolding implements Holding {
   mayHaveDelivered({ domain, target, id, index }: Entry): boolean {
     const starter = this.#selfKey({ domain, target, starter: '' }) ?? '';
     const held = this.#rows.get(nameText({ domain, target, starter, id, index }));
-    // What is not there any more was delivered, or its time is over.
+    // A missing order was delivered or has expired.
     return held === undefined || mayBeThere(held) || this.#telling.isHanding(held);
   }
 
@@ -230,7 +230,7 @@ class OrderHolding implements Holding {
   async takeCarried({ domain, self }: { domain: string; self: string }, carried: CarriedOrder): Promise<'taken' | 'known'> {
     const { starter, target, id, index, notAfter } = carried;
     const name: HeldName = { domain, target, starter, id, index };
-    // Of its own orders this node knows more than anybody else.
+    // About its own orders this node knows more than anybody else.
     if (starter === self) return 'known';
     if (index >= MAX_TARGETS) throw new DtkdError('ORDER_INVALID', 'no plan has so many targets');
     if (this.#options.members.byKey(domain, starter) === undefined) {
@@ -240,7 +240,7 @@ class OrderHolding implements Holding {
       const before = this.#rows.get(nameText(name));
       const from = { key: starter, selfKey: self };
       if (carried.type === 'cancel') {
-        // until when is not signed: whoever brought it first may have said that it is soon over
+        // The expiry is not signed: an earlier copy may have claimed a shorter one.
         if (before?.type === 'cancel' && before.notAfter >= notAfter) return 'known';
         await this.#takeBack(name, carried, from);
         return 'taken';
@@ -268,7 +268,7 @@ class OrderHolding implements Holding {
     });
   }
 
-  // What is told, and what came of it.
+  // Telling others, and the outcome.
 
   #wantTold(held: Held): void {
     for (const key of toTell(held, this.#selfKey(held))) this.#errands.want({ domain: held.domain, key });
@@ -375,14 +375,17 @@ class OrderHolding implements Holding {
     }
   }
 
-  /** This node's key in the domain of what is held, as far as that can be told now. */
+  /** Returns this node's key in the domain of a held order, or undefined if it cannot be told now. */
   #selfKey({ domain, target, starter }: Pick<HeldName, 'domain' | 'target' | 'starter'>): string | undefined {
     const { members } = this.#options;
     return (members.byKey(domain, target) ?? members.byKey(domain, starter) ?? members.list().find((member) => member.domain === domain))
       ?.selfKey;
   }
 
-  /** Forgets what is over, and what a member had ordered that is gone. What is for such a one stays: its starter may want to know that nobody got it. */
+  /**
+   * Forgets what has expired, and the orders of members that are gone. Orders for members that are gone stay: their starters may want to
+   * know that nobody got them.
+   */
   async #sweep(): Promise<void> {
     const now = this.#options.now();
     const rows = [...this.#rows.all()];

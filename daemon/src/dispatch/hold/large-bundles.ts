@@ -1,4 +1,6 @@
-/** Bundles that are too large to be sealed with their orders: kept for the target at the starter, and fetched from there when the order arrives. */
+/**
+ * Bundles that are too large to be sealed with their orders: the starter keeps them, and the target fetches them when the order arrives.
+ */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { hashHex } from '../../../../protocol/keys/signing.ts';
 import { MAX_BUNDLE_BYTES } from '../../../../protocol/orders/bundle.ts';
@@ -8,7 +10,7 @@ import type { ContentStore } from '../content/content.types.ts';
 import type { Member } from '../dispatch.types.ts';
 import { FETCH_BUNDLE_MS } from './limits.ts';
 
-/** At the starter. The same bundle for many targets is kept once. Errors: DISK_FULL. */
+/** At the starter: keeps a bundle for its target until `until`. The same bundle for many targets is stored once. Errors: DISK_FULL. */
 export async function offerBundle(
   content: Pick<ContentStore, 'path' | 'take' | 'allow'>,
   bundle: Uint8Array,
@@ -21,7 +23,7 @@ export async function offerBundle(
   return { digest, size: bundle.length };
 }
 
-/** At the target. What it throws says that it may be had later. Errors: PEER_AWAY, and as `ContentStore.bytes`. */
+/** At the target: fetches the bundle. Errors, after which it may be available later: PEER_AWAY, and those of `ContentStore.bytes`. */
 export async function fetchOffered(
   content: Pick<ContentStore, 'bytes'>,
   { digest, size }: BundleAt,

@@ -1,8 +1,8 @@
-/** What concerns one name is done one after the other. */
+/** Serialises operations by name. */
 export class Locks {
   readonly #last = new Map<string, Promise<unknown>>();
 
-  /** Does it when all before it of that name has been done, or has failed. Errors: its own. */
+  /** Runs once all earlier operations of that name have settled. Errors: those of `run`. */
   async locked<T>(name: string, run: () => Promise<T>): Promise<T> {
     const before = this.#last.get(name) ?? Promise.resolve();
     const mine = before.then(run, run);

@@ -1,4 +1,4 @@
-/** An order in its box: signed by its starter, sealed to its target, and the way back. Pure but for the ports that sign and unseal. */
+/** Signs an order as its starter and seals it to its target, and opens it again. Pure except for the ports that sign and unseal. */
 import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { parsePeerKey } from '../../../../protocol/ids.ts';
@@ -17,14 +17,17 @@ import { executionIdOf } from '../../../../protocol/orders/plan-tree.ts';
 import type { Members } from '../dispatch.types.ts';
 import type { HeldName } from './held.ts';
 
-/** Signs and seals. A bundle that is too large stays out, and is offered to be fetched. Errors: TOO_LARGE, KEY_WRONG, and what `offer` throws. */
+/**
+ * Signs and seals an order. A bundle that does not fit is left out, and offered to be fetched. Errors: TOO_LARGE, KEY_WRONG, and those of
+ * `offer`.
+ */
 export async function boxOrder(
   members: Pick<Members, 'sign'>,
   { domain, target }: Pick<HeldName, 'domain' | 'target'>,
   held: HeldOrder,
   offer?: (bundle: Uint8Array) => Promise<BundleAt>,
 ): Promise<Uint8Array> {
-  // The curve is needed by few and takes its time to load.
+  // Loaded on demand: few need the curve, and it takes time to load.
   const { seal } = await import('../../../../protocol/keys/sealing.ts');
   const box = (content: HeldOrder): Uint8Array | undefined => {
     const body = encodeCbor(content);
@@ -44,7 +47,7 @@ export async function boxOrder(
   });
 }
 
-/** Opens a box that came for this node. Errors: SIGNATURE_INVALID, FRAME_INVALID, ORDER_INVALID. */
+/** Opens an order that is sealed to this node. Errors: SIGNATURE_INVALID, FRAME_INVALID, ORDER_INVALID. */
 export async function unboxOrder(members: Pick<Members, 'unseal'>, name: HeldName, sealed: Uint8Array): Promise<HeldOrder> {
   const opened = await members.unseal(name.domain, sealed);
   if (opened === undefined) throw new DtkdError('SIGNATURE_INVALID', 'the order was not sealed to this node, or was altered');
@@ -59,7 +62,7 @@ export async function unboxOrder(members: Pick<Members, 'unseal'>, name: HeldNam
   return held;
 }
 
-/** What its starter signs of an order that others may carry. */
+/** The bytes that a starter signs to let others carry its order. */
 export function depositBytes({ domain, target, id, index }: HeldName, notAfter: number, sealed: Uint8Array): Uint8Array {
   const said: Deposit = { hold: true, domain, target, id, index, notAfter, sealed: hashHex(sealed) };
   return encodeCbor(said);
@@ -69,7 +72,7 @@ export function isDepositedBy(name: HeldName, notAfter: number, sealed: Uint8Arr
   return verifySignature(parsePeerKey(name.starter), 'order', depositBytes(name, notAfter, sealed), signature);
 }
 
-/** What is signed to take an order back. */
+/** The bytes that a starter signs to cancel an order. */
 export function cancellationBytes({ id, index, target }: Pick<HeldName, 'id' | 'index' | 'target'>): Uint8Array {
   const said: Cancellation = { cancel: true, id, index, target };
   return encodeCbor(said);

@@ -14,7 +14,7 @@ import { MAX_SERVED, MAX_SERVED_PER_PEER, REQUEST_MS } from './limits.ts';
 const MAX_MESSAGE = 1_024;
 
 export interface HoldServingOptions {
-  /** What it throws is told to the asker. */
+  /** Answers a request. Errors are reported to the asker. */
   answer(request: HoldRequest, from: Member): Promise<HoldAnswer>;
   logger: Logger;
 }
@@ -47,7 +47,7 @@ export class HoldServing {
     this.#busy.add(serving);
   }
 
-  /** Cuts what has not been answered; resolves when nothing is being done any more. */
+  /** Closes all streams, and resolves when nothing is running any more. */
   async close(): Promise<void> {
     this.#closed = true;
     for (const stream of [...this.#live]) stream.destroy();

@@ -1,6 +1,7 @@
 /**
- * Tells others of what is held here: hands orders over to their targets, and brings cancellations to targets and holders. Guarantees that it is durable that an order
- * may be at its target before a byte of it goes out, and that what was taken back is not handed over afterwards. Does not know when somebody can be reached (errands.ts).
+ * Delivers held orders to their targets, and brings cancellations to targets and holders. Guarantees that it is on disk that a target may
+ * have an order before a byte of it is sent, and that a cancelled order is not delivered afterwards. Does not know when members can be
+ * reached (errands.ts).
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { HoldAnswer, HoldRequest } from '../../../../protocol/orders/hold.ts';
@@ -13,29 +14,29 @@ import type { Locks } from './locks.ts';
 export interface TellingOptions extends Pick<HoldingOptions, 'members' | 'logger' | 'now'> {
   rows: HeldRows;
   locks: Locks;
-  /** Given when this node stops. */
+  /** Aborted when this node stops. */
   closing: AbortSignal;
-  /** This node's key in the domain of what is held, as far as that can be told now. */
+  /** Returns this node's key in the domain of a held order, or undefined if it cannot be told now. */
   selfKey(held: Held): string | undefined;
-  /** Told of what came of handing an order over, where nothing more is to be tried. */
+  /** Called with the target's answer to a delivery, once there is nothing more to try. */
   onHandedOver(held: HeldOrderRow, answer: HoldAnswer): void;
 }
 
 export class Telling {
   readonly #options: TellingOptions;
-  /** Orders that are being handed over just now. */
+  /** Orders that are being delivered right now. */
   readonly #handing = new Set<string>();
 
   constructor(options: TellingOptions) {
     this.#options = options;
   }
 
-  /** An order is being handed over just now. */
+  /** True if the order is being delivered right now. */
   isHanding(held: Held): boolean {
     return this.#handing.has(nameText(held));
   }
 
-  /** Tells a member all that there is to tell; true if nothing is left. Errors: those of the disk. */
+  /** Tells a member everything there is to tell. Returns true if nothing is left. Errors: those of the disk. */
   async tell(to: { domain: string; key: string }): Promise<boolean> {
     const { rows, selfKey, closing, now } = this.#options;
     let done = true;
@@ -44,14 +45,14 @@ export class Telling {
       if (closing.aborted) return false;
       if (held.notAfter <= now()) continue;
       const answer = held.type === 'order' ? await this.#handOver(nameText(held), held) : await this.#bringBack(held, to);
-      // It cannot be reached: the others wait as well.
+      // The member cannot be reached: the rest waits as well.
       if (answer === undefined) return false;
       done &&= answer.type === 'done' || isFinal(answer.code);
     }
     return done;
   }
 
-  /** Writes down that somebody knows of a cancellation. */
+  /** Records that a member knows of a cancellation. */
   async told(name: string, key: string): Promise<void> {
     const { rows, locks } = this.#options;
     await locks.locked(name, async () => {
@@ -62,7 +63,7 @@ export class Telling {
     });
   }
 
-  /** Undefined: there was no answer. */
+  /** Sends a request to a member. Undefined if there was no answer. */
   async ask(
     to: { domain: string; key: string },
     request: HoldRequest,
@@ -82,13 +83,13 @@ export class Telling {
     const sealed = await rows.sealed(name);
     if (sealed === undefined || rows.get(name)?.type !== 'order') return { type: 'done' };
     this.#handing.add(name);
-    // it may have been taken then, whatever is said now
+    // If so, the target may have taken it then, whatever it says now.
     const sentBefore = rows.get(name)?.sent === true;
     try {
       const before = () => this.#markSent(name, true);
       const answer = await this.ask({ domain: held.domain, key: held.target }, { type: 'deliver', ...said(held), sealed }, { before });
       if (answer === undefined) return undefined;
-      // The target says that it did not take it.
+      // The target says that it did not take the order.
       if (answer.type === 'refused' && !isFinal(answer.code) && !sentBefore) await this.#markSent(name, false);
       if (answer.type === 'done' || isFinal(answer.code)) {
         await locks.locked(name, async () => {
@@ -102,7 +103,10 @@ export class Telling {
     }
   }
 
-  /** Durably, before a byte of it goes out: whatever happens then, the target may have it. Errors: ABORTED if it must not go out any more. */
+  /**
+   * Records durably whether the order has been sent. True is recorded before the first byte goes out, since the target may then have the
+   * order whatever happens. Errors: ABORTED if the order must not be sent any more.
+   */
   async #markSent(name: string, sent: boolean): Promise<void> {
     const { rows, locks } = this.#options;
     await locks.locked(name, async () => {
