@@ -5,11 +5,11 @@ import type { Output } from './output/output.ts';
 /** What a command works with. */
 export interface Cli {
   readonly out: Output;
-  /** The daemon; found and connected at the first call. */
+  /** The daemon. The first call finds it and connects. */
   client(): Promise<ApiClient>;
-  /** Records that one part of the work failed; the rest goes on, and the exit status tells. */
+  /** Reports an error in one part of the work and sets the exit status; the rest goes on. */
   failed(error: unknown): void;
-  /** Sets an exit status of the command's own. */
+  /** Sets an exit status that is specific to the command. */
   exitWith(status: number): void;
 }
 

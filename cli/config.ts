@@ -1,6 +1,7 @@
 /**
- * Which daemon the CLI talks to and how it proves who it is, out of flags, environment and data directory. The only file of the CLI that
- * reads the environment. A token found in a data directory is only ever sent to a server that this data directory's own CA vouches for.
+ * Finds the daemon that the CLI talks to, and the credentials for it, from flags, the environment and the data directory. The only file of
+ * the CLI that reads the environment. A token found in a data directory is only ever sent to a server that this data directory's own CA
+ * vouches for.
  */
 import { readFile, stat } from 'node:fs/promises';
 import { basename, delimiter, join } from 'node:path';
@@ -11,7 +12,7 @@ import { cannotRead } from './input/read-capped.ts';
 import { readSecret } from './input/secret.ts';
 import { numberAt, textAt } from './json.ts';
 
-/** Data directory of the service. */
+/** The data directory of the service. */
 export const SERVICE_DATA = '/var/lib/dtkd';
 
 /** Flags that every command takes. */
@@ -25,16 +26,16 @@ export interface ConnectionFlags {
 export interface Connection {
   url: URL;
   token: string;
-  /** PEM of the certificate authority; absent: the system's own. */
+  /** PEM of the certificate authority; undefined: the system's own. */
   ca: string | undefined;
   dataDir: string | undefined;
-  /** The daemon's socket in its data directory; absent where an address or an authority was named. */
+  /** The daemon's socket in its data directory; undefined if an address or an authority was given. */
   socket?: string | undefined;
 }
 
-/** Finds the daemon. Errors say how to start one or what to give. */
+/** Finds the daemon. Errors say how to start one or which flag to give. */
 export async function findDaemon(flags: ConnectionFlags): Promise<Connection> {
-  // a variable that is empty is one that is not set, as elsewhere
+  // an empty variable counts as unset, as elsewhere
   const named = flags.url ?? (process.env['DTKD_URL'] || undefined);
   const { dataDir, endpoint } = await findDataDir(flags);
   if (named === undefined && endpoint === undefined) throw noDaemon(dataDir, flags.data ?? process.env['DTKD_DATA']);
@@ -59,7 +60,7 @@ export async function findDaemon(flags: ConnectionFlags): Promise<Connection> {
   return { url, ca, dataDir, socket, token: await readAdminToken(dataDir) };
 }
 
-/** Things about the person's terminal and programs. */
+/** What the environment says about the person's terminal and programs. */
 export function userPreferences(): { noColor: boolean; editor: string; browser: string | undefined } {
   const onDesktop = Boolean(process.env['DISPLAY'] || process.env['WAYLAND_DISPLAY']);
   return {
@@ -69,7 +70,7 @@ export function userPreferences(): { noColor: boolean; editor: string; browser: 
   };
 }
 
-/** The kubeconfig that kubectl would change. */
+/** The kubeconfig file that kubectl would change. */
 export function kubeconfigFile(): string {
   const [named] = (process.env['KUBECONFIG'] ?? '').split(delimiter).filter((file) => file !== '');
   const home = homeDirectory();
@@ -80,12 +81,12 @@ export function kubeconfigFile(): string {
   });
 }
 
-/** The variables that a daemon takes settings from. */
+/** The environment variables that a daemon reads settings from. */
 export function daemonEnvironment(): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('DTKD_')));
 }
 
-/** The data directory to look at, whether a daemon runs on it or not; undefined if a daemon elsewhere was named. */
+/** The data directory of interest, whether or not a daemon runs on it; undefined if a daemon elsewhere was named. */
 export async function dataDirectory(flags: ConnectionFlags): Promise<string | undefined> {
   const named = flags.data ?? process.env['DTKD_DATA'];
   if (named !== undefined && named !== '') return named;
@@ -99,13 +100,13 @@ export async function dataDirectory(flags: ConnectionFlags): Promise<string | un
   return usualDirectories()[0];
 }
 
-/** Where data are if nothing else is said: the user's own, then the service's. */
+/** The default data directories: the user's own, then the service's. */
 function usualDirectories(): string[] {
   const home = homeDirectory();
   return home === undefined ? [SERVICE_DATA] : [join(home, '.local', 'share', 'dtkd'), SERVICE_DATA];
 }
 
-/** True if this is the pid of a process, whoever owns it. */
+/** True if a process with this pid exists, whoever owns it. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -115,7 +116,7 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** What to say when nothing answers at `connection`. */
+/** The error for a connection at which nothing answers. */
 export async function unreachable(connection: Connection, cause: unknown): Promise<DtkdError> {
   const endpoint = connection.dataDir === undefined ? undefined : await readEndpoint(connection.dataDir);
   const gone = endpoint?.pid !== undefined && !isAlive(endpoint.pid);
@@ -161,12 +162,12 @@ async function readEndpoint(dataDir: string): Promise<Endpoint | undefined> {
     const api = textAt(parsed, 'api');
     if (api !== undefined) return { api, pid: numberAt(parsed, 'pid'), socket: socketIn(dataDir, textAt(parsed, 'socket')) };
   } catch {
-    // Said below.
+    // The error below covers this.
   }
   throw new DtkdError('CONFIG_INVALID', `${file} is damaged`, { next: 'Restart the daemon: it writes the file anew.' });
 }
 
-/** A socket is only trusted in the data directory itself. */
+/** The path of the daemon's socket; undefined unless it is in the data directory itself, since no other is trusted. */
 function socketIn(dataDir: string, name: string | undefined): string | undefined {
   return name === undefined || name !== basename(name) ? undefined : join(dataDir, name);
 }
@@ -180,7 +181,7 @@ async function readAdminToken(dataDir: string): Promise<string> {
   });
 }
 
-/** The text of a file, or undefined if there is none. Not being allowed to read it is an error. */
+/** The text of a file, or undefined if it does not exist. FORBIDDEN if this user may not read it. */
 async function readIfThere(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
@@ -192,7 +193,7 @@ async function readIfThere(file: string): Promise<string | undefined> {
   }
 }
 
-/** The certificate authority that was named. */
+/** Reads the certificate authority that was named. */
 async function readAuthority(file: string): Promise<string> {
   const text = await readFile(file, 'utf8').catch((error) => {
     throw cannotRead(`the certificate authority from ${file}`, error);
@@ -203,7 +204,10 @@ async function readAuthority(file: string): Promise<string> {
   });
 }
 
-/** Tokens are words; what is none cannot even be sent. It is not shown: part of it may be secret. */
+/**
+ * Checks that a token is one printable word: anything else could not even be sent in a header. The message does not show it, since part of
+ * it may be secret.
+ */
 function assertToken(token: string, what: string): string {
   if (/^[\x21-\x7e]+$/.test(token)) return token;
   throw new DtkdError('BAD_REQUEST', `${what} is no token: it has blanks, line breaks or letters that no token has`, {
@@ -211,7 +215,7 @@ function assertToken(token: string, what: string): string {
   });
 }
 
-/** The refusal of the system to let this user read a file of the daemon, with whom to ask. */
+/** The error if the system does not let this user read a file of the daemon; it says whom to ask. */
 export async function notAllowed(file: string): Promise<DtkdError> {
   const group = await groupOf(file);
   return new DtkdError('FORBIDDEN', `you are not allowed to read ${file}`, {
@@ -222,7 +226,7 @@ export async function notAllowed(file: string): Promise<DtkdError> {
   });
 }
 
-/** The group of the nearest directory or file that may be looked at: its members are the operators. */
+/** The group of the file or, if that may not be looked at, of its directory: its members are the operators. */
 async function groupOf(file: string): Promise<string | undefined> {
   for (const path of [file, join(file, '..')]) {
     try {
@@ -230,7 +234,7 @@ async function groupOf(file: string): Promise<string | undefined> {
       const line = (await readFile('/etc/group', 'utf8')).split('\n').find((text) => text.split(':')[2] === String(gid));
       return line?.split(':')[0];
     } catch {
-      // Perhaps the directory may be looked at.
+      // Try the directory.
     }
   }
   return undefined;
@@ -238,7 +242,7 @@ async function groupOf(file: string): Promise<string | undefined> {
 
 function parseUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
-  // the API has its own paths: another one would be dropped
+  // the API has its own paths; another path would be dropped silently
   if (url?.protocol === 'https:' && `${url.origin}/` === url.href) return url;
   throw new DtkdError('ADDRESS_INVALID', `"${text.slice(0, 120)}" is not the address of a daemon's API`, {
     next: 'Write it like https://127.0.0.1:7700, with nothing after the port.',

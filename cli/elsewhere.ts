@@ -1,7 +1,7 @@
-/** What somebody meant who wrote a word that is no command: as other tools call it, or the same word in a group. Pure. */
+/** Suggestions for a word that is not a command: what other tools call a command, or a word that some group has. Pure. */
 import { COMMANDS, type CommandEntry } from './commands/index.ts';
 
-/** What other tools call a command, and what does it here. */
+/** Words of other tools, and the command that does the same here. */
 const ELSEWHERE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   dtkd: {
     diff: 'dtkd apply -f FILE --dry-run',
@@ -48,7 +48,7 @@ const ELSEWHERE: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
 };
 
-/** Words for the same; the first of them that a group has is what it calls it. */
+/** Synonyms. The first one that a group has as a command is suggested. */
 const SAME: readonly (readonly string[])[] = [
   ['rm', 'remove', 'delete', 'uninstall', 'unexpose', 'destroy'],
   ['add', 'create', 'new', 'init'],
@@ -58,10 +58,10 @@ const SAME: readonly (readonly string[])[] = [
   ['follow', 'log', 'logs', 'output', 'tail'],
 ];
 
-/** More groups than this have a word of no meaning of its own. */
+/** A word that is in more groups than this says nothing about which one was meant. */
 const MAX_GROUPS = 2;
 
-/** Command lines for a word that is no command of `asked`, such as `dtkd module`. Empty: nothing is known. */
+/** Command lines for a word that is no command of `asked`, such as `dtkd module`. Empty if nothing is known. */
 export function meantBy(word: string, asked: string): string[] {
   const own = ELSEWHERE[asked] ?? {};
   if (Object.hasOwn(own, word)) return [own[word] ?? ''];

@@ -2,7 +2,7 @@ import { isRecord } from '../protocol/encoding/json.ts';
 
 export { isRecord };
 
-/** Reading JSON whose shape nobody guarantees: every function answers `undefined` or an empty value where the shape is another. */
+/** Accessors for JSON of unknown shape: each returns `undefined` or an empty value if the shape differs. */
 export type JsonRecord = Record<string, unknown>;
 
 /** The value at a path of keys. */
@@ -25,7 +25,7 @@ export function numberAt(value: unknown, ...path: string[]): number | undefined 
   return typeof found === 'number' ? found : undefined;
 }
 
-/** A time as objects have it, in milliseconds since the epoch. */
+/** A timestamp of an object, in milliseconds since the epoch. */
 export function timeAt(value: unknown, ...path: string[]): number | undefined {
   const time = Date.parse(textAt(value, ...path) ?? '');
   return Number.isNaN(time) ? undefined : time;
@@ -45,12 +45,12 @@ export function recordAt(value: unknown, ...path: string[]): JsonRecord {
   return isRecord(found) ? found : {};
 }
 
-/** The strings among the items of a list. */
+/** The strings in a list. */
 export function textsAt(value: unknown, ...path: string[]): string[] {
   return listAt(value, ...path).filter((item) => typeof item === 'string');
 }
 
-/** Parses JSON; undefined if it is none. */
+/** Parses JSON; undefined if it is invalid. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -4,15 +4,15 @@ import type { Kind } from '../protocol/kinds/kind.ts';
 import { textAt } from './json.ts';
 import { nearest } from './suggest.ts';
 
-/** Kinds in `get all`: what a person made, and not what happened to it. */
+/** Kinds that `get all` leaves out: it shows what a person made, not what follows from it. */
 const LEFT_OUT_OF_ALL = new Set(['Event', 'Namespace', 'EndpointSlice']);
 
-/** The kind that a person means by any of its names. */
+/** The kind with any of its names. Errors: NOT_FOUND, with a guess. */
 export function requireKind(text: string): Kind {
   const kind = kindByAnyName(text);
   if (kind !== undefined) return kind;
   const word = text.toLowerCase();
-  // many words are near to names as short as these
+  // only one edit for short names, since many words are near them
   const guess =
     nearest(
       word,
@@ -55,13 +55,13 @@ export function fullName(kind: Pick<Kind, 'singular' | 'group'>, name: string): 
   return `${kind.singular}${kind.group === '' ? '' : `.${kind.group}`}/${name}`;
 }
 
-/** What a person's `KIND NAME...` or `KIND/NAME...` arguments mean. */
+/** Objects that a person named on the command line. */
 export interface Wanted {
   kind: Kind;
   names: string[];
 }
 
-/** Reads `KIND[,KIND] [NAME...]` and `KIND/NAME...`. */
+/** Parses `KIND[,KIND] [NAME...]` and `KIND/NAME...`. */
 export function parseWanted(args: readonly string[]): Wanted[] {
   const [first = '', ...rest] = args;
   if (!first.includes('/')) return requireKinds(first).map((kind) => ({ kind, names: rest }));

@@ -1,4 +1,4 @@
-/** Lists that may be about other nodes, as all commands take them: what is missing in them does not go unsaid. */
+/** Lists that may cover other nodes, as all commands read them: missing nodes are always reported. */
 import type { Cli } from './cli.ts';
 import type { ApiClient, Selection, Target } from './client/api.ts';
 import { isRecord, type JsonRecord, listAt } from './json.ts';
@@ -8,11 +8,13 @@ export interface Listing {
   selection: Selection;
   pageSize: number;
   accept?: string | undefined;
-  /** Gathers what the list says of each node. */
+  /** Gathers the statements about each node. */
   completeness?: Completeness;
 }
 
-/** The pages of a list; at its end it is said which nodes are missing. Throws if nothing is known of the one node that is meant. */
+/**
+ * Yields the pages of a list, then notes which nodes are missing. Throws if the list is of one node, and it is unknown what that node has.
+ */
 export async function* listPages(
   cli: Pick<Cli, 'out'>,
   client: ApiClient,
@@ -29,7 +31,7 @@ export async function* listPages(
   for (const line of completeness.lines()) cli.out.noteOnce(line);
 }
 
-/** All objects of one node on which something is to be done, or none: throws if that node did not show all of them. */
+/** All objects of one node, for a command that changes them. Throws if that node did not show all of them. */
 export async function listAll(
   client: ApiClient,
   target: Target & { namespace: string },

@@ -1,10 +1,10 @@
-/** `dtkd up` and `dtkd restore` are programs of their own, which bin/dtkd.js starts where they are the first word. */
+/** `dtkd up` and `dtkd restore` are programs of their own, which bin/dtkd.js starts if they are the first word. */
 import type { Command } from 'commander';
 import { DtkdError } from '../protocol/errors.ts';
 import type { GlobalFlags } from './cli.ts';
 import { shellLine } from './dispatch/shell-line.ts';
 
-/** The command for such a program, which is reached only where other flags stand before it: tells the same line in the right order. */
+/** The placeholder command for such a program, reached only if other flags precede it: its error shows the same line in the right order. */
 export function mustComeFirst(command: Command): void {
   command
     .allowUnknownOption()

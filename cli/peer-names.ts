@@ -1,4 +1,4 @@
-/** A dtPeer is called by 32 hex digits; people know members by the names that are shown. */
+/** Names of dtPeers: their objects are named by 32 hex digits, but people know members by their shown names. */
 import { DtkdError } from '../protocol/errors.ts';
 import { dtPeerKind } from '../protocol/kinds/dtpeer.ts';
 import { type ApiClient, type Target, THIS_NODE } from './client/api.ts';
@@ -8,7 +8,10 @@ import { listAll } from './listing.ts';
 const PEER_ID = /^[0-9a-f]{32}$/;
 const PAGE_SIZE = 500;
 
-/** The name of an object, for whatever a person may call it: of a dtPeer also the member's name, with or without its suffix. Errors: AMBIGUOUS. */
+/**
+ * The object name for a name given by a person. For a dtPeer that may also be the member's name, with or without its suffix. Errors:
+ * AMBIGUOUS.
+ */
 export async function objectName(client: ApiClient, target: Target, given: string): Promise<string> {
   if (target.kind !== dtPeerKind || PEER_ID.test(given)) return given;
   const peers = await listAll(client, { kind: dtPeerKind, namespace: target.namespace ?? THIS_NODE }, {}, PAGE_SIZE);

@@ -1,6 +1,6 @@
 /**
- * The tree of commands and the way through it: parse, load the one command that was asked for, run it, turn errors into lines and an exit
- * status. Each command describes itself in its own file, which is imported only when it is needed.
+ * Builds the tree of commands and runs a command line: parses it, loads the one command that was asked for, runs that, and turns errors
+ * into lines and an exit status. Each command describes itself in its own file, which is imported only when needed.
  */
 import { Command, CommanderError, Option } from 'commander';
 import { DtkdError } from '../protocol/errors.ts';
@@ -13,10 +13,10 @@ import { Output } from './output/output.ts';
 import { describeError } from './report-error.ts';
 import { ownVersion } from './version.ts';
 
-/** Exit status for a command line that makes no sense. */
+/** Exit status for an invalid command line. */
 const USAGE = 2;
 
-/** Runs one command line and answers with its exit status. */
+/** Runs one command line and returns its exit status. */
 export async function runCli(argv: readonly string[]): Promise<number> {
   const out = new Output();
   let client: Promise<ApiClient> | undefined;
@@ -63,10 +63,10 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   return status;
 }
 
-/** The whole tree; commands are empty until `load` is called for them. */
+/** The whole tree; a command is empty until `load` is called for it. */
 export function buildProgram(cli: Cli, version: string | undefined, onCommand: (path: string) => void): Command {
   const program = new Command('dtkd').description('Share services between sites, with no server in the middle.');
-  // it would be taken from commands that have a --version of their own
+  // otherwise commands with a --version of their own would not get it
   if (version !== undefined) program.version(version, '-V, --version', 'print the version of this command');
   program
     .option('--url <url>', "the daemon's API, e.g. https://127.0.0.1:7700 (DTKD_URL)")
@@ -104,14 +104,14 @@ function add(parent: Command, entries: readonly CommandEntry[], cli: Cli, onComm
   });
 }
 
-/** What a word is like is not told where it is known what it means. */
+/** Drops the parser's guess at a similar word if the meaning of the word is known. */
 function tellMeant(command: Command, path: string): void {
   command.configureOutput({
     outputError: (text, write) => write(meantBy(unknownCommand(text) ?? '', path).length > 0 ? `${text.split('\n')[0]}\n` : text),
   });
 }
 
-/** Who writes a kind for a command is told of the list of such objects; who writes what another tool has, of what does it here. */
+/** Suggestions for an unknown command, as words for a message: the list of a kind if the word names one, and what other tools call so. */
 async function listOf(error: CommanderError, asked: string): Promise<string> {
   const word = unknownCommand(error.message);
   if (word === undefined) return '';
@@ -125,32 +125,32 @@ async function listOf(error: CommanderError, asked: string): Promise<string> {
   return meant.map((line, at) => `"${line}"${at < meant.length - 1 ? ', ' : ', or '}`).join('');
 }
 
-/** The word in the parser's words about it. */
+/** The unknown command in the parser's message. */
 function unknownCommand(message: string): string | undefined {
   return /^error: unknown command '([^']*)'/.exec(message)?.[1];
 }
 
-/** Commands whose own words stand after `--`, by what these words are. */
+/** Commands that take words of their own after `--`, and what these words are. */
 const AFTER_DASHES: Readonly<Record<string, string>> = {
   'dtkd ctl': 'Options of the command to run',
   'dtkd exec': 'The program and its options',
 };
 
-/** Flags by which commands choose nodes, under the name that another command has for the same. */
+/** Flags that choose nodes, by the name that they have in other commands. */
 const NODE_FLAGS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'dtkd ctl': { '--on': '-I', '--not-on': '-X' },
   'dtkd exec': { '--on': '-I', '--not-on': '-X' },
   'dtkd run': { '-I': '--on', '-X': '--not-on' },
 };
 
-/** Words too many, and where they belong. */
+/** Where surplus arguments belong, by command. */
 const EXCESS: Readonly<Record<string, string>> = {
   'dtkd run': 'Options of the command are given as --set NAME=VALUE. ',
   'dtkd service exec': 'Write COMPONENT.COMMAND as one word. ',
   'dtkd secret set': 'The value is asked for, or read from a pipe: in a command line others could see it. ',
 };
 
-/** What to do about an option that the command does not know or take so, or about words too many, as far as that can be told. */
+/** Advice about an unknown or invalid option, or about surplus arguments; empty if there is none. */
 function aboutWords(error: CommanderError, asked: string): string {
   if (error.code === 'commander.excessArguments') return EXCESS[asked] ?? '';
   if (error.code === 'commander.invalidArgument' && /--output .*'(jsonpath|go-template|custom-columns)/.test(error.message)) {
@@ -164,7 +164,7 @@ function aboutWords(error: CommanderError, asked: string): string {
   return what === undefined ? '' : `${what} stand after --, as in: ${asked} … -- … ${option}. `;
 }
 
-/** `-n` stands before commands, too; one that is about this node alone would ignore it and answer for the wrong node. */
+/** Refuses `-n` for a command about this node alone: it is accepted before any command, and ignoring it would answer for the wrong node. */
 function assertAboutNodes(command: Command): void {
   const { namespace } = command.optsWithGlobals<{ namespace?: string }>();
   if (namespace === undefined || command.options.some(({ long }) => long === '--namespace')) return;
@@ -176,14 +176,17 @@ function assertAboutNodes(command: Command): void {
 /** Flags of the root command that take a value. */
 const ROOT_VALUES = new Set(['--url', '--token', '--data', '--ca', '-n', '--namespace']);
 
-/** True if no command stands before `--version`, or none at all: then the help has it, too. */
+/** True if `--version` comes before any command, or if there is no command at all, in which case the help shows the option. */
 function asksVersion(argv: readonly string[]): boolean {
   const command = argv.findIndex((word, at) => !word.startsWith('-') && !ROOT_VALUES.has(argv[at - 1] ?? ''));
   const asked = argv.findIndex((word) => word === '-V' || word === '--version');
   return command === -1 || (asked !== -1 && asked < command);
 }
 
-/** `dtkd help domain create` is `dtkd domain create --help`; help for what is no command is a mistake, as the command would be. */
+/**
+ * Rewrites `dtkd help domain create` to `dtkd domain create --help`. Drops `--help` if the words name no command, so that the mistake is
+ * reported as it is without it.
+ */
 function helpLast(argv: readonly string[]): string[] {
   const words = argv[0] === 'help' ? [...argv.slice(1), '--help'] : [...argv];
   return namesNoCommand(words) ? words.filter((word) => word !== '--help' && word !== '-h') : words;

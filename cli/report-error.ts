@@ -1,7 +1,7 @@
 import { DtkdError } from '../protocol/errors.ts';
 import { escapeControls } from './output/escape.ts';
 
-/** The lines that tell a person of an error, and the exit status that tells a program. */
+/** The lines that report an error to a person, and the exit status that reports it to a program. */
 export function describeError(error: unknown): { lines: string[]; exitStatus: number } {
   if (error instanceof DtkdError) {
     const message = error.message.split('\n').map(escapeControls).join('\n');

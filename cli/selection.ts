@@ -4,7 +4,7 @@ import { type Selection, type Target, THIS_NODE } from './client/api.ts';
 import { parseDuration } from './input/duration.ts';
 import type { Format } from './output/format.ts';
 
-/** Flags that say which objects are meant, and how they are shown. */
+/** Flags that choose objects, and how to show them. */
 export interface ListFlags {
   namespace?: string;
   allNamespaces?: boolean;
@@ -13,14 +13,14 @@ export interface ListFlags {
   limit?: number;
   where?: string;
   stale?: boolean;
-  /** As people write it, e.g. `2s`. */
+  /** A duration, such as `2s`. */
   timeout?: string;
   requireComplete?: boolean;
   output?: Format;
   headers: boolean;
 }
 
-/** Where a list of the kind is, for `-n` and `-A`. */
+/** The target of a list of the kind, for `-n` and `-A`. */
 export function targetOf(kind: Kind, flags: Pick<ListFlags, 'namespace' | 'allNamespaces'>): Target {
   return { kind, namespace: flags.allNamespaces === true ? undefined : (flags.namespace ?? THIS_NODE) };
 }
@@ -38,10 +38,13 @@ export function selectionOf(flags: SelectionFlags): Selection {
   };
 }
 
-/** Flags that choose among all objects, as they are written. */
+/** Flags that select among all objects, as they are written. */
 const CHOOSING = { selector: '-l', fieldSelector: '--field-selector', where: '--where', limit: '--limit', all: '--all' } as const;
 
-/** Who names objects gets these: what else would choose would be ignored. `given`: what names them, such as "names". */
+/**
+ * Refuses flags that select, beside objects that are given in another way and for which they would be ignored. `given`: that way, such as
+ * "names".
+ */
 export function assertNothingChooses(flags: { readonly [Flag in keyof typeof CHOOSING]?: unknown }, given: string): void {
   for (const [flag, written] of Object.entries(CHOOSING)) {
     if (flags[flag as keyof typeof CHOOSING] === undefined) continue;
@@ -51,7 +54,7 @@ export function assertNothingChooses(flags: { readonly [Flag in keyof typeof CHO
   }
 }
 
-/** The same name is another object on each node. */
+/** Refuses `-A` with names: on each node, the same name is another object. */
 export function assertOneNode(kind: Kind, flags: Pick<ListFlags, 'allNamespaces'>): void {
   if (flags.allNamespaces !== true || kind.scope !== 'Namespaced') return;
   throw new DtkdError('BAD_REQUEST', 'a name belongs to one node, so -A cannot be given with names', { next: 'Name the node with -n.' });

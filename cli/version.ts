@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { parseJson, textAt } from './json.ts';
 
-/** Where package.json stands as seen from the sources and from the published build. */
+/** Where package.json is, seen from the sources and from the published build. */
 const PLACES = ['../package.json', '../../package.json'];
 
 /** The version of this package. */
@@ -12,7 +12,7 @@ export async function ownVersion(): Promise<string> {
       const version = textAt(found, 'name') === 'dtkd' ? textAt(found, 'version') : undefined;
       if (version !== undefined) return version;
     } catch {
-      // The other place, then.
+      // Try the other place.
     }
   }
   return 'unknown';

@@ -1,18 +1,18 @@
-/** Checks of this machine that need no daemon. Pure; each answers with its findings. */
+/** Checks of this machine that need no daemon. Pure; each returns its findings. */
 import { type Finding, ok, problem, warning } from '../../protocol/requests/checkup.ts';
 import { shellWord } from '../../protocol/text/shell-word.ts';
 import type { DaemonFacts, DirectoryFacts, Listening, LocalFacts, UnitFacts } from './local.types.ts';
 
 const MIB = 1024 * 1024;
-/** As package.json says. */
+/** As in package.json. */
 const OLDEST_NODE: readonly [number, number] = [22, 18];
-/** LevelDB needs a log and a table at any moment. Bytes. */
+/** LevelDB needs room for a log and a table at any moment. Bytes. */
 const LITTLE_DISK = 64 * MIB;
 const SCARCE_DISK = 512 * MIB;
 const SCARCE_INODES = 0.02;
-/** A hundred members, their tunnels and the tables of the database. */
+/** Fewer open files than this may not do for a hundred members, their tunnels and the tables of the database. */
 const FEW_FILES = 4_096;
-/** What gives others than the owner and the group anything. */
+/** Mode bits for users other than the owner and the group. */
 const OTHERS = 0o007;
 const GROUP = 0o070;
 
@@ -85,7 +85,7 @@ export function checkDirectory({ path, entry, uid, writable, mode }: DirectoryFa
   return [ok('data', path)];
 }
 
-/** The operator's group may read the token, and nothing else. */
+/** The operator's group may read the token; nobody but the owner may access anything else. */
 function checkSecrets({ path, secrets, uid, operatorGroup }: DirectoryFacts): Finding[] {
   const found = secrets.flatMap(({ name, mode, uid: owner }) => {
     const allowed = name === 'admin.token' && operatorGroup ? OTHERS | 0o030 : OTHERS | GROUP;
@@ -149,7 +149,7 @@ export function checkSettings({ settings: { file, closed, error, next } }: Pick<
   return [ok('settings', file === undefined ? 'defaults and variables; there is no config.yaml' : `${file} can be used`)];
 }
 
-/** The daemon of the data directory, as endpoint.json and the system tell. */
+/** Checks the daemon of the data directory, as endpoint.json and the system report it. */
 function checkDaemon({ answer }: Pick<LocalFacts, 'answer'>, path: string, { pid, alive, damaged }: DaemonFacts): Finding[] {
   const start = `Start it: dtkd up --data ${shellWord(path)}, or the service (systemctl start dtkd).`;
   if (damaged) return [problem('daemon', `${path}/endpoint.json is damaged`, 'Restart the daemon: it writes the file anew.')];
@@ -199,7 +199,7 @@ function checkOpenFiles({ openFiles, alive }: DaemonFacts): Finding[] {
   ];
 }
 
-/** While the daemon runs its ports are its own. */
+/** Checks that the ports are free, unless the daemon runs and holds them itself. */
 function checkPorts({ listeners, listening, daemon }: Pick<LocalFacts, 'listeners' | 'listening' | 'daemon'>): Finding[] {
   if (listeners === undefined || listening === undefined || daemon?.alive === true) return [];
   const wanted = [
@@ -227,7 +227,7 @@ function nameOf({ pid, program }: Listening): string {
   return program === undefined ? `process ${pid}` : `${program} (process ${pid})`;
 }
 
-/** Wildcards overlap with everything: `::` takes IPv4 as well, as Linux comes. */
+/** True if two listeners conflict. A wildcard overlaps with every address: by Linux' default, `::` takes IPv4 as well. */
 function overlaps(a: string, b: string): boolean {
   const [left, right] = [plain(a), plain(b)];
   return left === right || [left, right].some((host) => host === '::' || host === '0.0.0.0');
@@ -255,7 +255,7 @@ function checkClock(synchronised: boolean | undefined): Finding[] {
   return [warning('clock', 'the clock of this machine is not synchronised', 'Turn it on: timedatectl set-ntp true.')];
 }
 
-/** Units of systemd: one that is installed and not running, or another daemon than that of the data directory. */
+/** Checks the systemd unit: it may be installed but not running, or run another daemon than that of the data directory. */
 function checkUnit({ name, active, sub, result, mainPid, needsReload }: UnitFacts, daemon: DaemonFacts | undefined): Finding[] {
   if (active === 'failed')
     return [problem('unit', `${name} failed (${result})`, `See why: journalctl -eu ${name}; then systemctl restart ${name}.`)];

@@ -1,4 +1,4 @@
-/** Everything that `dtkd doctor` finds: on this machine, and what the daemon says of itself. */
+/** Everything that `dtkd doctor` finds: its own checks of this machine, and those of the daemon. */
 import { DtkdError } from '../../protocol/errors.ts';
 import { type CheckState, checkup, type Finding, worstFirst } from '../../protocol/requests/checkup.ts';
 import type { Cli } from '../cli.ts';
@@ -8,21 +8,23 @@ import { judgeLocal } from './checks.ts';
 import { gatherLocal } from './gathering.ts';
 import type { LocalFacts } from './local.types.ts';
 
-/** The daemon's own checks end within six seconds; a machine that is slow gets some more. Milliseconds. */
+/** The daemon's own checks end within six seconds; this leaves time for slow machines. Milliseconds. */
 const ASK_MS = 12_000;
-/** Nothing came back. */
+/** Codes of errors that mean that no usable answer came back. */
 const SILENT: ReadonlySet<string> = new Set(['DAEMON_UNREACHABLE', 'TIMEOUT', 'NOT_DTKD']);
 
 export interface Examined {
-  /** The worst of the findings. */
+  /** The worst state of all findings. */
   state: CheckState;
   /** This node's name, if its daemon answered. */
   node: string | undefined;
-  /** The worst first. */
+  /** Worst first. */
   findings: Finding[];
 }
 
-/** Errors: those of reaching a daemon, if one elsewhere was named (`--url`) and does not answer. */
+/**
+ * Examines this machine and asks the daemon. Errors: those of reaching a daemon, if one elsewhere was named (`--url`) and does not answer.
+ */
 export async function examine(cli: Cli, flags: ConnectionFlags): Promise<Examined> {
   const dataDir = await dataDirectory(flags);
   const local = await gatherLocal(dataDir, await ownVersion());
@@ -31,7 +33,7 @@ export async function examine(cli: Cli, flags: ConnectionFlags): Promise<Examine
   const daemon = asked !== undefined && 'findings' in asked ? asked : undefined;
   const theirs = daemon?.findings ?? [];
   const own = judgeLocal({ ...local, answer: answerOf(asked) });
-  // both look at the disk
+  // some checks, such as that of the disk, are made by both
   const findings = worstFirst([...own.filter(({ check }) => !theirs.some((one) => one.check === check)), ...theirs]);
   return { state: findings[0]?.state ?? 'ok', node: daemon?.node, findings };
 }

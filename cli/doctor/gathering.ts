@@ -1,4 +1,4 @@
-/** Gathers what the checks of this machine look at. Only looks; what the system does not tell this user is undefined. */
+/** Gathers the facts for the checks of this machine. Only reads; facts that this user may not see are undefined. */
 import { execFile } from 'node:child_process';
 import { access, constants, lstat, readdir, readFile, readlink, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,9 +9,9 @@ import { numberAt, parseJson, textAt } from '../json.ts';
 import type { DaemonFacts, DirectoryFacts, FileFacts, Listening, LocalFacts, UnitFacts } from './local.types.ts';
 import { lockHolder, openFilesLimit, parseListening, parseProperties, programOf } from './proc.ts';
 
-/** What nobody else may read. */
+/** Files with secrets. */
 const SECRETS = ['admin.token', 'ca.key', 'tls.key', 'secrets.key'] as const;
-/** Types of `statfs` that a database should not lie on. */
+/** Types that `statfs` reports for file systems unfit for a database. */
 const FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x01021994, 'tmpfs'],
   [0x858458f6, 'tmpfs'],
@@ -21,15 +21,15 @@ const FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x517b, 'smb'],
   [0x01021997, '9p'],
 ]);
-/** Either is installed, never both started. */
+/** Either may be installed; both are never started. */
 const UNITS = ['dtkd.service', 'dtkd-dispatch.service'] as const;
-/** Variables that the units read. */
+/** The file with the variables of the units. */
 const UNIT_VARIABLES = '/etc/default/dtkd';
-/** Programs of the system answer at once, or hang. Milliseconds. */
+/** System programs answer at once, or hang. Milliseconds. */
 const PROGRAM_MS = 2_000;
-/** Processes that are looked through for who has a port. */
+/** How many processes are searched for the owner of a port. */
 const MAX_PROCESSES = 4_000;
-/** The largest config.yaml that makes sense. Bytes. */
+/** A larger config.yaml is not read. Bytes. */
 const MAX_SETTINGS_BYTES = 1024 * 1024;
 
 export async function gatherLocal(dataDir: string | undefined, version: string): Promise<Omit<LocalFacts, 'answer'>> {
@@ -45,7 +45,7 @@ export async function gatherLocal(dataDir: string | undefined, version: string):
   return {
     nodeVersion: process.version,
     version,
-    // a group that may enter the directory was let in by the daemon itself (--operator-group)
+    // if the group may enter the directory, the daemon itself allowed it (--operator-group)
     directory:
       directory === undefined ? undefined : { ...directory, operatorGroup: operatorGroup || ((directory.mode ?? 0) & 0o050) !== 0 },
     daemon: directory?.entry === 'closed' || directory?.entry === 'file' ? undefined : daemon,
@@ -116,7 +116,7 @@ async function daemonFacts(path: string): Promise<DaemonFacts> {
   };
 }
 
-/** The settings that a daemon would start with, without its flags. */
+/** The settings with which a daemon would start, without its flags. */
 async function settingsOf(
   dataDir: string | undefined,
 ): Promise<LocalFacts['settings'] & Pick<LocalFacts, 'listeners'> & { operatorGroup: boolean }> {
@@ -126,7 +126,7 @@ async function settingsOf(
   const file = named || (dataDir === undefined ? undefined : join(dataDir, 'config.yaml'));
   const text = file === undefined ? undefined : await readText(file, MAX_SETTINGS_BYTES);
   const closed = file !== undefined && text === undefined && (await access(file, constants.R_OK).then(() => false, isRefusal));
-  // also a link that leads nowhere
+  // lstat, so that a dangling link counts as there
   const isThere =
     file !== undefined &&
     (await lstat(file).then(
@@ -157,7 +157,7 @@ async function settingsOf(
   }
 }
 
-/** As systemd reads an EnvironmentFile. */
+/** Removes quotes as systemd does when it reads an EnvironmentFile. */
 function unquoted(variables: Iterable<readonly [string, string]>): Record<string, string> {
   return Object.fromEntries([...variables].map(([name, value]) => [name.trim(), value.trim().replace(/^(["'])(.*)\1$/, '$2')]));
 }
@@ -171,7 +171,7 @@ async function parseSettings(text: string, file: string): Promise<unknown> {
   }
 }
 
-/** Who listens on these ports; undefined where the system has no such list. */
+/** Who listens on these ports; undefined if the system has no /proc/net/tcp. */
 async function listeningOn(ports: ReadonlySet<number>): Promise<Listening[] | undefined> {
   const texts = await Promise.all([readText('/proc/net/tcp'), readText('/proc/net/tcp6')]);
   if (texts[0] === undefined) return undefined;
@@ -201,7 +201,7 @@ async function clock(): Promise<boolean | undefined> {
   return said === undefined ? undefined : said === 'yes';
 }
 
-/** The unit that runs, else one that is installed. */
+/** The unit that is active, or else one that is installed. */
 async function unitFacts(): Promise<UnitFacts | undefined> {
   const units = (await Promise.all(UNITS.map(unitNamed))).filter((unit) => unit !== undefined);
   return units.find(({ active }) => active === 'active') ?? units[0];
@@ -222,7 +222,7 @@ async function unitNamed(name: string): Promise<UnitFacts | undefined> {
   };
 }
 
-/** What a program of the system prints; undefined if it is not there or fails. */
+/** The output of a system program; undefined if it is missing or fails. */
 function output(command: string, args: readonly string[]): Promise<string | undefined> {
   return new Promise((resolve) => {
     execFile(command, [...args], { timeout: PROGRAM_MS, killSignal: 'SIGKILL' }, (error, stdout) =>

@@ -1,4 +1,4 @@
-/** What the checks of this machine look at: plain values, gathered by `gathering.ts`. */
+/** The input of the checks of this machine: plain values, gathered by `gathering.ts`. */
 import type { Listeners } from '../../protocol/settings/settings.ts';
 
 export interface FileFacts {
@@ -8,43 +8,43 @@ export interface FileFacts {
   mode: number;
 }
 
-/** Somebody who listens on a TCP port of this machine. */
+/** A process that listens on a TCP port of this machine. */
 export interface Listening {
   host: string;
   port: number;
-  /** Who it is, where the system tells this user. */
+  /** Undefined if this user may not see whose port it is. */
   pid: number | undefined;
   program: string | undefined;
 }
 
 export interface DirectoryFacts {
   path: string;
-  /** `closed`: another user's, which this one may not read; what is in it is not known. */
+  /** `closed`: this user may not read it, so its contents are unknown. */
   entry: 'directory' | 'absent' | 'file' | 'closed';
   uid: number | undefined;
   mode: number | undefined;
-  /** True if this user may write it; undefined if that does not matter, since another user's daemon does. */
+  /** True if this user may write it; undefined if it does not exist or belongs to another user, whose daemon writes it. */
   writable: boolean | undefined;
-  /** Those that are there, of what must be read by nobody else. */
+  /** The secret files that exist. */
   secrets: readonly FileFacts[];
-  /** As `nfs`, where it is one that matters. */
+  /** Set if the file system is unfit for a database, such as `nfs`. */
   fileSystem: string | undefined;
   freeBytes: number | undefined;
   freeInodes: number | undefined;
   inodes: number | undefined;
-  /** True if its group may read the operator token, as `operatorGroup` says. */
+  /** True if the group may read the operator token, as the `operatorGroup` setting allows. */
   operatorGroup: boolean;
 }
 
 export interface DaemonFacts {
-  /** From endpoint.json; undefined if there is none. */
+  /** From endpoint.json; undefined if that does not exist. */
   pid: number | undefined;
   alive: boolean;
-  /** True if endpoint.json is there and cannot be understood. */
+  /** True if endpoint.json exists but cannot be parsed. */
   damaged: boolean;
-  /** Process that holds the lock of the database, where the system tells. */
+  /** The process that holds the lock of the database, if the system reports it. */
   lockedBy: number | undefined;
-  /** Soft limit of open files, of the daemon if it runs, else of this process. */
+  /** The soft limit of open files: the daemon's if it runs, or else that of this process. */
   openFiles: number | undefined;
 }
 
@@ -58,15 +58,15 @@ export interface UnitFacts {
 }
 
 export interface LocalFacts {
-  /** Of Node.js. */
+  /** Version of Node.js. */
   nodeVersion: string;
-  /** Of this command. */
+  /** Version of this command. */
   version: string;
   directory: DirectoryFacts | undefined;
   daemon: DaemonFacts | undefined;
-  /** Where a daemon with the settings would listen; undefined if the settings are wrong or not known. */
+  /** Where a daemon with these settings would listen; undefined if the settings are invalid or unknown. */
   listeners: Listeners | undefined;
-  /** Undefined if it cannot be found out. */
+  /** Undefined if unknown. */
   listening: readonly Listening[] | undefined;
   settings: {
     file: string | undefined;
@@ -75,9 +75,9 @@ export interface LocalFacts {
     error: string | undefined;
     next: string | undefined;
   };
-  /** True if the system says that its clock is synchronised; undefined if it does not tell. */
+  /** Whether the system says that its clock is synchronised; undefined if it does not say. */
   clockSynchronised: boolean | undefined;
   unit: UnitFacts | undefined;
-  /** What came of asking the daemon; undefined if it was not asked. `silent`: nothing answered at all. */
+  /** The result of asking the daemon; undefined if it was not asked. `silent`: nothing answered at all. */
   answer: { version: string } | { error: string; silent: boolean; next: string | undefined } | undefined;
 }

@@ -1,8 +1,8 @@
-/** Texts of Linux' /proc. Pure; what cannot be understood is left out. */
+/** Parsers for files of Linux' /proc. Pure; what cannot be parsed is left out. */
 
-/** State of a TCP socket that listens. */
+/** The state of a listening TCP socket. */
 const LISTEN = '0A';
-/** 32 bits at a time, each in the byte order of the machine: little-endian on all that dtkd runs on. */
+/** Hex digits of a 32-bit word. Each word is in the byte order of the machine: little-endian wherever dtkd runs. */
 const WORD = 8;
 
 export interface ListeningSocket {
@@ -11,7 +11,7 @@ export interface ListeningSocket {
   inode: string;
 }
 
-/** Listening sockets of `/proc/net/tcp` or `tcp6`. */
+/** Parses the listening sockets of `/proc/net/tcp` or `tcp6`. */
 export function parseListening(text: string): ListeningSocket[] {
   return text.split('\n').flatMap((line) => {
     const fields = line.trim().split(/\s+/);
@@ -37,13 +37,14 @@ function parseHost(hex: string): string | undefined {
 }
 
 /**
- * The process that holds a lock on a file, from `/proc/locks`. Other file systems have files of the same number, too. Where a file system has no device (its major
- * number is 0), what `stat` says of it may not be what stands there, as with btrfs: then the number alone has to do.
+ * The process that holds a write lock on a file, from `/proc/locks`. The device is compared as well, since inode numbers repeat across file
+ * systems. Where the file system has no device (major number 0), as with btrfs, `stat` may report another device than `/proc/locks`, so the
+ * inode number alone has to do.
  */
 export function lockHolder(text: string, { dev, ino }: { dev: number; ino: number }): number | undefined {
   const device = deviceText(dev);
   for (const line of text.split('\n')) {
-    // a line with an arrow is of somebody who waits
+    // lines with an arrow (waiting lockers) do not match
     const match = /^\d+: (?:POSIX|FLOCK|OFDLCK)\s+\S+\s+WRITE\s+(-?\d+)\s+([0-9a-f]+:[0-9a-f]+):(\d+)\s/.exec(line);
     if (match === null || Number(match[3]) !== ino || Number(match[1]) <= 0) continue;
     if (device === undefined || match[2] === device) return Number(match[1]);
@@ -51,7 +52,7 @@ export function lockHolder(text: string, { dev, ino }: { dev: number; ino: numbe
   return undefined;
 }
 
-/** As Linux packs major and minor number into what `stat` says, and writes them in `/proc/locks`. */
+/** Decodes the device number of `stat`, as Linux packs it, into the form of `/proc/locks`. Undefined without a device. */
 function deviceText(dev: number): string | undefined {
   const packed = BigInt(dev);
   const major = ((packed >> 8n) & 0xfffn) | ((packed >> 32n) & 0xfffff000n);
@@ -67,8 +68,8 @@ export function openFilesLimit(text: string): number | undefined {
 }
 
 /**
- * A program by its `/proc/PID/cmdline`: its name, and the script that an interpreter runs, if that is named whole. No other argument is told: some are secret.
- * (Its `comm` is the name of a thread, `MainThread` for Node.)
+ * The name of a program from its `/proc/PID/cmdline`, with the script that an interpreter runs if that is an absolute path. Other arguments
+ * are left out, since some are secret. (`comm` would be the name of a thread: `MainThread` for Node.)
  */
 export function programOf(commandLine: string): string | undefined {
   const [command = '', ...args] = commandLine.split('\0');
@@ -78,7 +79,7 @@ export function programOf(commandLine: string): string | undefined {
   return script?.startsWith('/') ? `${name} ${script}` : name;
 }
 
-/** `KEY=VALUE` lines, as systemctl and timedatectl print them. */
+/** Parses `KEY=VALUE` lines, as systemctl and timedatectl print them. */
 export function parseProperties(text: string): ReadonlyMap<string, string> {
   return new Map(
     text.split('\n').flatMap((line) => {

@@ -1,4 +1,4 @@
-/** Findings as people read them: what is wrong first, each with what to do about it. Pure but for colours. */
+/** Findings for people: the worst first, each with what to do about it. Pure but for colours. */
 import { CHECK_STATES, type CheckState, type Finding } from '../../protocol/requests/checkup.ts';
 import { alignColumns } from '../output/columns.ts';
 import { escapeControls } from '../output/escape.ts';
@@ -7,7 +7,7 @@ import type { Output } from '../output/output.ts';
 const MARKS = { ok: '✓', warning: '!', problem: '✗' } as const;
 const COLOURS = { ok: 'green', warning: 'yellow', problem: 'red' } as const;
 
-/** Those that are as bad as `only`, or worse. */
+/** The findings that are as bad as `only`, or worse. */
 export function shown(findings: readonly Finding[], only: CheckState | undefined): Finding[] {
   const least = CHECK_STATES.indexOf(only ?? 'ok');
   return findings.filter(({ state }) => CHECK_STATES.indexOf(state) >= least);

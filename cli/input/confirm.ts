@@ -1,7 +1,7 @@
 import { DtkdError } from '../../protocol/errors.ts';
 import { textAt } from '../json.ts';
 
-/** Asks at the terminal; all but y and yes is no. Errors: BAD_REQUEST where nobody can be asked. */
+/** Asks at the terminal; anything but y or yes is no. Errors: BAD_REQUEST if there is no terminal. */
 export async function confirm(question: string): Promise<boolean> {
   if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) {
     throw new DtkdError('BAD_REQUEST', 'this has to be confirmed, and there is nobody at a terminal who could be asked', {
@@ -16,7 +16,7 @@ export async function confirm(question: string): Promise<boolean> {
     const answer = await reader.question(`${question} [y/N] `, { signal: closed.signal });
     return /^y(es)?$/i.test(answer.trim());
   } catch (error) {
-    // Ctrl-C or Ctrl-D: no
+    // Ctrl-C or Ctrl-D means no
     if (textAt(error, 'name') !== 'AbortError') throw error;
     process.stderr.write('\n');
     return false;

@@ -7,21 +7,21 @@ import { DtkdError } from '../../protocol/errors.ts';
 import { isRecord, type JsonRecord, listAt, textAt } from '../json.ts';
 import { cannotRead, readCapped } from './read-capped.ts';
 
-/** A file larger than this is no file of documents. */
+/** Larger files are refused. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
-/** Uses of YAML anchors beyond this are an attack on memory, not a document. */
+/** More uses of YAML anchors than this are taken for an attack on memory. */
 const MAX_ALIASES = 100;
 const DOCUMENT_FILE = /\.(ya?ml|json)$/i;
 
-/** A document with where it stands, for messages. */
+/** A document and where it was read, for messages. */
 export interface SourceDocument {
   source: string;
-  /** Where it begins in there; items of a List share that of the List. */
+  /** The line where it begins; items of a List have the line of the List. */
   line: number | undefined;
   document: JsonRecord;
 }
 
-/** Where a document stands, for messages. */
+/** The place of a document, for messages. */
 export function placeOf({ source, line }: Pick<SourceDocument, 'source' | 'line'>): string {
   return line === undefined ? source : `${source}:${line}`;
 }
@@ -49,7 +49,7 @@ export function readFileText(path: string): Promise<string> {
   return textOf(path === '-' ? process.stdin : createReadStream(path), path === '-' ? 'standard input' : path);
 }
 
-/** Parses YAML documents (JSON is YAML); Lists are taken apart. */
+/** Parses YAML documents (JSON is YAML); Lists are replaced by their items. */
 export async function parseDocuments(text: string, source: string): Promise<SourceDocument[]> {
   const { LineCounter, parseAllDocuments } = await import('yaml');
   const lineCounter = new LineCounter();
@@ -77,7 +77,7 @@ export async function parseDocuments(text: string, source: string): Promise<Sour
   return found;
 }
 
-/** Aliases are followed only so far: a few of them can stand for more than fits into memory. */
+/** Converts a document to plain values. The number of aliases is limited, since a few can expand to more than fits into memory. */
 function plainValue(document: { toJS(options: { maxAliasCount: number }): unknown }, where: string): unknown {
   try {
     const value = document.toJS({ maxAliasCount: MAX_ALIASES });

@@ -1,4 +1,4 @@
-/** A line that is typed at the terminal and not shown. */
+/** Reads a line typed at the terminal without showing it. */
 import type { ReadStream } from 'node:tty';
 import { DtkdError } from '../../protocol/errors.ts';
 
@@ -7,13 +7,13 @@ const CTRL_D = '\u0004';
 const CTRL_U = '\u0015';
 const RUB_OUTS = ['\u007f', '\b'];
 
-/** What has been typed so far, and whether that is all. Pure. */
+/** The text typed so far, and whether the input is complete. */
 export interface Typed {
   text: string;
   state: 'typing' | 'done' | 'given-up';
 }
 
-/** Takes what a terminal in raw mode sends. What comes after the end is dropped. */
+/** Applies input from a terminal in raw mode; keys after the end are dropped. Pure. */
 export function typed(before: Typed, keys: string): Typed {
   let { text, state } = before;
   for (const key of keys) {
@@ -28,7 +28,7 @@ export function typed(before: Typed, keys: string): Typed {
   return { text, state };
 }
 
-/** Asks at the terminal. Errors: BAD_REQUEST if the person gave up. */
+/** Asks at the terminal. Errors: BAD_REQUEST if the person gives up. */
 export async function askHidden(question: string, terminal: ReadStream = process.stdin): Promise<string> {
   process.stderr.write(`${question}: `);
   terminal.setRawMode(true);

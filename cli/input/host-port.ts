@@ -8,7 +8,7 @@ export interface HostPort {
 
 const FORM = /^(?:(?:\[(?<v6>[0-9a-fA-F:.]+)\]|(?<host>[A-Za-z0-9._-]+))?:)?(?<port>\d{1,5})$/;
 
-/** `HOST:PORT`, `[IPV6]:PORT`, or a port alone, which is one of this machine. */
+/** Parses `HOST:PORT`, `[IPV6]:PORT`, or a port alone, which means this machine. */
 export function parseHostPort(text: string): HostPort {
   const match = FORM.exec(text);
   const port = Number(match?.groups?.['port'] ?? 0);
@@ -21,7 +21,7 @@ export function parseHostPort(text: string): HostPort {
   return { host: v6 ?? match.groups?.['host'] ?? '127.0.0.1', port };
 }
 
-/** As it stands in a URL: IPv6 in brackets. */
+/** The form used in URLs: IPv6 in brackets. */
 export function formatHostPort({ host, port }: HostPort): string {
   return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 
-/** A positive whole number, for commander. */
+/** Parses a positive whole number, for commander. */
 export function parseLimit(text: string): number {
   const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
   if (value > 0) return value;

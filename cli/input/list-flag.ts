@@ -1,4 +1,4 @@
-/** The flag by which completion asks a command for names. Nobody else sees it. */
+/** The hidden flag by which completion scripts ask a command for names. */
 import { type Command, Option } from 'commander';
 
 export interface ListNames {

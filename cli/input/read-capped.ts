@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { DtkdError } from '../../protocol/errors.ts';
 import { textAt } from '../json.ts';
 
-/** Reads a stream to its end. `tooLarge` says what is wrong when there is more than `limit`. Errors: BAD_REQUEST, TOO_LARGE. */
+/** Reads a stream to its end. `tooLarge`: the message for more than `limit` bytes. Errors: BAD_REQUEST, TOO_LARGE. */
 export async function readCapped(stream: Readable, what: string, limit: number, tooLarge: string): Promise<Buffer> {
   const parts: Buffer[] = [];
   let size = 0;
@@ -19,7 +19,7 @@ export async function readCapped(stream: Readable, what: string, limit: number, 
   return Buffer.concat(parts);
 }
 
-/** Why a file cannot be read, for people; an error that says so already stays. */
+/** Explains to people why a file cannot be read; returns a DtkdError unchanged. */
 export function cannotRead(path: string, error: unknown): DtkdError {
   if (error instanceof DtkdError) return error;
   const code = textAt(error, 'code');

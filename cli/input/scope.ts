@@ -1,4 +1,4 @@
-/** What people write after `--on`, and the verbs beside it, as a capability says them. Pure. */
+/** Parses the argument of `--on`, and verbs, into the terms of a capability. Pure. */
 import { DtkdError } from '../../protocol/errors.ts';
 import { kindByAnyName } from '../../protocol/kinds/index.ts';
 import { DTKD_GROUP } from '../../protocol/kinds/model.ts';
@@ -30,7 +30,7 @@ export function scopeOf({ on, model, type, selector }: ScopeFlags): GrantScope {
   };
 }
 
-/** True for what can stand after `--on`, whether or not it is well written. */
+/** True if the text looks like an argument of `--on`, whether or not it is valid. */
 export function namesObjects(text: string): boolean {
   return text === '*' || text.includes('/') || actNamed(text) !== undefined || kindByAnyName(text) !== undefined;
 }
@@ -42,7 +42,7 @@ function kindText(text: string): string {
   return group === '' ? plural : `${plural}.${group}`;
 }
 
-/** `READ,EXECUTE`, in any case; ALL is every verb. */
+/** Parses `READ,EXECUTE`, in any case; ALL means every verb. */
 export function parseVerbs(text: string): CapabilityVerb[] {
   const words = text
     .toUpperCase()
@@ -63,7 +63,7 @@ export function parseVerbs(text: string): CapabilityVerb[] {
   return [...new Set(verbs)];
 }
 
-/** The time at which something ends that is to hold for so many milliseconds from now. */
+/** The time at which something expires that is valid for `ms` milliseconds from now. */
 export function expiryAfter(ms: number): string {
   return `${new Date(Date.now() + ms).toISOString().slice(0, 19)}Z`;
 }

@@ -1,4 +1,7 @@
-/** The value of a Secret as people give it: typed and not shown, from a file, or from standard input. Never from the command line, where others see it. */
+/**
+ * Reads the value of a Secret: typed without echo, from a file, or from standard input. Never from the command line, where others can see
+ * it.
+ */
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { DtkdError } from '../../protocol/errors.ts';
@@ -7,13 +10,13 @@ import { readCapped } from './read-capped.ts';
 
 export interface SecretSource {
   stdin?: Readable & { isTTY?: boolean };
-  /** How the command that asks is told to take a file, for the next step. */
+  /** How to give this command a file, for its advice. */
   ofFile?: string;
 }
 
 /**
- * `file`: its bytes as they are; `-`, or none given while standard input is no terminal: standard input, without the line end that commands leave there;
- * otherwise it is asked for.
+ * With `file`, its bytes unchanged. With `-`, or with none if standard input is not a terminal: standard input, without the final line end
+ * that commands write. Otherwise asks for it.
  */
 export async function readSecretValue(
   name: string,
@@ -39,7 +42,7 @@ async function givenValue(name: string, file: string | undefined, stdin: Readabl
 }
 
 function readAll(stream: Readable, source: string): Promise<Buffer> {
-  // two more for the line end of standard input
+  // two more bytes for the line end of standard input
   return readCapped(stream, source, MAX_SECRET_BYTES + 2, `${source} has more than ${MAX_SECRET_BYTES} bytes`);
 }
 

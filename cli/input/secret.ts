@@ -5,12 +5,12 @@ import { DtkdError } from '../../protocol/errors.ts';
 import { shellWord } from '../../protocol/text/shell-word.ts';
 import { cannotRead } from './read-capped.ts';
 
-/** Tokens are a few hundred characters; whatever is larger is a wrong file. */
+/** Tokens have a few hundred characters; a larger file is the wrong one. */
 const MAX_SECRET_BYTES = 65_536;
 
 /**
- * A secret as people give it: the value itself, `-` for standard input, `@FILE` for a file. White space around it is dropped.
- * `what` names it in messages; the secret itself never stands in one.
+ * Reads a secret as people give it: the value itself, `-` for standard input, `@FILE` for a file. White space around it is dropped. `what`
+ * names it in messages, which never contain the secret itself.
  */
 export async function readSecret(argument: string, what: string, stdin: Readable & { isTTY?: boolean } = process.stdin): Promise<string> {
   const text = (await source(argument, what, stdin)).trim();

@@ -5,10 +5,12 @@ import { DtkdError } from '../../protocol/errors.ts';
 import type { ModuleFile } from '../../protocol/modules/archive.ts';
 import { shellWord } from '../../protocol/text/shell-word.ts';
 
-/** What stands beside a module and is none of it. */
+/** Entries of a module's directory that are not part of the module. */
 const LEFT_OUT = new Set(['.git', '.hg', '.svn', '.DS_Store']);
 
-/** Reads a directory as the files of a module. `next`: what to do where it is none. Errors: BAD_REQUEST, TOO_LARGE; links and devices are refused. */
+/**
+ * Reads a directory as the files of a module; links and devices are refused. `next`: advice if it is none. Errors: BAD_REQUEST, TOO_LARGE.
+ */
 export async function readModuleDirectory(
   directory: string,
   next = `Name the directory of a module, or begin one: dtkd module init ${shellWord(directory)} acme/web.`,

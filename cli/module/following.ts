@@ -1,4 +1,4 @@
-/** How the daemon comes to modules that are released: told as it goes. */
+/** Shows how the daemon fetches released modules. */
 import { DtkdError } from '../../protocol/errors.ts';
 import type { Cli } from '../cli.ts';
 import type { ApiClient } from '../client/api.ts';
@@ -8,7 +8,7 @@ import { escapeControls } from '../output/escape.ts';
 import { ProgressLine } from '../output/progress-line.ts';
 import { formatSize } from '../output/size.ts';
 
-/** Asks for something that may fetch modules; tells of each on standard error, and gives what it ends with. */
+/** Posts an action that may fetch modules, reports each on standard error, and returns the final result. */
 export async function followModules(cli: Cli, client: ApiClient, action: string, body: object): Promise<JsonRecord> {
   const write = cli.out.interactive ? (text: string) => void process.stderr.write(text) : undefined;
   let line = new ProgressLine('Fetching', write);

@@ -1,4 +1,7 @@
-/** The lock of a module's directory: chosen by the daemon, which knows what there is; written beside the manifest, and part of the module. */
+/**
+ * The lock file of a module's directory. The daemon chooses the versions, since it knows which exist. The lock is written beside the
+ * manifest and is part of the module.
+ */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ModuleManifest } from '../../protocol/definitions/module.ts';
@@ -14,13 +17,13 @@ export interface Locking {
   cli: Cli;
   client: ApiClient;
   directory: string;
-  /** Chooses anew, whatever the lock says. */
+  /** Ignores the present lock and chooses again. */
   update: boolean;
-  /** Nothing is fetched or written. */
+  /** Fetches and writes nothing. */
   dryRun: boolean;
 }
 
-/** The files with the lock as it has to be; without dependencies just as they are. */
+/** Returns the files with an up-to-date lock; unchanged if there are no dependencies. */
 export async function withLock(locking: Locking, manifest: ModuleManifest, files: readonly ModuleFile[]): Promise<ModuleFile[]> {
   const { module, version, dependencies = {}, types = {} } = manifest;
   if (Object.keys(dependencies).length === 0) return [...files];
@@ -46,7 +49,7 @@ export async function withLock(locking: Locking, manifest: ModuleManifest, files
       () => true,
       () => false,
     );
-    // it is part of the module all the same
+    // the lock becomes part of the module even if it cannot be written
     cli.out.note(`${path}${written ? '' : ' (which cannot be written)'}: ${chosen.join(', ')}`);
   }
   return [...files.filter((file) => file !== there), { path: LOCK_FILE, executable: false, data }];

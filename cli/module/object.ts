@@ -6,8 +6,8 @@ import { THIS_NODE } from '../client/api.ts';
 import { isRecord, type JsonRecord, listAt, textAt, valueAt } from '../json.ts';
 
 /**
- * The Module that a person means: by the name of its object, by `NAME@VERSION`, or by the name of the module: then the version whose types are the node's,
- * else the newest.
+ * Finds a Module by the name of its object, by `NAME@VERSION`, or by the name of the module. The last gives the active version, whose types
+ * are the node's, or else the newest.
  */
 export async function findModule(client: ApiClient, name: string, namespace: string = THIS_NODE): Promise<JsonRecord> {
   const [found] = await findVersions(client, name, namespace);
@@ -15,7 +15,7 @@ export async function findModule(client: ApiClient, name: string, namespace: str
   throw notInstalled(name, namespace);
 }
 
-/** All versions that a name means, the one whose types are the node's first, then the newest. Errors: NOT_FOUND if there is none. */
+/** All versions that a name can mean: the active one first, then from the newest. Errors: NOT_FOUND if there is none. */
 export async function findVersions(client: ApiClient, name: string, namespace: string = THIS_NODE): Promise<JsonRecord[]> {
   if (!name.includes('/')) return [await client.get({ kind: moduleKind, namespace, name })];
   const { module, version } = splitVersion(name);
@@ -28,12 +28,12 @@ export async function findVersions(client: ApiClient, name: string, namespace: s
   return found.sort((a, b) => Number(isActive(b)) - Number(isActive(a)) || compareVersions(versionOf(b), versionOf(a)));
 }
 
-/** True if its types are the node's: so are those of modules that say nothing of it. */
+/** True if the node uses its types. A module that does not say so is active, too. */
 export function isActive(module: JsonRecord): boolean {
   return valueAt(module, 'spec', 'active') !== false;
 }
 
-/** `acme/web@^1.2` as the name and the version or range behind the `@`. */
+/** Splits `acme/web@^1.2` into the name and the version or range after the `@`. */
 export function splitVersion(text: string): { module: string; version?: string } {
   const at = text.indexOf('@');
   return at < 0 ? { module: text } : { module: text.slice(0, at), version: text.slice(at + 1) };

@@ -1,4 +1,4 @@
-/** What `dtkd module init` writes: a module that works as it stands. Pure. */
+/** The files that `dtkd module init` writes: a module that works unchanged. Pure. */
 import { MANIFEST_FILE } from '../../protocol/definitions/module.ts';
 
 export interface NewFile {
@@ -7,7 +7,7 @@ export interface NewFile {
   executable: boolean;
 }
 
-/** The type that a module of this name begins with: `acme/web-server` gives `WebServer`. */
+/** The first type of a module of this name: `acme/web-server` gives `WebServer`. */
 function firstTypeOf(module: string): string {
   const words = (module.split('/')[1] ?? '').split('-').filter(Boolean);
   const name = words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');

@@ -12,7 +12,7 @@ const REASONS: ReadonlyMap<string | undefined, { why: string; code?: ErrorCode; 
   ['EROFS', { why: 'the file system is read-only' }],
 ]);
 
-/** Why a file cannot be written, for people; an error that says so already stays. */
+/** Explains to people why a file cannot be written; returns a DtkdError unchanged. */
 export function cannotWrite(what: string, error: unknown): DtkdError {
   if (error instanceof DtkdError) return error;
   const code = textAt(error, 'code');

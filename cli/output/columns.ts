@@ -1,9 +1,9 @@
 import { escapeControls } from './escape.ts';
 
-/** Between columns. */
+/** The gap between columns. */
 const GAP = '   ';
 
-/** Pads cells so that columns line up; the last cell of a line stays as long as it is. `widths` carries over to later calls. */
+/** Pads cells so that columns line up; the last cell of a row is not padded. `widths` carries over to later calls. */
 export function alignColumns(rows: readonly (readonly string[])[], widths: number[] = []): string[] {
   const safe = rows.map((row) => row.map(escapeControls));
   for (const row of safe) {

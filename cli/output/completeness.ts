@@ -1,10 +1,10 @@
-/** What a list over several nodes says of each of them, gathered from its pages. */
+/** What a list over several nodes says about each of them, gathered from its pages. */
 import { DtkdError } from '../../protocol/errors.ts';
 import { completenessSentences, isComplete, type NodeStatement, nodeStatement } from '../../protocol/objects/completeness.ts';
 import { type JsonRecord, listAt, textAt, valueAt } from '../json.ts';
 import { escapeControls } from './escape.ts';
 
-/** Gathers the statements of a list's pages: the last word about each node counts. */
+/** Gathers the statements of a list's pages. The last statement about each node counts. */
 export class Completeness {
   readonly #byNode = new Map<string, NodeStatement>();
   #overNodes = false;
@@ -17,38 +17,38 @@ export class Completeness {
     for (const item of listAt(page, 'metadata', 'completeness')) {
       const statement = nodeStatement.safeParse(item).data;
       if (statement === undefined) continue;
-      // a later page only says that an earlier one had it so
+      // keep the first statement of a state: a later page only repeats the state
       const isKnown = this.#byNode.get(statement.node)?.state === statement.state;
       if (!isKnown) this.#byNode.set(statement.node, statement);
     }
   }
 
-  /** What was said of each node, as it stands in the list's metadata; nothing of a list that is about no other node. */
+  /** The statements in the form of the list's metadata; empty for a list of this node alone. */
   get metadata(): { completeness?: NodeStatement[] } {
     return this.#overNodes ? { completeness: [...this.#byNode.values()] } : {};
   }
 
-  /** True if every node that is meant answered, and all that it shows is there. */
+  /** True if every node answered and the list is not cut off. */
   get complete(): boolean {
     return !this.#cut && isComplete([...this.#byNode.values()]);
   }
 
-  /** Nodes that are to answer yet. */
+  /** Nodes that have yet to answer. */
   get awaited(): string[] {
     return [...this.#byNode.values()].filter(({ state }) => state === 'unreachable' || state === 'stale').map(({ node }) => node);
   }
 
-  /** Throws if the one node that is meant is not asked. */
+  /** Throws if the one node of interest was not asked. */
   assertAsked(node: string, plural: string): void {
     this.#refuse(node, plural, ['unasked']);
   }
 
-  /** Throws if it is not known what the one node has that is meant: that is not the same as that it has nothing. */
+  /** Throws if it is unknown what the one node of interest has, which is not the same as that it has nothing. */
   assertHeard(node: string, plural: string): void {
     this.#refuse(node, plural, ['unasked', 'unreachable']);
   }
 
-  /** Throws unless all that this node has of it is there. */
+  /** Throws unless the list has all objects of this node. */
   assertAll(node: string, plural: string): void {
     this.#refuse(node, plural, ['unasked', 'unreachable', 'stale', 'denied']);
   }
@@ -58,7 +58,7 @@ export class Completeness {
     if (statement !== undefined && states.includes(statement.state)) throw missing(statement, plural);
   }
 
-  /** Sentences for people about what is not, or not wholly, in the list; none if all is. */
+  /** Sentences for people about what is missing from the list, in whole or in part; empty if nothing is. */
   lines(): string[] {
     const sentences = completenessSentences([...this.#byNode.values()]).map((sentence) => escapeControls(sentence));
     return this.#cut ? [...sentences, 'The list ends at its limit: there may be more, also of other nodes.'] : sentences;

@@ -1,6 +1,6 @@
 import { type CompletionFlag, type CompletionNode, HEADER, key, type Offer, quote, valueFlagsOf } from './completion-tree.ts';
 
-/** fish has its own way: one `complete` line for each thing offered, with its description. */
+/** The fish script: one `complete` line for each thing offered, with its description. */
 export function fishScript(nodes: readonly CompletionNode[], kinds: readonly string[]): string {
   const lines = [HEADER, fishCore(nodes, kinds), 'complete -c dtkd -f'];
   for (const node of nodes) {

@@ -1,6 +1,6 @@
 import { type CompletionNode, HEADER, key, type Offer, quote, valueFlagsOf } from './completion-tree.ts';
 
-/** Functions that bash and zsh share: each answers for a command path with words on lines. */
+/** The functions that bash and zsh share. Each prints the words for a command path, one per line. */
 export function posixCore(nodes: readonly CompletionNode[], kinds: readonly string[]): string {
   const cases = (wordsOf: (node: CompletionNode) => readonly string[]): string =>
     nodes
@@ -142,7 +142,7 @@ __dtkd_next() {
 `;
 }
 
-/** For each command a case by how many arguments stand there already. */
+/** For each command, a case by the number of arguments before the cursor. */
 function argumentCases(nodes: readonly CompletionNode[]): string {
   return nodes
     .flatMap((node) => {
@@ -165,7 +165,7 @@ function commandFor(offer: Offer): string {
   return `printf '%s\\n' ${offer.words.map(quote).join(' ')}`;
 }
 
-// bash takes words apart at : = and @; what stands together in the line is put together again, and what stands there already is left out of the answer
+// bash splits words at : = and @; this joins what stands together in the line, and drops from the answers the part that is already typed
 export const BASH_GLUE = `
 _dtkd() {
   local IFS=$'\\n' word i last=-1

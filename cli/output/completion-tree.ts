@@ -4,20 +4,20 @@ export interface CompletionFlag {
   summary: string;
   takesValue: boolean;
   choices: readonly string[];
-  /** Its values are what the same command line answers to `--list` with this word. */
+  /** The values come from the same command line with `--list` and this word. */
   list?: string;
-  /** Its values are names of objects of this kind, each with these words before it. */
+  /** The values are names of objects of this kind, prefixed with `before`. */
   names?: { objects: string; before: string };
-  /** Its values are kinds, or KIND/NAME. */
+  /** The values are kinds, or KIND/NAME. */
   object?: true;
-  /** Its value may be the name of a file. */
+  /** The value may be a file name. */
   files?: boolean;
 }
 
 /**
- * What may stand at one place. `kind`: a kind. `object`: a kind, or KIND/NAME. `named`: names of the kind that the first argument is. `objects`: names
- * of objects of that kind. `words`: just these. `list`: what these words of dtkd answer. `within`: what `dtkd service show FIRST --list` answers to
- * this word.
+ * What is offered for one argument. `kind`: a kind. `object`: a kind, or KIND/NAME. `named`: names of the kind in the first argument.
+ * `objects`: names of objects of that kind. `words`: these words. `list`: the output of dtkd with these words. `within`: the output of
+ * `dtkd service show FIRST --list` with this word.
  */
 export type Offer =
   | 'kind'
@@ -28,17 +28,17 @@ export type Offer =
   | { list: string }
   | { within: string };
 
-/** What completion scripts are made of, whatever the shell. */
+/** A command as completion scripts are generated from it, for any shell. */
 export interface CompletionNode {
   /** Words of the command, without `dtkd`. */
   path: readonly string[];
   children: readonly { name: string; summary: string }[];
   flags: readonly CompletionFlag[];
-  /** What may stand at each place; nothing is offered where that is not known. */
+  /** What is offered for each argument; undefined: nothing. */
   arguments: readonly (Offer | undefined)[];
-  /** The last of them may be repeated. */
+  /** True if the last argument may be repeated. */
   many: boolean;
-  /** Arguments may be names of files. */
+  /** True if arguments may be file names. */
   files?: boolean;
 }
 
@@ -49,12 +49,12 @@ export function key(node: CompletionNode): string {
   return node.path.join(' ');
 }
 
-/** For the shell: one word, whatever is in it. */
+/** Quotes text as one word for the shell. */
 export function quote(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** Flags after which a word is no command and no argument. */
+/** Flags that take a value: the word after them is neither a command nor an argument. */
 export function valueFlagsOf(nodes: readonly CompletionNode[]): string[] {
   const flags = nodes.flatMap((node) => node.flags.filter((flag) => flag.takesValue));
   return [...new Set(flags.flatMap(({ name, short }) => (short === undefined ? [name] : [name, short])))];

@@ -1,7 +1,7 @@
 /**
- * Completion scripts. Each is static but for the names of objects, which it asks of the daemon with
- * `dtkd get KIND -o name`, and values that a command itself lists. All three are
- * the same machine in different dialects: find the command that the words lead to, then offer its children, flags, kinds or names.
+ * Completion scripts. They are static except for names of objects, which they get from `dtkd get KIND -o name`, and values that a command
+ * itself lists. All three work alike in different dialects: find the command that the words lead to, then offer its children, flags, kinds
+ * or names.
  */
 import { fishScript } from './completion-fish.ts';
 import { BASH_GLUE, posixCore, ZSH_GLUE } from './completion-posix.ts';

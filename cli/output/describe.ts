@@ -9,7 +9,10 @@ const INDENT = '  ';
 /** Spaces between a label and its value. */
 const GAP = 2;
 
-/** The heading of a field: `inviteToken` gives `Invite Token`, `apiVersion` gives `API Version`. A name that is no field of ours, as `http_port`, stays. */
+/**
+ * The heading of a field: `inviteToken` gives `Invite Token`, `apiVersion` gives `API Version`. Names that are not field names of ours,
+ * such as `http_port`, stay unchanged.
+ */
 export function headingOf(field: string): string {
   if (/[^A-Za-z0-9]/.test(field)) return field;
   const words = field.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+/g) ?? [field];
@@ -21,7 +24,10 @@ export function headingOf(field: string): string {
     .join(' ');
 }
 
-/** An object as `describe` prints it: name, labels and annotations first, then every field in the order of the alphabet, then its events, or why they are not known. */
+/**
+ * An object as `describe` prints it: name, labels and annotations first, then every other field in alphabetical order, then its events, or
+ * why they are unknown.
+ */
 export function describeLines(object: JsonRecord, events: readonly JsonRecord[] | string, now: number): string[] {
   const metadata = recordAt(object, 'metadata');
   const { name, namespace, labels, annotations, managedFields: _managed, ...otherMeta } = metadata;
@@ -35,12 +41,12 @@ export function describeLines(object: JsonRecord, events: readonly JsonRecord[] 
   return [...headLines, ...fieldLines(rest, '', width), ...eventLines(events, now, width)];
 }
 
-/** `Label:  value` with the values of a level under one another. */
+/** `Label:  value`, with the values of one level aligned. */
 function labelled(label: string, value: string, width: number): string {
   return `${label === '' ? '' : `${label}:`}`.padEnd(width + 1 + GAP) + value;
 }
 
-/** Of the longest label with a plain value. */
+/** The width of the longest label with a plain value. */
 function labelWidth(record: JsonRecord): number {
   const plain = Object.entries(record).filter(([, value]) => value !== undefined && !isNested(value));
   return Math.max(0, ...plain.map(([key]) => escapeControls(headingOf(key)).length));

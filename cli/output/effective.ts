@@ -1,7 +1,7 @@
-/** What a resource or a type comes to, in the words and the order in which `describe` shows it. Pure. */
+/** The effective values of a resource or a type, in the words and the order in which `describe` shows them. Pure. */
 import { isRecord, type JsonRecord, listAt, numberAt, recordAt, textAt, textsAt } from '../json.ts';
 
-/** Of a resource: every property with where it comes from, its relations from both ends, and what does not hold. */
+/** A resource: every property and its origin, its relations in both directions, and its problems. */
 export function shownResource(view: JsonRecord): JsonRecord {
   const children = listAt(view, 'children', 'items').map(related);
   const more = (numberAt(view, 'children', 'count') ?? 0) - children.length;
@@ -16,7 +16,7 @@ export function shownResource(view: JsonRecord): JsonRecord {
   };
 }
 
-/** Of a type: every property with where it is declared, and its rules. */
+/** A type: every property and where it is declared, and its rules. */
 export function shownType(view: JsonRecord): JsonRecord {
   return {
     types: textsAt(view, 'types').join(' < '),

@@ -1,6 +1,6 @@
 /**
- * Text from other nodes may hold terminal commands. Control characters and the marks that reverse reading direction are shown as escapes,
- * so that nothing that is printed can move the cursor or disguise itself.
+ * Escapes control characters, and the marks that change reading direction: text from other nodes may contain terminal commands. Nothing
+ * that is printed can then move the cursor or disguise itself.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: finding control characters is the point
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
@@ -14,14 +14,14 @@ export function escapeControls(text: string): string {
   });
 }
 
-/** What is left of that in JSON text, whose own escapes spare some of it. */
+/** The unsafe characters that JSON leaves unescaped. */
 const UNSEEN = /[\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 export function hasUnseen(text: string): boolean {
   return text.search(UNSEEN) !== -1;
 }
 
-/** In text between double quotes of JSON or YAML: the escapes mean the same. */
+/** Escapes these characters inside a double-quoted string of JSON or YAML, where `\uXXXX` means the same. */
 export function escapeUnseen(quoted: string): string {
   return quoted.replace(UNSEEN, codeOf);
 }

@@ -1,6 +1,6 @@
 import { isRecord, type JsonRecord, listAt, recordAt, textAt, textsAt } from '../json.ts';
 
-/** Where a field path leads in a JSON Schema; undefined if there is no such field. Lists are walked through. Pure. */
+/** The schema at a field path of a JSON Schema; undefined if there is no such field. Passes through lists. Pure. */
 export function schemaAt(schema: JsonRecord, path: readonly string[]): JsonRecord | undefined {
   let here: JsonRecord | undefined = schema;
   for (const field of path) {
@@ -22,7 +22,7 @@ export function fieldLines(schema: JsonRecord): string[] {
     ]);
 }
 
-/** `string`, `integer`, `[]Object`, `map[string]string`, or the values that are allowed. Pure. */
+/** `string`, `integer`, `[]Object`, `map[string]string`, or the allowed values. Pure. */
 export function typeOf(schema: unknown): string {
   if (!isRecord(schema)) return 'any';
   const values = listAt(schema, 'enum');
@@ -42,7 +42,7 @@ export function descriptionOf(schema: unknown): string {
   return textAt(schema, 'description') ?? '';
 }
 
-/** The thing that a field holds, through lists, maps and optional alternatives. */
+/** The schema of what a field holds, through lists, maps and optional alternatives. */
 function elementOf(schema: JsonRecord): JsonRecord {
   const items = schema['items'];
   if (isRecord(items)) return elementOf(items);
@@ -54,7 +54,7 @@ function elementOf(schema: JsonRecord): JsonRecord {
 
 const WIDTH = 80;
 
-/** Breaks text into lines. */
+/** Wraps text into indented lines. */
 export function wrap(text: string, indent: string): string[] {
   const lines: string[] = [];
   let line = '';

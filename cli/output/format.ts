@@ -18,15 +18,15 @@ export async function printValue(out: Output, value: unknown, format: 'json' | '
   out.print(await toYaml(value));
 }
 
-/** JSON with every character that could command a terminal written as an escape: the same value, safe to look at. */
+/** JSON in which every character that could command a terminal is escaped: the same value, safe to print. */
 export function toJson(value: unknown, indent: number | undefined = 2): string {
   return escapeUnseen(JSON.stringify(value, undefined, indent));
 }
 
-/** What cannot be told apart, or is lost, in a block of text: tabs, and blanks at the end of a line. */
+/** What is lost or ambiguous in a block of text: tabs, and blanks at the end of a line. */
 const HARD_TO_SEE = /\t| $/m;
 
-/** YAML as `-o yaml` prints it: as safe to look at, and long strings stay on one line so that tokens can be copied. */
+/** YAML as `-o yaml` prints it: safe to print, too. Long strings stay on one line so that tokens can be copied. */
 export async function toYaml(value: unknown): Promise<string> {
   const { Document, Scalar, visit } = await import('yaml');
   const document = new Document(value, { aliasDuplicateObjects: false });

@@ -4,11 +4,11 @@ import { textAt } from '../json.ts';
 
 type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow';
 
-/** What the person sees: results on standard output, all else on standard error. Colours only on a terminal that wants them. */
+/** Output for the person: results on standard output, all else on standard error. Colours only on a terminal that wants them. */
 export class Output {
   readonly #colours: boolean;
   readonly #noted = new Set<string>();
-  // A reader that has seen enough (`| head`) is no failure.
+  // A reader that closes the pipe early (`| head`) is no failure.
   #unread = (): void => process.exit(0);
 
   constructor() {
@@ -19,21 +19,21 @@ export class Output {
       process.stderr.write(`error: the output cannot be written (${code ?? String(error)})\n`);
       process.exit(1);
     });
-    // there is nobody left to tell; the exit status still says how it went
+    // nobody can be told; the exit status still says how the command went
     process.stderr.on('error', () => undefined);
   }
 
-  /** What is done in place of ending well, from now on, when nobody reads the results any more: for what has a status of its own. */
+  /** Replaces the exit with status 0 when nobody reads the results any more, for commands with a status of their own. */
   onUnread(listener: () => void): void {
     this.#unread = listener;
   }
 
-  /** True if somebody watches the results come in. */
+  /** True if a person can watch progress on standard error. */
   get interactive(): boolean {
     return process.stderr.isTTY === true;
   }
 
-  /** A line, or several, of the result. */
+  /** Prints one or more lines of the result. */
   print(text: string): void {
     process.stdout.write(`${text}\n`);
   }
@@ -42,18 +42,18 @@ export class Output {
     if (lines.length > 0) this.print(lines.join('\n'));
   }
 
-  /** A remark that is not part of the result. */
+  /** Prints a note that is not part of the result. */
   note(text: string): void {
     process.stderr.write(`${text}\n`);
   }
 
-  /** The same, but said once however often it comes, as of each kind that is listed. */
+  /** Prints a note only once, even if it comes again, as with each kind that is listed. */
   noteOnce(text: string): void {
     if (!this.#noted.has(text)) this.note(text);
     this.#noted.add(text);
   }
 
-  /** What long work is doing, for people who wait; never in logs and pipes. */
+  /** Reports the progress of long work to a person who waits; never to logs or pipes. */
   progress(text: string): void {
     if (this.interactive) process.stderr.write(`${text}\n`);
   }

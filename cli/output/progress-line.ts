@@ -1,9 +1,9 @@
-/** One line at the terminal that tells how far something has come, and goes when it is over. Nothing where nobody watches. */
+/** One line at the terminal that shows progress and is erased at the end. Nothing if nobody watches. */
 import { formatSize } from './size.ts';
 
-/** Milliseconds between two changes of the line. */
+/** Milliseconds between updates of the line. */
 const PACE_MS = 200;
-/** Small files are there before anybody has read of them. */
+/** Smaller transfers are over before anybody could read of them. */
 const WORTH_BYTES = 4 * 1024 * 1024;
 
 export class ProgressLine {
@@ -12,13 +12,13 @@ export class ProgressLine {
   #shownAt = 0;
   #shown = false;
 
-  /** `write`: absent where nobody watches. */
+  /** `write`: undefined if nobody watches. */
   constructor(what: string, write: ((text: string) => void) | undefined) {
     this.#what = what;
     this.#write = write;
   }
 
-  /** `size`: how much there will be; absent where nobody knows. */
+  /** `size`: the total, if known. */
   show(done: number, size?: number): void {
     const now = performance.now();
     if (this.#write === undefined || (size ?? done) < WORTH_BYTES || now - this.#shownAt < PACE_MS) return;

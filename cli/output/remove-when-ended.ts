@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 
-/** Takes a file along if a signal ends this process: nobody else would know of it. Returns a function that ends this. */
+/** Removes a file if a signal ends this process, since nobody else knows of it. Returns a function that cancels this. */
 export function removeWhenEnded(path: string): () => void {
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   const end = (signal: NodeJS.Signals): void => {

@@ -14,7 +14,7 @@ export interface StatusFacts {
   apps: readonly AppInfo[];
 }
 
-/** What `dtkd status` prints: problems first, then where things listen, then domains with who is away, then apps. Pure but for colours. */
+/** What `dtkd status` prints: problems first, then where things listen, then domains and their members, then apps. Pure but for colours. */
 export function statusLines(out: Pick<Output, 'paint'>, facts: StatusFacts, now: number): string[] {
   const { status, domains, apps } = facts;
   const title = `${textAt(status, 'node') ?? 'This node'} runs dtkd ${textAt(status, 'version') ?? ''}`.trim();
@@ -32,7 +32,7 @@ export function statusLines(out: Pick<Output, 'paint'>, facts: StatusFacts, now:
   ];
 }
 
-/** Everything that somebody should look into: the daemon's own list, then what it does not know of. */
+/** Everything that needs attention: the daemon's own list, then domains and apps that it does not cover. */
 function problemsOf({ status, domains, apps }: StatusFacts): string[] {
   const known = textsAt(status, 'conditions');
   return [
@@ -46,7 +46,7 @@ function problemsOf({ status, domains, apps }: StatusFacts): string[] {
   ];
 }
 
-/** What runs here for whom, if anything does. */
+/** Counts of the commands that run, wait or are held here; empty if all are zero. */
 function commandLines(status: unknown): string[] {
   const counts = isRecord(status) ? status['commands'] : undefined;
   const parts = [
@@ -103,7 +103,7 @@ function domainLines(out: Pick<Output, 'paint'>, domains: readonly DomainInfo[],
 
 const ORDER: readonly MemberInfo['reach'][] = ['away', 'connected', 'idle'];
 
-/** Those that are away first, then by name. */
+/** Members that are away first, then by name. */
 function sorted(members: readonly MemberInfo[]): MemberInfo[] {
   return [...members].sort((a, b) => ORDER.indexOf(a.reach) - ORDER.indexOf(b.reach) || (a.name < b.name ? -1 : 1));
 }

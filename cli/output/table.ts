@@ -3,7 +3,7 @@ import { ageOf } from '../../protocol/text/age.ts';
 import { isRecord, listAt, numberAt, textAt } from '../json.ts';
 import { alignColumns } from './columns.ts';
 
-/** Rows of events come one by one: the first would be moved by the next. */
+/** Width of the EVENT column. It is fixed, since rows of a watch are printed one by one, and a wider one would shift the column. */
 const LONGEST_EVENT = 'MODIFIED'.length;
 
 export interface TableColumn {
@@ -13,10 +13,10 @@ export interface TableColumn {
 
 export interface TableRow {
   cells: string[];
-  /** Metadata of the row's object, as far as the server sent it. */
+  /** From the metadata of the row's object, if the server sent it. */
   name: string;
   namespace: string;
-  /** Since when the row has not been confirmed, if its node did not answer now. */
+  /** When the row was last confirmed, if its node did not answer now; else empty. */
   staleSince: string;
 }
 
@@ -31,14 +31,14 @@ export interface TableStyle {
   wide: boolean;
   /** Puts a NAMESPACE column first. */
   namespaces: boolean;
-  /** Puts a STALE column last: how long ago the row's node said so, where it did not answer now. */
+  /** Puts a STALE column last: the age of rows whose node did not answer now. */
   stale?: boolean;
   /** Written before each name, e.g. `service/`. */
   prefix: string;
   headers: boolean;
 }
 
-/** Reads the server's `meta.k8s.io/v1` Table. Undefined if it is none. */
+/** Parses the server's `meta.k8s.io/v1` Table. Undefined if it is none. */
 export function parseTable(body: unknown): Table | undefined {
   if (textAt(body, 'kind') !== 'Table') return undefined;
   return {
@@ -60,8 +60,8 @@ export function parseTable(body: unknown): Table | undefined {
 }
 
 /**
- * Prints Tables one under the other as one: the heading once, and columns that never become narrower, so that pages and later changes
- * line up with what already stands there.
+ * Prints successive Tables as one: a single heading, and columns that never become narrower, so that later pages and changes line up with
+ * the rows above.
  */
 export class TablePrinter {
   readonly #style: TableStyle;
@@ -75,9 +75,9 @@ export class TablePrinter {
     this.#write = write;
   }
 
-  /** `leading` is written before each row, under `EVENT`. */
+  /** Prints a Table. `leading` is put before each row, under `EVENT`. */
   print(table: Table, leading?: string): void {
-    // Watch events after the first need not repeat the columns.
+    // Later watch events may omit the columns.
     if (table.columns.length > 0) this.#columns = table.columns;
     const { wide, namespaces, stale, prefix, headers } = this.#style;
     const shown = this.#columns.map((column, index) => ({ column, index })).filter(({ column }) => wide || column.priority === 0);
@@ -102,7 +102,7 @@ export class TablePrinter {
 function cellText(cell: unknown): string {
   if (cell === null || cell === undefined) return '';
   if (typeof cell === 'string') {
-    // of several lines the first, as kubectl has it: a row is one
+    // only the first line, as kubectl does: a row is one line
     const end = cell.indexOf('\n');
     return end === -1 ? cell : `${cell.slice(0, end)}...`;
   }

@@ -1,4 +1,7 @@
-/** What is in a bundle file, as the file itself says it. It is whole and signed by whom it names; whether that is a member only a daemon in the domain can tell. */
+/**
+ * The contents of a bundle file, as the file itself states them. The file is verified to be complete and signed by the maker it names; only
+ * a daemon in the domain can tell whether that is a member.
+ */
 import { createReadStream } from 'node:fs';
 import { DtkdError } from '../../protocol/errors.ts';
 import { peerIdOf } from '../../protocol/ids.ts';
@@ -22,10 +25,10 @@ export interface DomainContents {
   name: string;
   id: string;
   maker: { name: string; id: string };
-  /** True if what the other side was said to have was left out. */
+  /** True if what the other side already had was left out. */
   partial: boolean;
   facts: number;
-  /** Members of whom there are entries, and how many entries. */
+  /** The number of members with entries in it. */
   authors: number;
   entries: number;
   orders: number;
@@ -33,12 +36,12 @@ export interface DomainContents {
   answers: number;
 }
 
-/** The same, with how far its maker had the logs when it was made. */
+/** The contents, and the heads of the logs that its maker had when it was made. */
 export interface InspectedParcel extends ParcelContents {
   heads: Record<string, ParcelHead[]>;
 }
 
-/** Reads a bundle file. Errors: BAD_REQUEST if it cannot be read, and those of reading one. */
+/** Inspects a bundle file. Errors: BAD_REQUEST if the file cannot be read, and those of an invalid bundle. */
 export async function inspectFile(path: string): Promise<InspectedParcel> {
   const source = createReadStream(path, { highWaterMark: 1024 * 1024 });
   try {

@@ -1,4 +1,4 @@
-/** What a bundle has, and what taking it in came to, in lines for people. */
+/** The contents of a bundle and the result of its import, as lines for people. */
 import { humanDuration } from '../../protocol/text/age.ts';
 import type { ImportReport } from '../client/parcels.ts';
 import { escapeControls } from '../output/escape.ts';

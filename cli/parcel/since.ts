@@ -1,4 +1,4 @@
-/** What `--since` says: a bundle file, or a time. */
+/** Parses the value of `--since`: a bundle file, or a time. */
 import { stat } from 'node:fs/promises';
 import { DtkdError } from '../../protocol/errors.ts';
 import type { ParcelRequestInput } from '../../protocol/parcel/request.ts';
@@ -7,7 +7,7 @@ import { inspectFile } from './contents.ts';
 
 const DATE = /^\d{4}-\d{2}-\d{2}([T ].*)?$/;
 
-/** A file that is there is a file, whatever its name. Errors: BAD_REQUEST, and those of reading a bundle. */
+/** If a file of that name exists, it is taken as a bundle. Errors: BAD_REQUEST, and those of reading a bundle. */
 export async function readSince(text: string, now: number): Promise<ParcelRequestInput['since']> {
   if ((await stat(text).catch(() => undefined)) !== undefined) {
     const { heads, modules } = await inspectFile(text);

@@ -1,4 +1,7 @@
-/** Actions of DTK's components as commands: those whose work is shell text become scripts, what DTK delegates to others is told. */
+/**
+ * Converts actions of DTK's components to commands. Those made of shell text become scripts; those that DTK delegates to other tools are
+ * noted.
+ */
 import type { Command, Commands, OptionRule } from '../../../protocol/definitions/commands.ts';
 import { isRecord } from '../../json.ts';
 import { type Rules, readAllowed, readDescription, valueFor } from './attributes.ts';
@@ -6,40 +9,40 @@ import { commandNameOf, optionNameOf, partNameOf } from './names.ts';
 import { type Part, shown } from './part.ts';
 import { type Line, scriptText, variableOf } from './script-text.ts';
 
-/** Files that scripts become, by their paths in the new module. */
+/** Generated scripts, by their paths in the new module. */
 export type Files = Map<string, { text: string; executable: boolean }>;
 
-/** Who works where DTK hands an action on. */
+/** The tools to which DTK delegates actions. */
 const DELEGATES = /^(ruby|puppet|docker|ansible|chef|nodejs|python|kubernetes|helm|gateway)/;
 const SHELLS = new Set(['shell', 'sh', 'bash', 'bash_command', 'bash_commands', 'command', 'commands', 'syscall']);
-/** What an action may say besides its work. `outputs` and the like are noted. */
+/** Keys of an action besides its work. Others, such as `outputs`, are noted. */
 const ABOUT = new Set(['description', 'parameters', 'params', 'timeout', 'type', 'provider']);
-/** What stands below these is run. */
+/** Keys whose values are run. */
 const BODIES = new Set(['bash', 'shell', 'function', 'functions', 'command', 'commands', 'RUN']);
 const OPTION_KEYS = new Set(['type', 'description', 'required', 'default', 'encrypted', 'options', 'legal_values']);
-/** Bodies within bodies. */
+/** Levels of nested bodies. */
 const MAX_DEPTH = 8;
 const MAX_LINES = 1_000;
 
 interface Body {
   shell: 'sh' | 'bash';
   lines: Line[];
-  /** A file of the module that is the whole of it. */
+  /** A file of the module that is the whole body. */
   file?: string | undefined;
-  /** Who would do it, if it is not shell text. */
+  /** The tool that would run it, if it is not shell text. */
   delegate?: string | undefined;
 }
 
 export interface ActionsOf {
-  /** `mysql::server`, for messages and the comments of scripts. */
+  /** `mysql::server`, for messages and the comments in scripts. */
   title: string;
   component: string;
   rules: Rules;
-  /** Files that the DTK module has. */
+  /** Files of the DTK module. */
   present: ReadonlySet<string>;
 }
 
-/** All actions of a component. */
+/** Converts all actions of a component. */
 export function readActions(part: Part, owner: ActionsOf, files: Files): Commands {
   const commands: Commands = {};
   for (const [name, action] of part.entries(`the actions of ${owner.title}`)) {
@@ -106,7 +109,7 @@ function readAction(part: Part, name: string, owner: ActionsOf, files: Files): C
   return { ...command, script: { file: path, ...withSecrets } };
 }
 
-/** A file may use all that there is. */
+/** True if the body may use a property. A file may use any of them. */
 function isUsed(property: string, { file, lines }: Body): boolean {
   const mentions = (text: string | undefined) => text?.includes(property) === true && text.includes('{{');
   return file !== undefined || lines.some(({ text, when, unless }) => mentions(text) || mentions(when) || mentions(unless));
@@ -117,7 +120,7 @@ function about(part: Part): { description?: string } {
   return description === undefined ? {} : { description };
 }
 
-/** Adds what an action, or a part of one, runs. */
+/** Adds to `body` what an action, or a part of one, runs. */
 function readBody(part: Part, body: Body, what: string, depth: number): void {
   if (!part.isThere) return;
   if (depth > MAX_DEPTH || body.lines.length > MAX_LINES) {
@@ -224,7 +227,7 @@ function timeoutOf(part: Part, what: string): { timeout?: string } {
   return {};
 }
 
-/** `bin/server-create`, and a number where that is taken. */
+/** `bin/server-create`, with a number if that is taken. */
 function fileFor(component: string, action: string, files: Files, present: ReadonlySet<string>): string {
   const base = `bin/${partNameOf(component) ?? 'component'}-${action}`;
   for (let number = 1; ; number++) {

@@ -1,4 +1,4 @@
-/** Assemblies of DTK: their nodes become filters that a parameter has, the components of all nodes stand in one list. */
+/** Converts DTK's assemblies: each node becomes a parameter with a filter, and the components of all nodes form one list. */
 import type { Assembly } from '../../../protocol/definitions/assembly.ts';
 import { MAX_COMPONENTS } from '../../../protocol/definitions/assembly.ts';
 import type { ModuleType } from '../../../protocol/definitions/module.ts';
@@ -28,14 +28,14 @@ const COMPONENT_KEYS = new Set(['attributes', 'component_links', 'components']);
 
 const MAX_NODES = 1_000;
 
-/** Stands for the target in links, and can be no component. */
+/** Stands for the target in links, so no component can have this name. */
 const TARGET = 'target';
 
 export interface AssemblyOf {
   title: string;
   module: string;
   types: ReadonlyMap<string, ModuleType>;
-  /** Types of other modules may be used. */
+  /** True if types of other modules may be used. */
   hasDependencies: boolean;
 }
 
@@ -79,7 +79,7 @@ function readTarget(part: Part, { title }: AssemblyOf, assembly: Assembly): void
   } else if (said.isThere && said.value !== false) said.fault(`the target of assembly ${title} must be true, or a text`);
 }
 
-/** `node1` becomes the parameter `node-node1`: a filter, by default of the nodes that have the tag `node1`. */
+/** Converts `node1` to the parameter `node-node1`: a filter, by default for nodes with the tag `node1`. */
 function readNode(node: string, part: Part, owner: AssemblyOf, drafts: Map<string, Draft>, parameters: Record<string, PropertyRule>): void {
   const name = partNameOf(node);
   if (name === undefined) {
@@ -170,7 +170,7 @@ function place(name: string, part: Part, node: string | undefined, owner: Assemb
   return draft;
 }
 
-/** The property that a title is the value of, where the type has one. */
+/** The property whose value is a component's title, if the type has one. */
 function titleProperty(rules: Rules | undefined, given: Record<string, unknown>): string | undefined {
   return ['title', 'name'].find((name) => {
     const rule = rules !== undefined && Object.hasOwn(rules, name) ? rules[name] : undefined;
@@ -187,7 +187,7 @@ function readValues(part: Part, type: ModuleType | undefined, what: string): Rec
   return values;
 }
 
-/** Sets a property of a component, unless it cannot be kept, which is told. */
+/** Sets a property of a component; if it cannot be kept, that is noted. */
 function set(
   values: Record<string, unknown>,
   name: string,
@@ -210,17 +210,17 @@ function set(
   if (type !== undefined && rule === undefined && property !== undefined) said.note(`${what} sets ${name}, which its type does not have`);
 }
 
-/** What would be a reference here is a text there. */
+/** Escapes `${`, which is a reference here but plain text in DTK. */
 function escaped(value: unknown): unknown {
   if (typeof value === 'string') return value.replaceAll('${', () => '$${');
   if (Array.isArray(value)) return value.map(escaped);
   return isRecord(value) ? Object.fromEntries(Object.entries(value).map(([key, one]) => [key, escaped(one)])) : value;
 }
 
-/** Attributes of the assembly itself; `mysql::server/port` is one of a component. */
+/** Converts attributes of the assembly itself; `mysql::server/port` sets one of a component. */
 function readParameters(part: Part, owner: AssemblyOf, drafts: ReadonlyMap<string, Draft>, parameters: Record<string, PropertyRule>): void {
   const what = `assembly ${owner.title}`;
-  // what is said of a component on one node goes beyond what is said of it on all
+  // sorted, so that an attribute of a component on one node overrides that of the component on all nodes
   const depth = (name: string): number => name.split('/').length;
   for (const [name, said] of part.entries(`the attributes of ${what}`).toSorted(([a], [b]) => depth(a) - depth(b))) {
     const slash = name.lastIndexOf('/');

@@ -1,4 +1,4 @@
-/** Attributes of DTK's components as properties. */
+/** Converts attributes of DTK's components to properties. */
 import type { PropertyType } from '../../../protocol/definitions/property-types.ts';
 import type { PropertyRule } from '../../../protocol/definitions/type-rules.ts';
 import { isRecord } from '../../json.ts';
@@ -13,15 +13,15 @@ const TYPES: ReadonlyMap<string, PropertyType> = new Map([
   ['array', 'array'],
   ['port', 'port'],
 ]);
-/** What an attribute may say that becomes something here. `value` is what newer files call the default. */
+/** Keys of an attribute that have a counterpart here. `value` is the name of the default in newer files. */
 const KNOWN = new Set(['type', 'default', 'value', 'required', 'description', 'dynamic', 'hidden', 'encrypted', 'options', 'legal_values']);
-/** Values that a rule can list. */
+/** The most values that a rule can list. */
 const MAX_ALLOWED = 256;
 const MAX_DESCRIPTION = 4_096;
 
 export type Rules = Record<string, PropertyRule>;
 
-/** The attributes of a component, or of an assembly. */
+/** Converts the attributes of a component or an assembly. */
 export function readAttributes(part: Part, owner: string, wanted: (name: string) => boolean = () => true): Rules {
   const rules: Rules = {};
   for (const [name, attribute] of part.entries(`the attributes of ${owner}`)) {
@@ -34,7 +34,7 @@ export function readAttributes(part: Part, owner: string, wanted: (name: string)
 }
 
 function readAttribute(part: Part, what: string): PropertyRule {
-  // in an assembly only the value may stand there
+  // an assembly may give only the value
   if (!isRecord(part.value)) return part.isThere ? { type: typeOfValue(part.value), default: part.value } : {};
   for (const [key, said] of part.entries(what))
     if (!KNOWN.has(key)) said.note(`${key} of attribute ${what} has no counterpart and was left out`);
@@ -64,7 +64,7 @@ function readAttribute(part: Part, what: string): PropertyRule {
   return rule;
 }
 
-/** A description, cut to what can be kept. */
+/** A description, cut to the maximum length. */
 export function readDescription(part: Part): string | undefined {
   const text = part.get('description').text('a description')?.trim();
   if (text === undefined || text === '') return undefined;
@@ -87,7 +87,7 @@ function readType(part: Part, what: string): PropertyType {
   return 'string';
 }
 
-/** The values that something may have, if all of them can be listed. */
+/** The allowed values, if all of them can be listed. */
 export function readAllowed(part: Part, type: PropertyType, what: string): (string | number | boolean)[] | undefined {
   const said = part.get('options').isThere ? part.get('options') : part.get('legal_values');
   if (!said.isThere) return undefined;
@@ -100,7 +100,7 @@ export function readAllowed(part: Part, type: PropertyType, what: string): (stri
   return undefined;
 }
 
-/** A value as one of that type; undefined if it is none. YAML reads `8080` and `"8080"` differently, and DTK does not care. */
+/** Converts a value to the type; undefined if that is impossible. YAML distinguishes `8080` and `"8080"`, but DTK does not. */
 export function valueFor(type: PropertyType, value: unknown): unknown {
   switch (type) {
     case 'string':

@@ -1,4 +1,4 @@
-/** Links of an assembly's components: those that are written, and those that DTK makes by itself. */
+/** Links of an assembly's components: those in the file, and those that DTK makes implicitly. */
 import type { Component, Link } from '../../../protocol/definitions/assembly.ts';
 import type { ModuleType } from '../../../protocol/definitions/module.ts';
 import { isRecord } from '../../json.ts';
@@ -7,7 +7,7 @@ import { parseRef } from './names.ts';
 import { type Part, shown } from './part.ts';
 import { matching, type Placed } from './placed.ts';
 
-/** A component while its assembly is read. */
+/** A component of an assembly that is being read. */
 export interface Draft extends Placed {
   source: Part;
   component: Component;
@@ -47,7 +47,10 @@ export function readComponentLinks(draft: Draft, all: readonly Draft[], owner: O
   }
 }
 
-/** DTK links what a component depends on by itself, where there is only one that can be meant: one on the same node, else one at all. */
+/**
+ * Makes the links that DTK makes implicitly: a component is linked to what it depends on if there is only one candidate, on the same node
+ * or else on any.
+ */
 export function linkByItself(draft: Draft, all: readonly Draft[], owner: Owner): void {
   for (const [name, rule] of Object.entries(owner.types.get(draft.type)?.links ?? {})) {
     if (rule.required !== true || hasLink(draft, name)) continue;
@@ -61,7 +64,7 @@ export function linkByItself(draft: Draft, all: readonly Draft[], owner: Owner):
   }
 }
 
-/** The others of those that are on the same node, else all others. */
+/** The other candidates on the same node or, if there are none, all others. */
 function nearest(draft: Draft, among: readonly Draft[]): Draft[] {
   const others = among.filter((one) => one !== draft);
   const beside = others.filter(({ node }) => node === draft.node);

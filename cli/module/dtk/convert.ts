@@ -1,4 +1,4 @@
-/** A module of DTK as one of dtkd. Pure but for the YAML library: the same files always give the same. */
+/** Converts a module of DTK to one of dtkd. Pure but for the YAML library: the same files always give the same result. */
 import type { Assembly } from '../../../protocol/definitions/assembly.ts';
 import { MANIFEST_FILE, type ModuleManifest, type ModuleType } from '../../../protocol/definitions/module.ts';
 import { mayNarrow } from '../../../protocol/definitions/property-rule.ts';
@@ -25,22 +25,22 @@ const KNOWN = new Set([
   'component_defs',
   'assemblies',
 ]);
-/** What every component has here. */
+/** The properties that every component has here. */
 const SERVICE = new Map(Object.entries(BUILTIN_TYPES.find(({ name }) => name === 'Service')?.properties ?? {}));
 
 const COMPONENT_KEYS = new Set(['description', 'attributes', 'actions', 'dependencies', 'link_defs', 'component_links']);
-/** The version of a module that has none. */
+/** The version of a module that states none. */
 const FIRST_VERSION = '0.1.0';
 const MAX_LICENSE = 128;
 
 export interface Converted {
   manifest: ModuleManifest;
-  /** The manifest's text and the scripts, by their paths. */
+  /** The text of the manifest and the scripts, by their paths. */
   files: Files;
   notes: Note[];
 }
 
-/** Errors: BAD_REQUEST with all that is wrong, each with its place; INVALID for what is no YAML. */
+/** Errors: BAD_REQUEST with all faults and their places; INVALID if the text is not YAML. */
 export async function convertDtk(text: string, source: string, present: ReadonlySet<string>): Promise<Converted> {
   const findings = new Findings();
   const root = await readPart(text, source, findings);
@@ -123,7 +123,7 @@ function readDependencies(root: Part): Record<string, string> {
 
 function readRange(part: Part, name: string): string {
   const said = typeof part.value === 'object' && part.value !== null ? part.get('version') : part;
-  // of a name in a list nothing is said
+  // a plain name in a list states no version
   const text = said.isThere ? said.written?.replace(/^["']|["']$/g, '') : undefined;
   const range = text === undefined ? undefined : rangeOf(text);
   if (range === undefined)
@@ -167,7 +167,7 @@ function readType(
   };
 }
 
-/** An attribute that every Service has is of the type that it has there. */
+/** Gives an attribute that every Service has the type that it has there. */
 function asService(property: string, rule: PropertyRule, said: Part, title: string): void {
   const inherited = SERVICE.get(property);
   if (inherited === undefined || mayNarrow(typeOfRule(inherited), typeOfRule(rule))) return;
@@ -181,7 +181,7 @@ function asService(property: string, rule: PropertyRule, said: Part, title: stri
   said.note(`${property} of ${title} is of the type ${rule.type} here, as of every Service${lost}`);
 }
 
-/** Links to types that nobody has: the module has no others that it could take them from. */
+/** Drops links to types that do not exist: the module has no dependencies that could provide them. */
 function dropForeignLinks(types: ReadonlyMap<string, ModuleType>, root: Part): void {
   for (const [name, type] of types) {
     for (const [link, rule] of Object.entries(type.links ?? {})) {
@@ -195,7 +195,10 @@ function dropForeignLinks(types: ReadonlyMap<string, ModuleType>, root: Part): v
   }
 }
 
-/** What gets its value through a link is `dynamic` there; here that is said only of what nobody gives a value. */
+/**
+ * Removes `dynamic` from properties that get their value through a link. DTK marks them so; here only properties are dynamic to which
+ * nobody gives a value.
+ */
 function keepWhatIsLinked(types: ReadonlyMap<string, ModuleType>): void {
   for (const type of types.values()) {
     for (const { type: end, take = {}, give = {} } of Object.values(type.links ?? {})) {

@@ -1,4 +1,4 @@
-/** Dependencies and link definitions of DTK's components as the links of types. */
+/** Converts dependencies and link definitions of DTK's components to links of types. */
 import { type LinkRule, linkName } from '../../../protocol/definitions/type-rules.ts';
 import { isRecord } from '../../json.ts';
 import { readDescription } from './attributes.ts';
@@ -10,7 +10,7 @@ const MAX_LINKS = 256;
 
 export interface LinksOf {
   title: string;
-  /** `server`, and `acme/mysql`. */
+  /** `server`, in the module `acme/mysql`. */
   component: string;
   module: string;
 }
@@ -21,7 +21,7 @@ export function linkNameOf(text: string): string | undefined {
   return name !== undefined && linkName.safeParse(name).success ? name : undefined;
 }
 
-/** `dependencies` are links that have to be there; `link_defs` and `component_links` say what is taken and given by them. */
+/** Converts `dependencies` to required links; `link_defs` and `component_links` say which values links take and give. */
 export function readLinks(part: Part, owner: LinksOf): Record<string, LinkRule> {
   const links: Record<string, LinkRule> = {};
   for (const [name, said] of part.get('dependencies').named(`the dependencies of ${owner.title}`)) {
@@ -52,7 +52,7 @@ function addLink(links: Record<string, LinkRule>, name: string, said: Part, owne
   if (required) rule.required = true;
   if (!said.isThere) return;
   if (Array.isArray(said.value)) {
-    // some files have the mappings, or several ways to link, as a list
+    // some files have a list of mappings, or of several ways to link
     for (const item of said.items()) {
       if (typeof item.value === 'string') addMapping(rule, item, owner, what, to);
       else if (isRecord(item.value)) readBody(rule, item, owner, what, to);
@@ -74,7 +74,7 @@ function readBody(rule: LinkRule, part: Part, owner: LinksOf, what: string, to: 
   for (const mapping of part.get('attribute_mappings').items()) addMapping(rule, mapping, owner, what, to);
 }
 
-/** `$port -> db_port`: the other's port becomes the own db_port. `users <- $user`: the own user becomes the other's users. */
+/** `$port -> db_port`: the other end's port becomes our db_port. `users <- $user`: our user becomes the other end's users. */
 function addMapping(rule: LinkRule, part: Part, owner: LinksOf, what: string, end: string): void {
   const text = textOf(part);
   if (text === undefined) {
@@ -90,7 +90,7 @@ function addMapping(rule: LinkRule, part: Part, owner: LinksOf, what: string, en
   const sides = { own: owner.component, other: end };
   const theirs = sideOf(left, sides) === 'own' ? right : left;
   const mine = theirs === left ? right : left;
-  // the arrow points from the value to where it goes
+  // the arrow points from the value to its destination
   const taken = (arrow === '->') === (theirs === left);
   const own = taken ? wholeNameOf(bare(mine, sides)) : valueNameOf(bare(mine, sides));
   const other = taken ? valueNameOf(bare(theirs, sides)) : wholeNameOf(bare(theirs, sides));
@@ -121,7 +121,7 @@ interface Sides {
   other: string;
 }
 
-/** Which side an attribute is of, where it says so by the component in front of it. */
+/** The end that an attribute belongs to, if a component before it says so. */
 function sideOf(term: string, { own, other }: Sides): 'own' | 'other' | undefined {
   const prefix = prefixOf(term);
   if (prefix === undefined) return undefined;
@@ -139,14 +139,14 @@ function bare(term: string, sides: Sides): string {
   return prefix !== undefined && sideOf(term, sides) !== undefined ? plain.slice(prefix.length + 1) : plain;
 }
 
-/** Where a value comes from: a property, or what is known of the node. */
+/** The source of a value: a property, or a fact about the node. */
 function valueNameOf(name: string): string | undefined {
   if (/^node\.(host_address|host_addresses_ipv4|fqdn|address)$/.test(name)) return 'node.address';
   if (name.startsWith('node.')) return name === 'node.name' ? name : undefined;
   return wholeNameOf(name);
 }
 
-/** A dot leads into a value, and only whole ones are linked. */
+/** A property name; undefined with a dot, which leads into a value, since only whole values are linked. */
 function wholeNameOf(name: string): string | undefined {
   return name.includes('.') ? undefined : propertyNameOf(name);
 }

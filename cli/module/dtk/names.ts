@@ -1,4 +1,7 @@
-/** Names of DTK as dtkd writes them: pure. DTK tells components apart by their modules, `mysql::server`; a node of dtkd has one type of each name. */
+/**
+ * Converts names of DTK to those of dtkd. DTK qualifies components by their modules, `mysql::server`; a node of dtkd has only one type of
+ * each name. Pure.
+ */
 
 import { partName } from '../../../protocol/definitions/assembly.ts';
 import { moduleName, moduleVersion, versionRange } from '../../../protocol/definitions/code.ts';
@@ -7,20 +10,20 @@ import { propertyName, typeName } from '../../../protocol/definitions/type-rules
 import { BUILTIN_TYPES } from '../../../protocol/modules/builtin-types.ts';
 import { NODE_TYPE_KEY } from '../../../protocol/modules/type-table.ts';
 
-/** Characters of the name of a component, and of a type. */
+/** The longest names of components and of types, in characters. */
 const MAX_PART = 40;
 const MAX_TYPE = 63;
 
-/** Types that every node has. */
+/** Names of the types that every node has. */
 const TAKEN = new Set([...BUILTIN_TYPES.map(({ name }) => name), NODE_TYPE_KEY].map((name) => name.toLowerCase()));
 
-/** How DTK refers to a component: `server`, `mysql::server`, `node1/mysql::server[main]`, `mysql::server.restart`. */
+/** A reference to a component in DTK: `server`, `mysql::server`, `node1/mysql::server[main]`, `mysql::server.restart`. */
 export interface ComponentRef {
   node?: string;
-  /** `mysql::server`, as it is written. */
+  /** `mysql::server`, as written. */
   component: string;
   title?: string;
-  /** Behind a dot. */
+  /** The word after a dot. */
   action?: string;
 }
 
@@ -39,7 +42,10 @@ export function parseRef(text: string): ComponentRef | undefined {
   };
 }
 
-/** `mysql::server` → `MysqlServer`; `server` of the module acme/mysql likewise; `mysql` of it → `Mysql`. Undefined if nothing can be called so. */
+/**
+ * `mysql::server` → `MysqlServer`; `server` in the module acme/mysql gives the same, and `mysql` in it gives `Mysql`. Undefined if no valid
+ * name results.
+ */
 export function typeNameOf(component: string, module: string): string | undefined {
   const own = words(module.split('/')[1] ?? '');
   const parts = component.split('::').map(words);
@@ -51,7 +57,7 @@ export function typeNameOf(component: string, module: string): string | undefine
   return name !== '' && full.length <= MAX_TYPE && typeName.safeParse(full).success ? full : undefined;
 }
 
-/** A name as assemblies have them: `mysql::server` and the title `main` → `mysql-server-main`. Undefined if nothing can be called so. */
+/** A name for an assembly: `mysql::server` with the title `main` → `mysql-server-main`. Undefined if no valid name results. */
 export function partNameOf(...texts: readonly string[]): string | undefined {
   const name = texts
     .flatMap(words)
@@ -62,7 +68,7 @@ export function partNameOf(...texts: readonly string[]): string | undefined {
   return partName.safeParse(short).success ? short : undefined;
 }
 
-/** Makes a name one that is not taken yet, by a number behind it. */
+/** Makes a name unique by appending a number if it is taken. */
 export function unique(name: string, taken: { has(name: string): boolean }): string {
   for (let number = 1; ; number++) {
     const tail = number === 1 ? '' : `-${number}`;
@@ -89,14 +95,14 @@ export function moduleNameOf(text: string): string | undefined {
   return moduleName.safeParse(name).success ? name : undefined;
 }
 
-/** `1.0` → `1.0.0`; `master` and what else is no version: undefined. */
+/** `1.0` → `1.0.0`; undefined for `master` and anything else that is not a version. */
 export function versionOf(text: string): string | undefined {
   const match = /^v?(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?$/.exec(text.trim());
   const version = match === null ? text.trim() : [1, 2, 3].map((index) => String(Number(match[index] ?? 0))).join('.');
   return moduleVersion.safeParse(version).success ? version : undefined;
 }
 
-/** What a dependency asks for: a version, or anything. */
+/** The version that a dependency asks for; undefined if it is not a version. */
 export function rangeOf(text: string): string | undefined {
   const version = versionOf(text);
   return version !== undefined && versionRange.safeParse(version).success ? version : undefined;

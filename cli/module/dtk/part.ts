@@ -1,19 +1,19 @@
-/** Reads a file of DTK piece by piece: each piece knows where it stands, says what is wrong with it there, and what of it could not be kept. */
+/** Reads a file of DTK piece by piece. Each piece knows its place, and reports there what is wrong with it and what could not be kept. */
 import { DtkdError } from '../../../protocol/errors.ts';
 import { readYaml } from '../../../protocol/modules/yaml.ts';
 import { isRecord } from '../../json.ts';
 import type { Note } from '../../model/draft.ts';
 
-/** Faults that are collected before the rest of the file is not looked at any more. */
+/** Further faults are not collected. */
 const MAX_FAULTS = 200;
-/** Notes that are kept; a file that gives rise to more is not worth reading on. */
+/** Further notes are not kept. */
 const MAX_NOTES = 2_000;
-/** Characters of something that a message repeats. */
+/** Characters of a value that messages show. */
 const SHOWN = 80;
 
 type Path = readonly (string | number)[];
 
-/** What is collected while a file is read. */
+/** The faults and notes collected while a file is read. */
 export class Findings {
   readonly faults: string[] = [];
   readonly notes: Note[] = [];
@@ -52,18 +52,18 @@ export class Part {
     return this.#document.at(this.path)?.line;
   }
 
-  /** A scalar as it is written in the file: `1.10` has not become a number. */
+  /** A scalar as written in the file, so that `1.10` is not turned into a number. */
   get written(): string | undefined {
     return this.#document.at(this.path)?.written ?? (isScalar(this.value) ? String(this.value) : undefined);
   }
 
-  /** Something in the file is not what it has to be: nothing will be written. */
+  /** Reports that something in the file is invalid: nothing will be written. */
   fault(text: string): void {
     const at = this.#document.at(this.path);
     this.#document.findings.fault(at === undefined ? this.#document.source : `${this.#document.source}:${at.line}:${at.column}`, text);
   }
 
-  /** Something in the file has no counterpart. */
+  /** Reports that something in the file has no counterpart. */
   note(text: string): void {
     this.#document.findings.note(text, this.line);
   }
@@ -73,7 +73,7 @@ export class Part {
     return this.#child(key, value);
   }
 
-  /** The entries of a mapping; none where there is nothing. Anything else is a fault. */
+  /** The entries of a mapping; empty if absent. Anything else is a fault. */
   entries(what: string): [string, Part][] {
     if (!this.isThere) return [];
     if (isRecord(this.value)) return Object.entries(this.value).map(([key, value]) => [key, this.#child(key, value)]);
@@ -81,13 +81,13 @@ export class Part {
     return [];
   }
 
-  /** The items of a list; of anything else, that alone. */
+  /** The items of a list; anything else counts as its only item. */
   items(): Part[] {
     if (!this.isThere) return [];
     return Array.isArray(this.value) ? this.value.map((value, index) => this.#child(index, value)) : [this];
   }
 
-  /** What DTK writes as a mapping of names, or as a list of names and of such mappings: each name with what stands below it. */
+  /** Each name and what stands below it, where DTK allows a mapping of names, or a list of names and of such mappings. */
   named(what: string): [string, Part][] {
     if (isRecord(this.value)) return this.entries(what);
     return this.items().flatMap((item): [string, Part][] => {
@@ -98,7 +98,7 @@ export class Part {
     });
   }
 
-  /** A text; undefined where there is none, or something else, which is a fault. */
+  /** A scalar as text; undefined if absent. Anything else is a fault. */
   text(what: string): string | undefined {
     if (!this.isThere) return undefined;
     if (typeof this.value === 'string') return this.value;
@@ -124,7 +124,7 @@ export class Part {
   }
 }
 
-/** Reads a file. Errors: INVALID with file, line and column if it is no YAML. */
+/** Parses a file. Errors: INVALID with file, line and column if it is not YAML. */
 export async function readPart(text: string, source: string, findings: Findings): Promise<Part> {
   const value = await readYaml(text, source);
   const { isNode, isScalar: isYamlScalar, LineCounter, parseDocument } = await import('yaml');
@@ -135,7 +135,7 @@ export async function readPart(text: string, source: string, findings: Findings)
       source,
       findings,
       at(path) {
-        // the nearest that is there
+        // use the nearest ancestor that exists
         for (let length = path.length; length >= 0; length--) {
           const node: unknown = document.getIn(path.slice(0, length), true);
           if (!isNode(node) || node.range === undefined || node.range === null) continue;
@@ -150,7 +150,7 @@ export async function readPart(text: string, source: string, findings: Findings)
   );
 }
 
-/** The error for a file in which something is wrong: nothing was written. */
+/** The error for a file with faults: nothing was written. */
 export function unreadable(faults: readonly string[]): DtkdError {
   const shown = faults.slice(0, 20);
   const more = faults.length > shown.length ? `\n  … and ${faults.length - shown.length} more` : '';
@@ -159,7 +159,7 @@ export function unreadable(faults: readonly string[]): DtkdError {
   });
 }
 
-/** A name or value as messages repeat it. */
+/** A name or value, shortened for messages. */
 export function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value);
   return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;

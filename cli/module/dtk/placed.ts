@@ -1,17 +1,17 @@
-/** Components of an assembly, as DTK refers to them and as they are called here: pure. */
+/** Components of an assembly, with their names in DTK and here. Pure. */
 import type { ComponentRef } from './names.ts';
 
 export interface Placed {
-  /** As it is called here. */
+  /** Its name here. */
   part: string;
   type: string;
-  /** As it is written, without its title. */
+  /** Its name as written, without the title. */
   written: string;
   title: string | undefined;
   node: string | undefined;
 }
 
-/** Those that a reference means: without a node on any, without a title with any. */
+/** The components that a reference matches. Without a node it matches any node, without a title any title. */
 export function matching<T extends Placed>(ref: ComponentRef, placed: readonly T[]): T[] {
   return placed.filter(
     ({ written, title, node }) =>

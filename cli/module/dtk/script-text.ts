@@ -1,9 +1,9 @@
-/** Shell text of DTK's commands as a script: pure. `{{attribute}}` becomes a variable, never text that the shell would read. */
+/** Converts shell text of DTK's commands to a script. `{{attribute}}` becomes a variable, never text that the shell would parse. Pure. */
 
-/** A variable for each name that may stand in braces. */
+/** The variable for each name that may stand in braces. */
 export type Variables = ReadonlyMap<string, string>;
 
-/** One command, with what has to hold (`if`) or not to hold (`unless`) for it to be run. */
+/** One command, with the condition that must hold (`if`) or must not hold (`unless`) for it to run. */
 export interface Line {
   text: string;
   when?: string | undefined;
@@ -12,20 +12,20 @@ export interface Line {
 
 export interface ScriptText {
   text: string;
-  /** Names in braces that stand for nothing. */
+  /** Names in braces that have no variable. */
   unknown: string[];
-  /** Names in braces where the shell looks at no variable. */
+  /** Names in braces where the shell expands no variables. */
   unread: string[];
-  /** It has parts that are repeated or left out by what an attribute says. */
+  /** True if it has sections, which repeat or leave out text depending on an attribute. */
   sections: boolean;
 }
 
-/** `DTKD_PROPERTY_` and the name in capitals, as commands get it. */
+/** `DTKD_PROPERTY_` followed by the name in capitals, as commands get it. */
 export function variableOf(prefix: string, name: string): string {
   return prefix + name.replace(/[^A-Za-z0-9]/g, '_').toUpperCase();
 }
 
-/** The whole script. */
+/** Builds the whole script. */
 export function scriptText(shell: 'sh' | 'bash', comment: string, lines: readonly Line[], variables: Variables): ScriptText {
   const left = { unknown: new Set<string>(), unread: new Set<string>() };
   let sections = false;
@@ -37,16 +37,16 @@ export function scriptText(shell: 'sh' | 'bash', comment: string, lines: readonl
     const conditions = [...(when === undefined ? [] : [filled(when)]), ...(unless === undefined ? [] : [`! { ${filled(unless)}; }`])];
     return conditions.length === 0 ? filled(text) : `if ${conditions.join(' && ')}; then\n${filled(text)}\nfi`;
   });
-  // a comment ends with its line
+  // a line break would end the comment
   const about = comment.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]/gu, ' ');
   const [unknown, unread] = [[...left.unknown], [...left.unread]];
   return { text: `#!/bin/${shell}\n# ${about}\nset -e\n${body.join('\n')}\n`, unknown, unread, sections };
 }
 
 const BRACES = /\{\{\{\s*([A-Za-z0-9_.-]+)\s*\}\}\}|\{\{&?\s*([A-Za-z0-9_.-]+)\s*\}\}/y;
-/** Up to the end of the line. Quotes in it are none. */
+/** A comment, up to the end of the line. Quotes in it do not count. */
 const COMMENT = /(?<![^\s;&|()])#.*/y;
-/** What begins a here-document, whose lines follow those of the command; with quotes around its end the shell reads nothing in it. */
+/** The start of a here-document, whose lines follow the line of the command. If the end word is quoted, the shell expands nothing in it. */
 const HERE = /(?<!<)<<(-?)[ \t]*(?:'([^'\n]+)'|"([^"\n]+)"|(\\?)([\w.-]+))/y;
 
 interface Left {
@@ -55,12 +55,15 @@ interface Left {
 }
 
 interface Here {
-  /** Its lines with the one that ends it. */
+  /** Its lines, including the end word. */
   lines: string;
   isRead: boolean;
 }
 
-/** Within single quotes the shell would not look at a variable: there the quotes are ended before it and begun after it. */
+/**
+ * Replaces names in braces by variables. Within single quotes the shell expands none, so the quotes are closed before the variable and
+ * opened after it.
+ */
 function filledIn(text: string, variables: Variables, left: Left): string {
   let made = '';
   let quote: '"' | "'" | undefined;
@@ -108,10 +111,10 @@ function filledIn(text: string, variables: Variables, left: Left): string {
 
 interface HereBegin {
   end: string;
-  /** Its end may stand behind tabs. */
+  /** True if tabs may precede the end word (`<<-`). */
   tabs: boolean;
   isRead: boolean;
-  /** Characters of what begins it. */
+  /** The length of the start, in characters. */
   length: number;
 }
 
@@ -122,7 +125,7 @@ function hereAt(text: string, at: number): HereBegin | undefined {
   return { end: single ?? double ?? word ?? '', tabs: dash === '-', isRead: word !== undefined && backslash === '', length: all.length };
 }
 
-/** Undefined: nothing ends it, so it is none, as in a sum. */
+/** The body of a here-document. Undefined if no end word follows: then it is none, but a shift in arithmetic, for example. */
 function bodyOf(text: string, start: number, { end, tabs, isRead }: HereBegin): Here | undefined {
   for (let at = start; at < text.length; ) {
     const next = text.indexOf('\n', at);
@@ -133,7 +136,7 @@ function bodyOf(text: string, start: number, { end, tabs, isRead }: HereBegin): 
   return undefined;
 }
 
-/** Quotes are texts there as others. */
+/** Replaces names in the body of a here-document, in which quotes are plain text. */
 function filledLines({ lines, isRead }: Here, variables: Variables, left: Left): string {
   return lines.replace(new RegExp(BRACES.source, 'g'), (...match: string[]) => {
     if (isRead) return named(match, variables, left, (variable) => `\${${variable}}`);
@@ -142,7 +145,7 @@ function filledLines({ lines, isRead }: Here, variables: Variables, left: Left):
   });
 }
 
-/** What stands for a name in braces. */
+/** The text in place of a name in braces. */
 function named(match: readonly (string | undefined)[], variables: Variables, { unknown }: Left, as: (variable: string) => string): string {
   const name = match[1] ?? match[2] ?? '';
   const variable = variables.get(name);

@@ -1,4 +1,4 @@
-/** Workflows of DTK's assemblies: their subtasks as steps. */
+/** Workflows of DTK's assemblies: subtasks become steps. */
 import { type ServiceStep, type ServiceWorkflow, workflowName } from '../../../protocol/definitions/assembly.ts';
 import type { ModuleType } from '../../../protocol/definitions/module.ts';
 import { isRecord } from '../../json.ts';
@@ -28,12 +28,12 @@ const KNOWN = new Set([
   'timeout',
   'params',
 ]);
-/** What names components to run. */
+/** Keys that name components to run. */
 const COMPONENT_KEYS = ['components', 'component', 'ordered_components', 'actions', 'action'] as const;
-/** What says of which nodes they are. */
+/** Keys that name their nodes. */
 const PLACES = ['node', 'nodes', 'node_group'] as const;
 const MAX_ATTEMPTS = 100;
-/** Steps within steps. */
+/** Levels of nested steps. */
 const MAX_DEPTH = 3;
 const MAX_STEPS = 256;
 
@@ -44,7 +44,7 @@ interface Context {
   types: ReadonlyMap<string, ModuleType>;
 }
 
-/** `actions` and `workflows` of an assembly, and the one that older files call `workflow`. */
+/** The `actions` and `workflows` of an assembly, and the `workflow` of older files. */
 export function readWorkflows(
   part: Part,
   { title: assembly, types }: { title: string; types: ReadonlyMap<string, ModuleType> },
@@ -65,7 +65,7 @@ export function readWorkflows(
       if (workflow !== undefined) workflows.set(name, workflow);
     }
   }
-  // one that is left out may be what another consists of
+  // repeated, since a workflow that was dropped may leave another one empty
   for (let before = -1; before !== workflows.size; ) {
     before = workflows.size;
     for (const [name, workflow] of workflows) {
@@ -106,7 +106,7 @@ function stepsOf(part: Part, context: Context, depth: number): ServiceStep[] {
   });
 }
 
-/** The steps that a subtask comes to. */
+/** The steps for a subtask. */
 function stepOf(part: Part, context: Context, depth: number): ServiceStep[] {
   const { what } = context;
   for (const [key, said] of part.entries(what)) if (!KNOWN.has(key)) said.note(`${key} in ${what} has no counterpart and was left out`);
@@ -130,7 +130,7 @@ function stepOf(part: Part, context: Context, depth: number): ServiceStep[] {
   return inner;
 }
 
-/** What stands beside something that takes its place. */
+/** Notes keys that are ignored because something else takes their place. */
 function unused(part: Part, keys: readonly string[], why: string, what: string): void {
   for (const key of keys) if (part.get(key).isThere) part.get(key).note(`${key} of a subtask of ${what} was left out: ${why}`);
 }
@@ -141,7 +141,7 @@ function componentSteps(part: Part, context: Context, extra: Partial<ServiceStep
   return COMPONENT_KEYS.flatMap((key) => part.get(key).items()).flatMap((item) => componentStep(item, node, given, context, extra));
 }
 
-/** The node whose components are meant; undefined: those of all. */
+/** The node whose components are meant; undefined: those of all nodes. */
 function nodeOf(part: Part, { what }: Context): string | undefined {
   const nodes = part.get('nodes');
   if (nodes.isThere && !/^all(_applicable)?$/i.test(String(nodes.value)))
@@ -168,7 +168,7 @@ function componentStep(
     return [];
   }
   const command = ref.action === undefined ? undefined : commandNameOf(ref.action);
-  // what brings it to where it should be is no command here
+  // these bring a component to its desired state, which is not a command here
   const usual = command === undefined || command === 'create' || command === 'converge' || (workflow === 'delete' && command === 'delete');
   return found.flatMap(({ part: component, type }) => {
     if (usual) {
@@ -181,7 +181,7 @@ function componentStep(
   });
 }
 
-/** What a step gives to a command. Undefined if the command is not there, or cannot be run with it. */
+/** The options that a step gives to a command. Undefined if the command does not exist, or cannot be run with them. */
 function optionsFor(
   command: string,
   type: string,
@@ -221,7 +221,7 @@ function extraOf(part: Part, what: string): Partial<ServiceStep> {
     for (const [key, value] of again.entries(what))
       if (key !== 'attempts') value.note(`${key} of retry in ${what} has no counterpart and was left out`);
   const number = valueFor('integer', said.value);
-  // a plain `retry` counts those after the first
+  // a plain `retry` counts the attempts after the first
   const attempts = typeof number === 'number' ? number + (said === again ? 1 : 0) : undefined;
   if (said.isThere && (attempts === undefined || attempts > MAX_ATTEMPTS))
     said.note(`the attempts in ${what} were left out: they are no number of up to ${MAX_ATTEMPTS}`);
@@ -240,7 +240,7 @@ function capped(steps: ServiceStep[], part: Part, { what }: Context): ServiceSte
   return steps;
 }
 
-/** Steps that import a workflow which is not there, or could not be kept, are left out. */
+/** Drops steps that import a workflow which does not exist or was dropped. */
 function dropUnknown(steps: readonly ServiceStep[], known: { has(name: string): boolean }, part: Part, assembly: string): ServiceStep[] {
   return steps.flatMap((step): ServiceStep[] => {
     if (step.workflow !== undefined && !known.has(step.workflow)) {

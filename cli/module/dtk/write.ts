@@ -1,4 +1,4 @@
-/** Puts the files of a converted module where they belong: all of them or, if one is there with another content, none. */
+/** Writes the files of a converted module: all of them or, if one exists with other content, none. */
 import { chmod, lstat, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DtkdError } from '../../../protocol/errors.ts';
@@ -10,7 +10,7 @@ export interface Written {
   unchanged: string[];
 }
 
-/** Errors: ALREADY_EXISTS naming the files that would be changed, unless that is wanted; nothing was written then. */
+/** Writes the files. Errors: ALREADY_EXISTS, naming the files that would change, unless `replace`; then nothing was written. */
 export async function writeModule(
   directory: string,
   files: readonly ModuleFile[],
