@@ -22,7 +22,7 @@ export function appUri(id: string, node: { name: string; suffix: string }, ingre
   return ingressPort === HTTP_PORT ? `http://${host}` : `http://${host}:${ingressPort}`;
 }
 
-/** The app's id in a Host (lower case, no port), or undefined if the host is none of this node's apps'. */
+/** The app's id in a Host (lower case, no port), or undefined if the host is not of the form of this node's app addresses. */
 export function idOfHost(host: string, node: { name: string; suffix: string }): string | undefined {
   const rest = `.${node.name}.${node.suffix}`.toLowerCase();
   if (host.length !== 32 + rest.length || !host.endsWith(rest)) return undefined;

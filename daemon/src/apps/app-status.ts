@@ -1,4 +1,4 @@
-/** What a dtApp's `status` and `message` say, and what a copy looks like. Pure. */
+/** Computes a dtApp's `status` and `message`, and the contents of a copy. Pure. */
 import { APP_LABEL, type AppSelectors, OWNER_LABEL } from '../../../protocol/kinds/dtapp.ts';
 import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import type { OwnApp, RemoteApp } from './app-table.ts';
@@ -12,7 +12,7 @@ export interface AppStatus {
 
 const READY: AppStatus = { status: 'Ready', message: undefined };
 
-/** Status of one of this node's apps. `known`: the domains that this node is in. */
+/** Status of one of this node's apps. `known` tells whether this node is in a domain. */
 export function ownStatus(selectors: AppSelectors, targets: Targets, known: (domain: string) => boolean): AppStatus {
   if (targets.state !== 'Ready') return { status: targets.state, message: targets.message };
   if (selectors.authenticationType === 'Custom' && selectors.authenticationURL === undefined) {
@@ -25,17 +25,17 @@ export function ownStatus(selectors: AppSelectors, targets: Targets, known: (dom
   return unknown.length === domains.length ? { status: 'NoDomain', message } : { ...READY, message };
 }
 
-/** Since when, for people: RFC 3339 in whole seconds. */
+/** Renders the time since when, for people: RFC 3339 in whole seconds. Empty if it is unknown. */
 function sinceText(since: number | undefined): string {
   return since === undefined ? '' : ` since ${new Date(since).toISOString().slice(0, 19)}Z`;
 }
 
-/** Who is away and since when, as one sentence without its point. */
+/** Says who is away and since when: one sentence without its full stop. */
 export function awayText(owner: string, app: string, since: number | undefined): string {
   return `${owner}, which owns the app "${app}", is away${sinceText(since)}`;
 }
 
-/** Status of the copy of another node's app. One whose owner is merely not connected is ready: it is reached when it is used. */
+/** Status of the copy of another node's app. It is Ready even while the owner is idle, because the connection is opened on use. */
 export function copyStatus(app: RemoteApp, peer: TunnelPeer | undefined): AppStatus {
   if (peer !== undefined && peer.reach !== 'away') return READY;
   return { status: 'OwnerAway', message: `${awayText(app.namespace, app.name, peer?.since)}.` };
@@ -43,19 +43,19 @@ export function copyStatus(app: RemoteApp, peer: TunnelPeer | undefined): AppSta
 
 const MAX_LABEL = 63;
 
-/** A label value as near to the text as labels allow. */
+/** The closest valid label value to the text. */
 function labelOf(text: string): string {
   return text.slice(0, MAX_LABEL).replace(/[^A-Za-z0-9]+$/, '');
 }
 
-/** What the owner's user wrote, where it was written. */
+/** The fields that the owner's user wrote. */
 function writtenFields(object: ApiObject): Record<string, unknown> {
   const out: Record<string, unknown> = {};
   for (const field of ['serviceSelector', 'domainSelector', 'spec']) if (object[field] !== undefined) out[field] = object[field];
   return out;
 }
 
-/** Everything of a copy but the metadata that the store keeps. */
+/** Everything in a copy except the metadata that the store maintains. */
 export interface CopyContent {
   labels: Record<string, string>;
   fields: Record<string, unknown>;
@@ -72,7 +72,7 @@ export function serverFields(status: AppStatus, uri: string): Record<string, unk
   return { URI: uri, status: status.status, ...(status.message === undefined ? {} : { message: status.message }) };
 }
 
-/** An own app with its server fields set, or undefined if they are so already. */
+/** An own app with its server fields set, or undefined if they are up to date. */
 export function withServerFields(app: OwnApp['object'], status: AppStatus, uri: string): ApiObject | undefined {
   if (app['URI'] === uri && app['status'] === status.status && app['message'] === status.message) return undefined;
   const { URI: _uri, status: _status, message: _message, ...rest } = app;

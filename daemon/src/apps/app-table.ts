@@ -5,7 +5,7 @@ import { appId } from './app-id.ts';
 import type { Author } from './ports.ts';
 
 interface AppBase {
-  /** 32 hex digits: first label of the host, and name of the copy. */
+  /** 32 hex digits: the first label of the app's host, and the name of the copy. */
   id: string;
   uid: string;
   name: string;
@@ -28,25 +28,25 @@ export type App = OwnApp | RemoteApp;
 
 const PAGE = 500;
 
-/** What names a dtApp, or a copy of one, in the store. */
+/** The store reference of a dtApp or a copy. */
 export function appRef(namespace: string, name: string): ObjectRef {
   return { group: dtAppKind.group, plural: dtAppKind.plural, namespace, name };
 }
 
 /**
- * All dtApps that this node knows, in memory: its own, and those of members whose key is known. Follows the store; never writes.
- * Copies are not in it: they are made of it.
+ * All dtApps that this node knows, in memory: its own, and those of members whose key is known. Follows the store and never writes. Leaves
+ * out copies, which are derived from this table.
  */
 export class AppTable {
   private readonly store: ObjectStore;
   private readonly node: string;
   private readonly authorOf: (namespace: string) => Author | undefined;
   private readonly ids = new Map<string, App>();
-  /** By namespace and name, of every dtApp that is not a copy. */
+  /** Every dtApp that is not a copy, by namespace and name. */
   private readonly objects = new Map<string, { object: ApiObject; app: App | undefined }>();
   private readonly listeners: ((ids: ReadonlySet<string>) => void)[] = [];
   private unsubscribe: () => void = () => undefined;
-  /** Copies found in the store when the table was loaded, with the namespace of their owner. */
+  /** Copies found in the store while loading, each with the namespace of its owner. */
   private readonly loadedCopies = new Map<string, string>();
   private loading = true;
 
@@ -56,7 +56,7 @@ export class AppTable {
     this.authorOf = authorOf;
   }
 
-  /** Reads the store, then follows it. Returns the names of the copies that are stored, with the namespace of their owner. */
+  /** Reads the store, then follows it. Returns the names of the stored copies, each with the namespace of its owner. */
   async load(): Promise<ReadonlyMap<string, string>> {
     const early: Change[] = [];
     let apply = (changes: readonly Change[]) => {
@@ -115,7 +115,7 @@ export class AppTable {
     touched.add(app.id);
   }
 
-  /** What a dtApp that is not a copy says; undefined if its author is not known. */
+  /** Interprets a dtApp that is not a copy. Undefined if its selectors cannot be read or its author is unknown. */
   read(object: ApiObject): App | undefined {
     const selectors = appSelectors(object);
     if (selectors === undefined) return undefined;
@@ -138,7 +138,7 @@ export class AppTable {
     touched.add(app.id);
   }
 
-  /** To be called when the mesh changed: authors become known, or another member's. */
+  /** To be called when the mesh changed: an author may have become known, or a namespace may belong to another member now. */
   refreshAuthors(): void {
     const touched = new Set<string>();
     const authors = new Map<string, Author | undefined>();
@@ -153,7 +153,7 @@ export class AppTable {
     this.tell(touched);
   }
 
-  /** True if there are apps in a namespace whose author is not known (yet: the mesh may still be starting). */
+  /** True if the namespace has apps with an unknown author. The mesh may still be starting. */
   hasUnknownAuthor(namespace: string): boolean {
     const prefix = `${namespace}/`;
     for (const [key, { app }] of this.objects) if (app === undefined && key.startsWith(prefix)) return true;
@@ -182,7 +182,9 @@ export class AppTable {
     return this.ids.values();
   }
 
-  /** Apps that a person may mean: this node's own of that name or the copy of that name, else others' apps of that name. */
+  /**
+   * The apps that a person may mean by a name: this node's own app or the copy of that name, otherwise all other nodes' apps of that name.
+   */
   find(name: string, namespace?: string): App[] {
     const copy = this.ids.get(name);
     if (copy !== undefined && (namespace === undefined || namespace === this.node)) return [copy];

@@ -15,17 +15,17 @@ import { tryOwnApps } from './try-own.ts';
 import { TunnelClient } from './tunnel/tunnel-client.ts';
 import { TunnelServer } from './tunnel/tunnel-server.ts';
 
-/** How long responses under way may take to end when the daemon stops. */
+/** How long responses under way may take to finish when the daemon stops. */
 const GRACE_MS = 1_000;
 const GRACE_STEP_MS = 20;
 
-/** Builds the dtApps part of a daemon out of its pieces. Nothing listens before `start`. */
+/** Assembles the dtApps part of a daemon. Nothing listens before `start`. */
 export function createApps(options: AppsOptions): Apps {
   const { store, mesh, node, logger } = options;
   const identities = new LaneIdentities();
   const peers = new PeerDirectory(mesh);
   const table = new AppTable(store, node.name, options.authorOf);
-  // Durations are measured on a clock that nobody sets back.
+  // Durations are measured on a monotonic clock.
   const elapsed = () => performance.now();
   const dialer = new Dialer(elapsed);
   const own = new OwnApps({ store, node: node.name, dialer, ownListeners: options.ownListeners, now: elapsed });

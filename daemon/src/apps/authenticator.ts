@@ -8,21 +8,21 @@ import { type ClientFacts, requestFields } from './http/fields.ts';
 import type { RequestHead } from './http/head.ts';
 import type { Refusal } from './http/refusal.ts';
 
-/** A decision that takes longer keeps a person waiting for nothing. */
+/** A decision that takes longer counts as unavailable, since a person is waiting for it. */
 const DECISION_MS = 5_000;
-/** Of the answer's body, which nobody reads; more closes the connection. */
+/** Limit for the body of the answer, which is discarded. A longer one closes the connection. */
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_SOCKETS = 64;
 const MAX_CHALLENGE = 2_048;
 
-/** What belongs to the body of the request, which the question does not have. */
+/** Fields that the question does not repeat: those of the request's body, which it does not have, and those of the hop. */
 const NOT_ASKED =
   /^(?:host|content-length|content-encoding|content-type|transfer-encoding|expect|te|trailer|connection|upgrade|sec-websocket-.*)$/i;
 
 /**
- * Asks an app's authenticationURL about each request, at the node that owns the app: GET with the request's own headers, its method and URI
- * in X-Original-*; 2xx lets it through, 401 and 403 refuse it, anything else refuses it too and says that the decision could not be had.
- * Follows no redirect. The URL never leads to dtkd itself, and the address checked is the address dialled.
+ * Asks an app's authenticationURL about each request, at the node that owns the app. Sends a GET with the request's own headers, and its
+ * method and URI in X-Original-*. 2xx lets the request through; 401 and 403 refuse it; anything else refuses it too, saying that no
+ * decision could be had. Follows no redirect. The URL never leads to dtkd itself, and the address checked is the address dialled.
  */
 export class Authenticator {
   private readonly rules: () => EndpointRules;
@@ -40,7 +40,7 @@ export class Authenticator {
     this.https.destroy();
   }
 
-  /** Undefined lets the request through. Never throws. */
+  /** Decides on a request: undefined lets it through. Never throws. */
   async decide(url: string, head: RequestHead, client: ClientFacts): Promise<Refusal | undefined> {
     this.asked += 1;
     const refusal = await this.ask(url, head, client).then(judge, () => unavailable('did not answer'));
@@ -94,7 +94,7 @@ export class Authenticator {
   }
 }
 
-/** Name, value, name, value, …: the request's own fields as they would go to the origin, but for what belongs to its body. */
+/** The request's own fields as they would go to the origin, without those in NOT_ASKED: name, value, name, value, … */
 function questionHeaders(url: URL, head: RequestHead, client: ClientFacts): string[] {
   const out = ['Host', url.host, 'X-Original-Method', head.method, 'X-Original-URI', head.target];
   for (const line of requestFields(head, client, false).split('\r\n')) {

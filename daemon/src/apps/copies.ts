@@ -10,16 +10,16 @@ import { type App, type AppTable, appRef, type OwnApp, type RemoteApp } from './
 import type { PeerDirectory } from './peer-directory.ts';
 import type { Targets } from './targets.ts';
 
-/** Apps written in one transaction: one fsync for many, without keeping other writers waiting for long. */
+/** Apps written in one transaction: one fsync serves many, and other writers do not wait long. */
 const BATCH = 128;
-/** After a failed write (a full disk, say), doubled as long as it fails. */
+/** Pause after a failed write (a full disk, say), doubled with each further failure. */
 const RETRY_MS = 2_000;
 const MAX_RETRY_MS = 60_000;
 
 /**
- * Keeps the store's view of dtApps true: a copy in this node's namespace for each app of another member, and URI, status and message of
- * the node's own apps. Writes only what differs, never raises a generation for its own sake, and makes nothing of objects that it wrote
- * itself; so one change makes one write. What cannot be written keeps nothing else back.
+ * Keeps the store's view of dtApps up to date: a copy in this node's namespace for each app of another member, and the URI, status and
+ * message of the node's own apps. Writes only what differs, and does not raise the generation for a mere change of status. Its own writes
+ * cause no further ones, so one change makes one write. One object that cannot be written does not hold up the others.
  */
 export class CopiesController {
   private readonly store: ObjectStore;
@@ -30,25 +30,25 @@ export class CopiesController {
   private readonly targetsOf: (app: OwnApp) => Promise<Targets>;
   private readonly logger: Logger;
   private dirty = new Set<string>();
-  /** Those that could not be written, until they are tried again; own ones are then tried one by one. */
+  /** Ids whose write failed, until they are retried. Own apps are then written one at a time. */
   private readonly failed = new Set<string>();
   private running: Promise<void> | undefined;
   private waits = true;
   private retry: NodeJS.Timeout | undefined;
   private retryMs = RETRY_MS;
-  /** The last failure that was told of. */
+  /** The last failure that was logged, so that a repeated one is not logged again. */
   private told: string | undefined;
   private stopped = false;
   private unsubscribe: () => void = () => undefined;
-  /** What the copies' statuses were made of, to find those that a change of the mesh touches. */
+  /** The `basisOf` with which each app was last written, to find those that a change of the mesh affects. */
   private readonly seen = new Map<string, string>();
-  /** Copies that were stored at the start and have not been looked at. */
+  /** Copies that were stored at the start and have not been checked yet, with the namespace of their owner. */
   private readonly stored = new Map<string, string>();
   private readonly statuses = new Map<string, { own: boolean; status: string }>();
-  /** Replicas whose copy was made in the same transaction, with what else it was made of. */
+  /** Replicas whose copy was written in the same transaction, with the `basisOf` at that time. */
   private readonly made = new WeakMap<ApiObject, string>();
   private started = false;
-  /** Makes the copy of an app in the transaction that brings the app: both are there at once, with one fsync. */
+  /** Writes the copy of an app in the transaction that brings the app: both appear together, with one fsync. */
   private readonly participant: Participant = {
     prepare: (changes, tx) => this.copyAtOnce(changes, tx),
     committed: () => undefined,
@@ -74,7 +74,7 @@ export class CopiesController {
     this.store.addParticipant(this.participant);
   }
 
-  /** `stored`: the copies in the store with their owners, of which some may have lost their app meanwhile. */
+  /** Starts to follow the table. `stored`: the copies in the store with their owners. Some may have lost their app meanwhile. */
   start(stored: ReadonlyMap<string, string>): void {
     this.started = true;
     this.table.onChange((ids) => this.mark([...ids].filter((id) => !this.isMade(id))));
@@ -83,13 +83,13 @@ export class CopiesController {
     this.mark([...this.table.all()].map((app) => app.id));
   }
 
-  /** The mesh has said which domains there are. Until then nothing is written: their absence would be. */
+  /** To be called once the mesh knows its domains. Nothing is written before, since every domain would appear to be missing. */
   domainsKnown(): void {
     this.waits = false;
     this.resume();
   }
 
-  /** Clears away stored copies that have no app, but for those whose author may only not be known yet. */
+  /** Removes stored copies that have no app, except those whose author may merely be unknown so far. */
   private sortStored(): void {
     const gone: string[] = [];
     for (const [id, owner] of this.stored) {
@@ -124,7 +124,7 @@ export class CopiesController {
     this.mark(changed);
   }
 
-  /** All that an app's status depends on besides objects. */
+  /** Everything besides objects that an app's status depends on. */
   private basisOf(app: App): string {
     if (app.kind === 'own') return app.selectors.domains.filter((domain) => this.peers.hasDomain(domain)).join(' ');
     const peer = this.peers.peer(app.author);
@@ -166,7 +166,7 @@ export class CopiesController {
   }
 
   private async run(): Promise<void> {
-    // Changes come in rows: what is marked in this turn goes into one transaction.
+    // Changes come in bursts: everything marked in this turn goes into one transaction.
     await new Promise((resolve) => setImmediate(resolve));
     while (this.dirty.size > 0 && !this.stopped) {
       const batch = this.nextBatch();
@@ -184,7 +184,10 @@ export class CopiesController {
     }
   }
 
-  /** Copies, or own apps: a domain may refuse what this node says of its own, and that concerns no copy, and no app of another domain. */
+  /**
+   * The next ids to write: either copies or own apps. A domain may refuse a write of this node's own apps, and that must affect neither
+   * copies nor the apps of other domains. Own apps that have failed before come one at a time.
+   */
   private nextBatch(): string[] {
     const copies: string[] = [];
     const own: string[] = [];
@@ -208,7 +211,7 @@ export class CopiesController {
     this.retryMs = Math.min(2 * this.retryMs, MAX_RETRY_MS);
   }
 
-  /** Many at once (a member's whole state) are left to the batches of `run`. */
+  /** The participant's part: writes copies in the transaction of their apps. Large batches (a member's whole state) are left to `run`. */
   private async copyAtOnce(changes: readonly Change[], tx: Transaction): Promise<void> {
     if (!this.started || this.stopped || changes.length > BATCH) return;
     for (const { type, ref, object, origin } of changes) {
@@ -220,12 +223,12 @@ export class CopiesController {
         await this.writeCopy(tx, app, copyStatus(app, this.peers.peer(app.author)));
         this.made.set(object, basis);
       } catch {
-        // A copy is no reason to refuse what a member wrote: it is tried again, and told of, once the change is heard of.
+        // A failed copy must not refuse what a member wrote. `run` tries again, and logs a failure, once the change is announced.
       }
     }
   }
 
-  /** True if an app's copy came with it and nothing that it depends on has changed since. */
+  /** True if an app's copy was written together with the app and nothing that it depends on has changed since. */
   private isMade(id: string): boolean {
     const app = this.table.byId(id);
     const basis = app?.kind === 'remote' ? this.made.get(app.object) : undefined;
@@ -283,7 +286,7 @@ export class CopiesController {
     const status = ownStatus(app.selectors, targets, (domain) => this.peers.hasDomain(domain));
     this.statuses.set(app.id, { own: true, status: status.status });
     const existing = await tx.get(appRef(this.node.name, app.name));
-    // Replaced meanwhile: its own change marks it again.
+    // Replaced meanwhile: that change marks it again.
     if (existing === undefined || existing.metadata.uid !== app.uid) return;
     const object = withServerFields(existing, status, this.uriOf(app));
     if (object !== undefined) await tx.put(object);
@@ -294,7 +297,7 @@ export class CopiesController {
   }
 }
 
-/** The copy to be stored, or undefined if `existing` is it already. Its generation counts the owner's changes, as seen here. */
+/** The copy to store, or undefined if `existing` is up to date. Its generation counts the owner's changes as seen here. */
 function copyObject(app: RemoteApp, content: CopyContent, node: string, existing: ApiObject | undefined): ApiObject | undefined {
   const base = { apiVersion: apiVersionOf(dtAppKind), kind: dtAppKind.kind };
   if (existing === undefined) {

@@ -2,13 +2,13 @@ import { connect, type Socket } from 'node:net';
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { HostPort } from './ports.ts';
 
-/** How long one endpoint may take to accept before the next one is tried: a busy LAN host needs a fraction of it. */
+/** How long one endpoint may take to accept before the next one is tried. Even a busy LAN host needs only a fraction of it. */
 const CONNECT_MS = 2_000;
-/** How long an endpoint that failed goes to the end of the row. */
+/** How long an endpoint that failed is tried last. */
 const REMEMBER_MS = 5_000;
 const MAX_REMEMBERED = 1_024;
 
-/** Dials the endpoints of apps: in their order, the next one if one fails, those that failed a moment ago last. */
+/** Dials the endpoints of an app in order, falling back to the next one on failure. Endpoints that failed recently come last. */
 export class Dialer {
   private readonly failed = new Map<string, number>();
   private readonly now: () => number;

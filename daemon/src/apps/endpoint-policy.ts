@@ -1,4 +1,4 @@
-/** Which addresses an app may lead to. Pure; addresses are IP addresses, so that what is checked is what is dialled. */
+/** Decides which addresses an app may lead to. Pure. Takes IP addresses only, so that the address checked is the address dialled. */
 import { BlockList, isIP, isIPv4 } from 'node:net';
 import type { HostPort } from './ports.ts';
 
@@ -7,7 +7,7 @@ export interface EndpointRules {
   ownListeners: readonly HostPort[];
   /** This machine's own addresses. */
   localAddresses: ReadonlySet<string>;
-  /** True if the local operator wrote the endpoint, who may also name loopback and link-local addresses. */
+  /** True if the local operator wrote the endpoint. The operator may also name loopback and link-local addresses. */
   byOperator: boolean;
 }
 
@@ -25,7 +25,7 @@ const LINK_LOCAL = blockList([
   ['169.254.0.0', 16],
   ['fe80::', 10],
 ]);
-/** "This host" in any clothes, multicast, broadcast: nothing that one service could be at. */
+/** "This host" in any form, multicast and broadcast: never the address of one service. */
 const NEVER = blockList([
   ['0.0.0.0', 8],
   ['::', 128],
@@ -36,7 +36,10 @@ const NEVER = blockList([
 
 const WILDCARDS = new Set(['', '0.0.0.0', '::']);
 
-/** IPv4 addresses written as IPv6 (`::ffff:127.0.0.1`, NAT64, 6to4 of none) as what they are; everything else in lower case. */
+/**
+ * The canonical form of an address: IPv4 written as IPv6 (`::ffff:127.0.0.1`, `::127.0.0.1`) becomes IPv4, anything else lower case. Drops
+ * brackets and zones.
+ */
 export function plainAddress(ip: string): string {
   const text = ip
     .toLowerCase()

@@ -13,16 +13,16 @@ import type { AppAction, ForwardEvent, HostPort } from './ports.ts';
 import type { TunnelClient } from './tunnel/tunnel-client.ts';
 
 const DEFAULT_LOCAL = '127.0.0.1:0';
-/** Connections of one forward at once. */
+/** The most connections of one forward at once. */
 const MAX_CONNECTIONS = 1_024;
-/** Lines kept for a user who does not read them; the newest count. */
+/** Events kept for a user who does not read them. The oldest are dropped. */
 const MAX_EVENTS = 256;
 
 export interface ForwardOptions {
   name: string;
   namespace?: string;
   local?: string;
-  /** Who asked for it: apps that ask for a capability are used on behalf of that user. */
+  /** Who asked for the forward. Apps of type Capability are used on behalf of that user. */
   principal: Principal;
   signal: AbortSignal;
 }
@@ -37,7 +37,7 @@ export function parseLocal(text: string): HostPort {
   return { host: match[1] ?? match[2] ?? '127.0.0.1', port };
 }
 
-/** Lines for the user, waiting to be read. */
+/** A queue of events for the user. */
 class Events implements AsyncIterable<ForwardEvent> {
   private readonly waiting: ForwardEvent[] = [];
   private wake: () => void = () => undefined;
@@ -67,7 +67,7 @@ class Events implements AsyncIterable<ForwardEvent> {
   }
 }
 
-/** Local ports that lead to apps: any TCP protocol, one tunnel a connection. A forward lives as long as its signal. */
+/** Local ports that lead to apps, for any TCP protocol, with one tunnel per connection. A forward lives until its signal aborts. */
 export class Forwards {
   private readonly table: AppTable;
   private readonly own: OwnApps;
@@ -103,7 +103,7 @@ export class Forwards {
         sockets.delete(socket);
         events.push({ connections: sockets.size });
       });
-      // The app by its id: it may have been changed, or removed, since the forward began.
+      // By id: the app may have been changed or removed since the forward began.
       void this.connect(app.id, socket, sockets.size, events, options.principal);
     });
     const bound = await listen(server, local);
@@ -158,7 +158,10 @@ export class Forwards {
   }
 }
 
-/** The operator has rights on this node only, so it cannot use another's app that asks for a capability. */
+/**
+ * The user on whose behalf a tunnel is opened. The operator has rights on this node only, and so cannot use another node's app of type
+ * Capability.
+ */
 function userFor(app: App, principal: Principal): UserPrincipal | undefined {
   if (app.selectors.authenticationType !== 'Capability') return undefined;
   if (principal.type === 'user') return principal;

@@ -16,12 +16,12 @@ import type { PeerDirectory } from './peer-directory.ts';
 import type { AppUsers, HostPort } from './ports.ts';
 import type { TunnelClient } from './tunnel/tunnel-client.ts';
 
-/** Connections that the system may hold until they are accepted. */
+/** Connections that the kernel may queue until they are accepted. */
 const BACKLOG = 511;
 
 /**
- * The node's HTTP entrance: listens, and routes each request by its Host to an app, the node's own or another member's. A reused
- * connection may carry requests to different apps; none of them says anything about the next. HTTP itself is the proxy's.
+ * The node's HTTP entrance: listens, and routes each request by its Host to an app of this node or of another member. Requests on a reused
+ * connection are independent and may go to different apps. HTTP itself is the proxy's work.
  */
 export class Ingress {
   private readonly table: AppTable;
@@ -32,9 +32,9 @@ export class Ingress {
   private readonly users: AppUsers;
   private readonly node: { name: string; suffix: string };
   private readonly now: () => number;
-  /** By app, and by user for apps that ask for a capability: what one user's tunnel carries is that user's. */
+  /** Pools by app id, then by user for apps of type Capability: each tunnel carries the requests of one user only. */
   private readonly pools = new Map<string, Map<string, UserPool>>();
-  /** Pools of earlier states of an app, until their last request has ended. */
+  /** Pools of earlier versions of an app, kept until their last request has ended. */
   private readonly retired = new Map<string, Set<UserPool>>();
   private readonly server: Server;
   private address: HostPort | undefined;
@@ -69,7 +69,7 @@ export class Ingress {
       this.server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, at, 'the ingress', '--ingress')));
       this.server.listen({ host: at.host, port: at.port, backlog: BACKLOG }, resolve);
     });
-    // Failing to accept one connection (no descriptors left) must not end the daemon.
+    // A failed accept (no file descriptors left) must not end the daemon.
     this.server.on('error', () => undefined);
     const bound = this.server.address();
     this.address = typeof bound === 'object' && bound !== null ? { host: bound.address, port: bound.port } : at;
@@ -79,7 +79,7 @@ export class Ingress {
     this.unsubscribe = this.users.onChange(() => this.recheckUsers());
   }
 
-  /** Where it listens. */
+  /** Where the ingress listens. Throws UNAVAILABLE before `listen`. */
   bound(): HostPort {
     if (this.address === undefined) throw new DtkdError('UNAVAILABLE', 'the ingress does not listen');
     return this.address;
@@ -95,7 +95,7 @@ export class Ingress {
     for (const id of [...this.pools.keys(), ...this.retired.keys()]) this.dropPools(id);
   }
 
-  /** Returns whether connections are left. */
+  /** Sweeps all pools. Returns whether connections are left. */
   sweep(): boolean {
     for (const [id, pools] of this.pools) {
       for (const [key, { pool, bearer }] of pools) {
@@ -122,8 +122,8 @@ export class Ingress {
   }
 
   /**
-   * A gone app's requests are cut. Those of a changed one end as they began: whether they still may is the owner's to say, which for an app
-   * of this node is said here.
+   * Handles a change of an app. Requests to a removed app are cut. Requests to a changed one may finish: whether they still may is for the
+   * owner to decide, and for an app of this node that is decided here.
    */
   private renewPools(id: string): void {
     const pools = this.pools.get(id);
@@ -143,8 +143,8 @@ export class Ingress {
   }
 
   /**
-   * Cuts what users of this node do with its own apps and may no longer, and with any app by a token that counts no more, or of a user that was deleted: other
-   * nodes cut what concerns theirs, and know nothing of tokens.
+   * Cuts requests of local users that are no longer allowed: those to an app of this node, if the user has lost REQUEST; those to any app,
+   * if the token is no longer valid or its user was deleted. Other nodes cut requests to their own apps, but know nothing of tokens.
    */
   private recheckUsers(): void {
     for (const id of new Set([...this.pools.keys(), ...this.retired.keys()])) {
@@ -188,7 +188,7 @@ export class Ingress {
     return { pool: this.poolOf(app, bearer, connect), allowCrossSite: app.selectors.allowCrossSite };
   }
 
-  /** The user of this node whose token the request bears. */
+  /** The local user whose token the request carries, or the refusal. */
   private bearerOf(head: RequestHead, app: App): Bearer | Refusal {
     const token = tokenOf(head);
     const user = token === undefined ? undefined : this.users.userOf(token);
@@ -221,7 +221,7 @@ export class Ingress {
   }
 }
 
-/** A user of this node, and the token that was shown. */
+/** A user of this node, and the token presented. */
 interface Bearer {
   user: UserPrincipal;
   token: string;
@@ -236,7 +236,7 @@ function asksCapability(app: App): boolean {
   return app.selectors.authenticationType === 'Capability';
 }
 
-/** What went wrong with listening, for people. `flag`: of the setting that says where, if it is one. */
+/** Turns a failure to listen into an error for people. `flag` is the setting that chooses the address, if there is one. */
 export function listenError(error: NodeJS.ErrnoException, at: HostPort, what: string, flag?: string): DtkdError {
   const place = `${what} cannot listen on ${at.host}:${at.port}`;
   const where = flag === undefined ? '' : ` with ${flag}`;

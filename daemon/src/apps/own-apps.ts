@@ -12,19 +12,21 @@ import type { Route } from './http/proxy-connection.ts';
 import type { HostPort } from './ports.ts';
 import { resolveTargets, type Targets } from './targets.ts';
 
-/** Interfaces seldom change; asking the system for each request would cost more than the request. */
+/**
+ * How long the list of interfaces is cached. They seldom change, and asking the system on each request would cost more than the request.
+ */
 const INTERFACES_MS = 10_000;
 
 interface Pooled {
   pool: OriginPool;
   service: string | undefined;
-  /** The terms under which its requests were let through. */
+  /** The terms (`termsOf`) under which its requests were admitted. */
   under: string | undefined;
 }
 
 /**
- * This node's own apps as something that can be connected to: finds the targets of an app, dials them, keeps HTTP connections to them.
- * Everything that reaches an origin of this node goes through here, whether a member asks for it or this node's own ingress.
+ * Connections to this node's own apps: finds the targets of an app, dials them, and keeps HTTP connections to them. Everything that reaches
+ * an origin of this node goes through here, whether it comes from a member or from this node's own ingress.
  */
 export class OwnApps {
   private readonly store: ObjectStore;
@@ -61,13 +63,13 @@ export class OwnApps {
     this.authenticator.close();
   }
 
-  /** Returns whether connections are left. */
+  /** Sweeps all pools. Returns whether connections are left. */
   sweep(): boolean {
     for (const { pool } of this.pools.values()) pool.sweep();
     return [...this.pools.values()].some(({ pool }) => pool.size > 0);
   }
 
-  /** The addresses behind an app, as things stand now. */
+  /** The addresses that are behind an app now. */
   async targetsOf(app: OwnApp): Promise<Targets> {
     const { service } = app.selectors;
     const name = service?.name ?? '';
@@ -84,7 +86,7 @@ export class OwnApps {
     return new StreamChannel(await this.dialer.dial(resolved.targets, signal));
   }
 
-  /** How HTTP requests reach the app, each decided by its authenticationURL if it has one. */
+  /** How HTTP requests reach the app. With authenticationType Custom, its authenticationURL decides each one. */
   route(app: OwnApp): Route {
     const { authenticationType, authenticationURL: url, allowCrossSite } = app.selectors;
     const route: Route = { pool: this.poolOf(app), allowCrossSite };
@@ -106,18 +108,18 @@ export class OwnApps {
     return pool;
   }
 
-  /** What a request is let through under; a change of labels or status is none of it. */
+  /** The terms under which a request is admitted. Labels and status are not part of them. */
   private termsOf(app: App | undefined): string | undefined {
     return app === undefined ? undefined : JSON.stringify(app.selectors);
   }
 
-  /** Requests under way end with the pool: what they were allowed under is no longer so. */
+  /** Closes a pool, including requests under way: the terms under which they were admitted no longer apply. */
   private dropPool(id: string): void {
     this.pools.get(id)?.pool.close();
     this.pools.delete(id);
   }
 
-  /** New connections must go where the Endpoints point now; requests under way may end where they are, for as long as the app lets them. */
+  /** After a change of Services or Endpoints, new connections go to the new targets. Requests under way may finish where they are. */
   private onServices(changes: readonly Change[]): void {
     for (const { ref } of changes) {
       if (ref.group !== '' || ref.namespace !== this.node || (ref.plural !== 'services' && ref.plural !== 'endpoints')) continue;
@@ -126,7 +128,7 @@ export class OwnApps {
   }
 
   private rules(): EndpointRules {
-    // Only the local operator writes Endpoints so far; once others can, the object will say who wrote it.
+    // So far only the local operator writes Endpoints. Once others can, the object will record its author.
     return { ownListeners: this.listeners(), localAddresses: this.addresses(), byOperator: true };
   }
 

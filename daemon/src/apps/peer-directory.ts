@@ -2,7 +2,7 @@ import { awayText } from './app-status.ts';
 import type { RemoteApp } from './app-table.ts';
 import type { Author, TunnelDomain, TunnelMesh, TunnelPeer } from './ports.ts';
 
-/** Members by key, looked up once per change of the mesh instead of once per request. */
+/** Members by key. The table is built once per change of the mesh, instead of once per request. */
 export class PeerDirectory {
   private readonly mesh: TunnelMesh;
   private peers = new Map<string, TunnelPeer>();
@@ -28,7 +28,10 @@ export class PeerDirectory {
     return this.peer(author)?.reach === 'connected';
   }
 
-  /** Why an app cannot be used now, for people; undefined if its owner is connected or may be. The mesh hears that the owner is wanted. */
+  /**
+   * Says why an app cannot be used now, for people; undefined if its owner is connected or idle. Otherwise asks the mesh to look for the
+   * owner.
+   */
   whyAway(app: RemoteApp): string | undefined {
     const peer = this.peer(app.author);
     if (peer !== undefined && peer.reach !== 'away') return undefined;
@@ -36,7 +39,7 @@ export class PeerDirectory {
     return this.awayText(app);
   }
 
-  /** That the owner of an app cannot be reached, with the time since when, if it is known. */
+  /** Says that the owner of an app cannot be reached, and since when, if that is known. */
   awayText(app: RemoteApp): string {
     const peer = this.peer(app.author);
     return awayText(app.namespace, app.name, peer?.reach === 'away' ? peer.since : undefined);

@@ -1,5 +1,6 @@
 /**
- * What dtApps need of the rest of the daemon, and what they offer to it. daemon.ts wires both; nothing here knows libp2p, LevelDB or HTTP.
+ * The ports of the dtApps part: what it needs from the rest of the daemon, and what it offers in return. daemon.ts wires both; nothing here
+ * knows libp2p, LevelDB or HTTP.
  */
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -14,10 +15,10 @@ export interface TunnelPeer {
   key: PeerKey;
   displayName: string;
   self: boolean;
-  /** `idle`: not connected, and nothing speaks against reaching it when a stream is opened. `away`: it could not be reached. */
+  /** `idle`: not connected, but presumably reachable once a stream is opened. `away`: it could not be reached. */
   reach: 'connected' | 'idle' | 'away';
   suspended: boolean;
-  /** Milliseconds since the epoch: connected, away, or without a connection since then. */
+  /** When the current `reach` began, in milliseconds since the epoch. Undefined if unknown. */
   since: number | undefined;
 }
 
@@ -30,22 +31,25 @@ export interface TunnelDomain {
   peers: readonly TunnelPeer[];
 }
 
-/** The part of the mesh that carries tunnels. `Mesh` satisfies it as it stands. */
+/** The part of the mesh that carries tunnels. `Mesh` implements it directly. */
 export interface TunnelMesh {
   domains(): readonly TunnelDomain[];
-  /** Opens a stream to a member that is connected or idle. PEER_AWAY if it cannot be reached. A Duplex that closes without having ended was aborted. */
+  /**
+   * Opens a stream to a member that is connected or idle. PEER_AWAY if it cannot be reached. A Duplex that closes before it has ended was
+   * aborted.
+   */
   openStream(domain: DomainId, peer: PeerKey, protocol: string, signal?: AbortSignal): Promise<Duplex>;
-  /** Something is wanted of a member that is away: it is looked for soon. Cheap, so it may be called for every request. */
+  /** Asks the mesh to look for an away member soon. Cheap enough to call for every request. */
   want(domain: DomainId, peer: PeerKey): void;
-  /** Keeps the connection with a member though no stream runs on it. Returns a function that lets it go. */
+  /** Keeps the connection to a member open even while it carries no stream. Returns a function that releases it. */
   hold(domain: DomainId, peer: PeerKey): () => void;
   /** Serves a members-only protocol. */
   handle(protocol: string, handler: (stream: Duplex, from: { domain: DomainId; peer: PeerKey }) => void): void;
-  /** Where a member may be dialled directly, the best first. */
+  /** The addresses at which a member can be dialled directly, best first. */
   directAddresses(domain: DomainId, peer: PeerKey): { host: string; port: number }[];
-  /** Hands over TCP connections to a mesh port that begin with a TLS ClientHello; what was read of them is back in the socket. */
+  /** Passes on TCP connections to a mesh port that begin with a TLS ClientHello. The bytes already read are put back into the socket. */
   onTlsSocket(handler: (socket: Socket, domain: DomainId) => void): void;
-  /** Called whenever domains, members or connectedness changed. Returns a function that unsubscribes. */
+  /** Calls the listener whenever domains, members or their connections change. Returns a function that unsubscribes. */
   onChange(listener: () => void): () => void;
 }
 
@@ -60,17 +64,17 @@ export interface HostPort {
   port: number;
 }
 
-/** Who may use apps that ask for a capability. */
+/** Decides who may use apps with authentication type Capability. */
 export interface AppUsers {
-  /** The user of this node whose token it is. */
+  /** The local user to whom the token belongs. */
   userOf(token: string): UserPrincipal | undefined;
-  /** A user of another member, as that member vouches for it. */
+  /** A user of another member. That member vouches for the identity. */
   remoteUser(from: Author, user: { name: string; uid: string }): UserPrincipal;
-  /** Decides REQUEST on an own app. */
+  /** Decides whether the user has REQUEST on one of this node's apps. */
   mayRequest(user: UserPrincipal, app: ApiObject): { allowed: true } | { allowed: false; reason: string };
-  /** The same of a user of another member who opens a tunnel: that decision is written down. */
+  /** As `mayRequest`, for another member's user who opens a tunnel. The decision is written to the audit log. */
   admit(user: UserPrincipal, app: ApiObject): { allowed: true } | { allowed: false; reason: string };
-  /** Called whenever a decision may have changed, or a token has ended. Returns a function that unsubscribes. */
+  /** Calls the listener whenever a decision may have changed or a token has ended. Returns a function that unsubscribes. */
   onChange(listener: () => void): () => void;
 }
 
@@ -82,11 +86,11 @@ export interface AppsOptions {
   node: { name: string; suffix: string };
   /** Where the ingress listens; port 0 takes a free one. */
   ingress: HostPort;
-  /** Connections of clients, and tunnels of members, at once. Default: as many as the parts take themselves. */
+  /** The most client connections and member tunnels at once. Default: the limits of the HTTP proxy and the tunnel server. */
   most?: { connections: number; tunnels: number };
   /** The member whose objects are kept under a namespace; undefined for this node's own and for unknown ones. */
   authorOf(namespace: string): Author | undefined;
-  /** Everything that this daemon listens on (API, mesh ports, ingress): never a target of an app. */
+  /** Everything that this daemon listens on (API, mesh ports, ingress). An app must never lead there. */
   ownListeners(): readonly HostPort[];
   logger: Logger;
 }
@@ -102,13 +106,13 @@ export type AppAction = (request: {
   signal: AbortSignal;
 }) => Promise<unknown | { stream: AsyncIterable<unknown> }>;
 
-/** What a forward tells its user, one JSON line each. */
+/** What a forward reports to its user, one JSON line each. */
 export type ForwardEvent = { listening: string } | { connections: number } | { error: string; code: string };
 
 export interface Apps {
   /** Registers the mesh protocols, loads the apps, and opens the ingress. Errors: PORT_IN_USE. */
   start(): Promise<void>;
-  /** To be called once the mesh has said which domains there are: until then no app is said to have none. */
+  /** To be called once the mesh knows its domains. Until then no app is reported as having none. */
   domainsKnown(): void;
   /** Closes the ingress, all tunnels and forwards. */
   stop(): Promise<void>;
@@ -126,17 +130,20 @@ export interface Apps {
   readonly actions: ReadonlyMap<string, AppAction>;
   /** Apps of this node and copies of others', by status. */
   summary(): { own: number; copies: number; byStatus: Record<string, number> };
-  /** How apps of this node stand, and whether something answers behind them: endpoints are connected to, and left again. */
+  /**
+   * The status of this node's apps, and whether anything answers behind each: connects to their endpoints and disconnects at once. At most
+   * 200 apps.
+   */
   tryOwn(signal: AbortSignal): Promise<{ name: string; status: string; message: string | undefined; answers: boolean | undefined }[]>;
   counters(): Record<string, number>;
   figures(): AppFigures;
 }
 
-/** Numbers for those who watch over the daemon. */
+/** Numbers for metrics. */
 export interface AppFigures {
   /** Answers of the HTTP proxy by the first digit of their status. */
   answers: readonly number[];
-  /** Tunnels of members to apps of this node, and bytes that they carried from and to them. */
+  /** Members' tunnels to apps of this node, and the bytes received from and sent to members. */
   served: { received: number; sent: number; open: number; accepted: number; refused: number };
   /** Tunnels of this node to apps of members. */
   opened: { received: number; sent: number; streams: number; lanes: number; lanesOpened: number; lanesFailed: number };

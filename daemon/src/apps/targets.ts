@@ -1,4 +1,4 @@
-/** From an app's selector to the addresses that it may be reached at. Pure. */
+/** Resolves an app's selector to the addresses at which it may be reached. Pure. */
 import type { z } from 'zod';
 import type { AppSelectors } from '../../../protocol/kinds/dtapp.ts';
 import { endpointsSchema } from '../../../protocol/kinds/endpoints.ts';
@@ -11,7 +11,7 @@ export type Targets = { state: 'Ready'; targets: readonly HostPort[] } | { state
 
 type ServicePort = z.infer<typeof servicePort>;
 
-/** The port that the seed's apps use. */
+/** The Service port taken if the selector names none. */
 const DEFAULT_PORT = 8080;
 
 /** The port of the Service that the selector means: by number or name, else 8080, else the only one. */
@@ -59,7 +59,10 @@ function pick(subsets: readonly Subset[], port: ServicePort, only: boolean, name
   return { state: 'NoEndpoints', message };
 }
 
-/** As in Kubernetes: by the Service port's name, else by targetPort, else the only one there is. */
+/**
+ * The endpoint port for a Service port, much as in Kubernetes: by `targetPort`, else by the Service port's name, else the only one there
+ * is.
+ */
 function endpointPort(ports: NonNullable<Subset['ports']>, port: ServicePort, only: boolean): number | undefined {
   const target = port.targetPort ?? port.port;
   if (typeof target === 'string') return (ports.find((entry) => entry.name === target) ?? byName(ports, port.name))?.port;

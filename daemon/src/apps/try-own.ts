@@ -1,15 +1,15 @@
-/** Whether something answers behind the apps of this node, for an operator who asks. */
+/** Checks whether something answers behind the apps of this node, for an operator who asks. */
 
 import { within } from '../signals/within.ts';
 import type { AppTable, OwnApp } from './app-table.ts';
 import type { OwnApps } from './own-apps.ts';
 import type { Apps } from './ports.ts';
 
-/** Apps that are tried for one question; the others are told of as they stand. */
+/** The most apps tried in one request. Further ones are left out. */
 const MAX_TRIED = 200;
-/** At once. */
+/** Apps tried concurrently. */
 const CONCURRENT = 20;
-/** One that has not answered by then does not answer. Milliseconds. */
+/** Time for all apps together. Those that have not answered by then count as not answering. Milliseconds. */
 const TRY_MS = 3_000;
 
 type Tried = Awaited<ReturnType<Apps['tryOwn']>>[number];

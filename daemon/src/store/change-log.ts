@@ -1,7 +1,7 @@
 /**
- * The change log: every change of the store in the order of its version, each in the batch that made it. Owns how long changes are kept
- * and the recent ones in memory; readers go by version, from memory where it reaches back far enough, else from the database. What has
- * been trimmed is GONE. Trims behind the writers' backs, in small batches.
+ * The change log: every change of the store in order of version, each written in the batch that makes the change. Owns how long changes are
+ * kept, and a cache of recent ones. Readers go by version, from memory where it reaches back far enough, otherwise from the database;
+ * trimmed versions are GONE. Trims in the background, in small batches.
  */
 import { DtkdError } from '../../../protocol/errors.ts';
 import { LOG_PREFIX, logKey, versionOfLogKey } from './keys.ts';
@@ -11,19 +11,19 @@ import { changeOfLogRow, encodeLogRow, headerOfLogRow } from './rows.ts';
 import type { PendingChange } from './transaction.ts';
 
 export interface LogLimits {
-  /** Changes kept at most. */
+  /** The most changes kept. */
   entries: number;
-  /** Bytes of changes kept at most, before LevelDB's compression. */
+  /** The most bytes of changes kept, before LevelDB's compression. */
   bytes: number;
   /** Bytes of changes kept in memory for watches that are up to date. */
   recentBytes: number;
 }
 
-/** A watch that was away for longer than this lists anew. 8 MiB keeps the whole log small beside the disk budget of a small node. */
+/** A watch that has been away for longer must list again. 8 MiB keeps the log small in the disk budget of a small node. */
 export const LOG_LIMITS: LogLimits = { entries: 100_000, bytes: 8 * 1024 * 1024, recentBytes: 1024 * 1024 };
-/** Trimming begins when a limit is passed by this much, so that it is rare. */
+/** Trimming begins when a limit is exceeded by this factor, so that it is rare. */
 const SLACK = 1.125;
-/** Bytes of changes that are read from the database at once, but for the last of them. */
+/** A read from the database ends with the change that reaches this many bytes. */
 const READ_BYTES = 256 * 1024;
 /** Log rows deleted at once while trimming. */
 const TRIM_ROWS = 500;
@@ -37,12 +37,12 @@ export class ChangeLog {
   readonly #kv: Kv;
   readonly #limits: LogLimits;
   readonly #onError: (error: unknown) => void;
-  /** Version of the oldest change kept; one more than `last` when there is none. */
+  /** Version of the oldest change kept; `last` + 1 if there is none. */
   #first: number;
-  /** The oldest that may still be in the database: a trim that failed is made up for by the next. */
+  /** The oldest version that may still be in the database. After a failed trim, the next one starts here. */
   #onDisk: number;
   #last: number;
-  /** Bytes written to the log ever, and before its oldest row. */
+  /** Bytes ever written to the log, and those written before its oldest row. */
   #written: number;
   #dropped: number;
   #recent: { change: Change; bytes: number }[] = [];
@@ -60,7 +60,7 @@ export class ChangeLog {
     this.#dropped = state.dropped;
   }
 
-  /** `base` is the version before the first change of a log that is empty. */
+  /** `base` is the version before the first change, for an empty log. */
   static async open(kv: Kv, base: number, limits: LogLimits, onError: (error: unknown) => void): Promise<ChangeLog> {
     const range = { gte: LOG_PREFIX, lt: prefixEnd(LOG_PREFIX), limit: 1 };
     const [oldest] = await kv.page(range);
@@ -81,12 +81,12 @@ export class ChangeLog {
     return this.#last;
   }
 
-  /** What is kept. */
+  /** The number and size of the changes kept. */
   size(): { entries: number; bytes: number } {
     return { entries: this.#last - this.#first + 1, bytes: this.#written - this.#dropped };
   }
 
-  /** The rows that belong into the batch of these changes, which follow `last` without a gap. */
+  /** The rows to add to the batch of these changes, which follow `last` without a gap. */
   encode(pending: readonly PendingChange[]): LogBatch {
     let before = this.#written;
     const batch: LogBatch = { rows: [], changes: [] };
@@ -121,12 +121,12 @@ export class ChangeLog {
     return version >= this.#first - 1 && version <= this.#last;
   }
 
-  /** Throws GONE unless they are. */
+  /** Throws GONE unless the changes after `version` are all kept. */
   assertKept(version: number): void {
     if (!this.keeps(version)) throw this.gone(version);
   }
 
-  /** That its changes are not kept. */
+  /** The error for a version whose later changes are not all kept. */
   gone(version: number): DtkdError {
     return new DtkdError(
       'GONE',
@@ -137,7 +137,10 @@ export class ChangeLog {
     );
   }
 
-  /** At most `limit` changes after `version`, fewer where they are large, in order; empty if there are none yet. GONE if some have been trimmed. */
+  /**
+   * The changes after `version`, in order: at most `limit`, fewer if they are large, none if there are none yet. GONE if some have been
+   * trimmed.
+   */
   async after(version: number, limit: number): Promise<Change[]> {
     this.assertKept(version);
     if (version === this.#last) return [];
@@ -145,7 +148,7 @@ export class ChangeLog {
     if (index >= 0) return this.#recent.slice(index, index + limit).map((entry) => entry.change);
     const rows = await this.#kv.page({ gte: logKey(version + 1), lt: logKey(this.#last + 1), limit });
     if (rows[0] === undefined || versionOfLogKey(rows[0][0]) !== version + 1) throw this.gone(version);
-    // who is behind holds what was read until its client takes it: large changes come few at a time
+    // a slow watch holds what was read until its client takes it, so large changes come few at a time
     let bytes = 0;
     const end = rows.findIndex(([, row]) => {
       bytes += row.length;
@@ -185,10 +188,10 @@ export class ChangeLog {
     }
   }
 
-  /** The oldest change within the limits. Found by halving: each row tells how many bytes were written before it. */
+  /** The oldest change within the limits, by binary search: each row records how many bytes were written before it. */
   async #oldestKept(): Promise<{ version: number; before: number }> {
     const written = this.#written;
-    // the newest row stays: it holds the store's version
+    // the newest row stays, since it holds the store's version
     let newest = this.#last;
     let oldest = Math.max(this.#first, newest - this.#limits.entries + 1);
     while (oldest < newest) {

@@ -1,7 +1,7 @@
 /**
- * Runs transactions one after another and makes them durable in groups: those that wait together are written in one batch with one
- * fsync. A transaction that throws leaves nothing and does not disturb the others of its group; a batch that fails rejects its whole
- * group and leaves the state in memory as before. Does not know of watches or lists: it tells of each group through `onCommitted`.
+ * Runs transactions one after another and makes them durable in groups: those that wait together are written in one batch with one fsync. A
+ * transaction that throws leaves no trace and does not affect the others of its group. A batch that fails rejects its whole group and
+ * leaves the state in memory unchanged. Does not know of watches or lists; reports each transaction through `onCommitted`.
  */
 import { DtkdError } from '../../../protocol/errors.ts';
 import { Durations, LOCAL_BOUNDS } from '../counting/durations.ts';
@@ -14,18 +14,18 @@ import type { PageCache } from './page-cache.ts';
 import type { RowCache } from './row-cache.ts';
 import { type PendingChange, StoreTransaction } from './transaction.ts';
 
-/** Transactions of one group at most: bounds how long the first one waits for the last. */
+/** The most transactions of a group: bounds how long the first waits for the last. */
 const GROUP_TRANSACTIONS = 512;
-/** Bytes of values in one group at most. */
+/** A group takes no more transactions once it holds this many bytes of values and index keys. */
 const GROUP_BYTES = 4 * 1024 * 1024;
-/** A transaction that has not ended by then is refused, so that no forgotten promise stops every later one. Milliseconds. */
+/** Time limit of a transaction, so that a forgotten promise does not block all later ones. Milliseconds. */
 const TRANSACTION_DEADLINE_MS = 60_000;
-/** Transactions waiting at most; beyond that callers are told to come back. */
+/** The most waiting transactions. Further ones are refused with TOO_MANY_REQUESTS. */
 const QUEUE_LIMIT = 100_000;
 
 interface Waiting {
   run: (tx: Transaction) => Promise<unknown>;
-  /** Judged like any other, and then dropped. */
+  /** Run and prepared like any other, then dropped. */
   dryRun: boolean;
   resolve: (value: unknown) => void;
   reject: (error: unknown) => void;
@@ -44,9 +44,9 @@ export interface CommitQueueOptions {
   log: ChangeLog;
   now: () => number;
   onError: (error: unknown) => void;
-  /** After each durable transaction with changes, in version order. */
+  /** Called for each durable transaction with changes, in version order. */
   onCommitted: (changes: readonly Change[]) => void;
-  /** When no batch is on its way: the database shows exactly the version of the log. */
+  /** Called after each batch, when none is being written: the database shows exactly the version of the log. */
   onRest: () => void;
 }
 
@@ -64,7 +64,7 @@ export class CommitQueue {
     this.#options = options;
   }
 
-  /** True while the database may show more than the log's version. */
+  /** True while a batch is being written, when the database may be ahead of the log's version. */
   get writing(): boolean {
     return this.#writing;
   }
@@ -96,14 +96,14 @@ export class CommitQueue {
     return promise;
   }
 
-  /** Lets what has been asked for finish, and refuses what comes later. */
+  /** Waits for accepted transactions, and refuses later ones. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#running;
   }
 
   async #drain(): Promise<void> {
-    // those who ask in the same turn belong to one group
+    // transactions requested in the same turn share a group
     await Promise.resolve();
     while (this.#queue.length > 0) await this.#commitGroup();
     this.#running = undefined;
@@ -135,7 +135,7 @@ export class CommitQueue {
     await this.#write(overlay, pending, done);
   }
 
-  /** Runs one transaction and its participants; undefined if it was refused, or nothing of it is wanted. */
+  /** Runs one transaction and its participants. Undefined if it failed or was a dry run. */
   async #run(waiting: Waiting, tx: StoreTransaction, limit: TimeLimit): Promise<Done | undefined> {
     const prepared: Participant[] = [];
     try {
@@ -153,7 +153,10 @@ export class CommitQueue {
     }
   }
 
-  /** Fills `prepared` as it goes. No participant is asked once the time is up: nobody would tell it how the transaction ended. */
+  /**
+   * Runs the transaction and adds each participant to `prepared` once it has agreed. After the deadline no further participant is called,
+   * since it would never learn how the transaction ended.
+   */
   async #perform(waiting: Waiting, tx: StoreTransaction, prepared: Participant[], expired: () => boolean): Promise<unknown> {
     const value = await waiting.run(tx);
     const changes = tx.changes();
@@ -215,12 +218,15 @@ export class CommitQueue {
   }
 }
 
-/** The time limit of each transaction of a group, which run one after another: a timer for each would cost a good part of a small one. */
+/**
+ * The time limit for each transaction of a group in turn. They share one timer, since one each would cost a good part of a small
+ * transaction.
+ */
 class TimeLimit {
   #expire: () => void = () => {};
   readonly #timer = setTimeout(() => this.#expire(), TRANSACTION_DEADLINE_MS);
 
-  /** Rejects with TIMEOUT if the work has not ended by then; `expired` tells it so. */
+  /** Rejects with TIMEOUT if the work does not end in time. `expired` then returns true. */
   within<T>(work: (expired: () => boolean) => Promise<T>): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     let isOver = false;

@@ -1,7 +1,7 @@
 /**
- * Writes Events: what happened to an object, for people. Repeats are counted into one Event; at most MAX_EVENTS are kept, for
- * KEEP_MS. Events are made by this node for itself; nothing waits for them, they are gathered so that they stand in nobody's way, and a failure to write some is
- * only logged.
+ * Writes Events, which tell people what happened to an object. Repeats are counted in one Event. At most MAX_EVENTS are kept, for KEEP_MS.
+ * Events are projections of this node; they are gathered and written in the background, nothing waits for them, and a failed write is only
+ * logged.
  */
 import { createHash } from 'node:crypto';
 import { EVENT_CREATOR_ANNOTATION } from '../../../protocol/kinds/event.ts';
@@ -9,14 +9,14 @@ import { type ApiObject, type ObjectMeta, type ObjectRef, toTimestamp } from '..
 import { CREATOR_ANNOTATION } from '../../../protocol/rights/principal.ts';
 import type { ObjectStore } from './object-store.types.ts';
 
-/** As Kubernetes keeps them. */
+/** The same as in Kubernetes. */
 const KEEP_MS = 60 * 60 * 1000;
 const MAX_EVENTS = 1000;
-/** Events that wait to be written at most: in a storm of changes some are left out, rather than that the changes wait for them. */
+/** The most Events waiting to be written. In a storm of changes some are dropped rather than delaying the changes. */
 const MAX_WAITING = 100;
-/** Milliseconds in which Events are gathered before they are written, all in one transaction. */
+/** How long Events are gathered before they are written in one transaction. Milliseconds. */
 const GATHER_MS = 200;
-/** Events written between two looks at those that are too old. */
+/** Events written between two removals of old ones. */
 const PRUNE_EVERY = 50;
 const EVENTS = { group: '', plural: 'events' } as const;
 
@@ -36,7 +36,7 @@ export interface EventRecorderOptions {
   onError: (error: unknown) => void;
 }
 
-/** What is written of an Event, once those of the same moment are gathered. */
+/** An Event waiting to be written together with others. */
 interface Waiting {
   event: EventInput;
   ref: ObjectRef & { namespace: string };
@@ -56,7 +56,7 @@ export class EventRecorder {
     this.#options = options;
   }
 
-  /** Returns at once; the Event is written behind, or left out where too many wait. */
+  /** Queues an Event and returns at once. The Event is dropped if too many wait. */
   record(event: EventInput): void {
     if (this.#count >= MAX_WAITING) return;
     this.#count += 1;
@@ -64,7 +64,7 @@ export class EventRecorder {
     this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS).unref();
   }
 
-  /** Writes those that wait. */
+  /** Writes the waiting Events. */
   async close(): Promise<void> {
     this.#flush();
     await this.#writing;
@@ -93,7 +93,7 @@ export class EventRecorder {
 
   async #write(gathered: readonly Waiting[]): Promise<void> {
     const { store } = this.#options;
-    // Looked up before: what else is written does not wait for it.
+    // Loads the rows into the cache first, so that other writers do not wait for these reads.
     await Promise.all(gathered.map(({ ref }) => store.get(ref)));
     await store.transact(async (tx) => {
       for (const one of gathered) await tx.put(eventObject(one, await tx.get(one.ref)), { origin: 'projection' });
@@ -110,7 +110,7 @@ export class EventRecorder {
     const { items } = await store.list({ ...EVENTS, namespace: node, limit: MAX_EVENTS * 4 });
     const newestFirst = items.sort((a, b) => String(b['lastTimestamp']).localeCompare(String(a['lastTimestamp'])));
     const oldest = toTimestamp(now() - KEEP_MS);
-    // of a clock that was ahead: they would be the newest for as long
+    // written while the clock was ahead: they would count as the newest for that long
     const future = toTimestamp(now() + KEEP_MS);
     const isOver = (time: string) => time < oldest || time > future;
     const stale = newestFirst.filter((event, index) => index >= MAX_EVENTS || isOver(String(event['lastTimestamp'])));
@@ -131,7 +131,7 @@ function eventObject({ event, ref, time }: Waiting, known: ApiObject | undefined
     kind: 'Event',
     metadata: {
       ...withoutMarks(known?.metadata ?? { name, namespace, uid: '', resourceVersion: '', generation: 1, creationTimestamp: '' }),
-      // by these it is decided who sees it, also when the object is no more
+      // access to the Event is decided by these, even after the object is gone
       ...(metadata.labels === undefined ? {} : { labels: metadata.labels }),
       ...(creator === undefined ? {} : { annotations: { [EVENT_CREATOR_ANNOTATION]: creator } }),
     },

@@ -8,10 +8,10 @@ import type { IndexQuery } from './object-store.types.ts';
 import type { Rows } from './overlay.ts';
 import { objectOfRow } from './rows.ts';
 
-/** Rows of a bucket read at once where objects have to be looked into. */
+/** Rows of a bucket read at once where objects have to be checked. */
 const PAGE = 500;
 
-/** Finds objects by an indexed value. Looks into objects only where their index rows leave a doubt. */
+/** Finds objects by an indexed value. Reads objects only where the index rows alone are not conclusive. */
 export async function findIndexed(rows: Rows, query: IndexQuery): Promise<ObjectRef[]> {
   const { group, plural, namespace, path, limit } = query;
   const rules = indexRulesOf(group, plural);

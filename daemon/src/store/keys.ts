@@ -4,8 +4,8 @@ import { apiVersionOf } from '../../../protocol/kinds/kind.ts';
 import type { ObjectRef } from '../../../protocol/objects/objects.ts';
 
 /**
- * Keys of the store's rows: `o/GROUP/PLURAL/NAMESPACE!NAME` for objects, `c/VERSION` for the change log, `m/…` for the store itself.
- * `!` stands below every character of a name, so that objects sort by namespace first, and by name within it.
+ * Keys of the store's rows: `o/GROUP/PLURAL/NAMESPACE!NAME` for objects, `c/VERSION` for the change log, `m/…` for the store itself. `!`
+ * sorts before every character of a name, so that objects sort by namespace, then by name.
  */
 const PART = /^[A-Za-z0-9._:-]*$/;
 const VERSION_DIGITS = 16;
@@ -13,15 +13,15 @@ const VERSION_DIGITS = 16;
 export const OBJECT_PREFIX = 'o/';
 export const LOG_PREFIX = 'c/';
 export const BASE_KEY = 'm/base';
-/** By which rules each kind is indexed. */
+/** The rules by which each kind is indexed. */
 export const INDEXES_KEY = 'm/indexes';
 
-/** Begins the keys of all objects of a kind. */
+/** The prefix of the keys of all objects of a kind. */
 export function kindPrefix(group: string, plural: string): string {
   return `${OBJECT_PREFIX}${checked(group)}/${checked(plural)}/`;
 }
 
-/** The key below its kind's prefix. */
+/** An object's key without its kind's prefix. */
 export function rowName(namespace: string, name: string): string {
   return `${checked(namespace)}!${checked(name)}`;
 }
@@ -38,7 +38,7 @@ export function refOfKey(key: string): ObjectRef {
   return { group, plural, namespace: rest.slice(0, cut), name: rest.slice(cut + 1) };
 }
 
-/** The key of a version in the change log: fixed width, so that versions sort as numbers. */
+/** The key of a version in the change log. Of fixed width, so that keys sort in the order of versions. */
 export function logKey(version: number): string {
   return LOG_PREFIX + version.toString(16).padStart(VERSION_DIGITS, '0');
 }
@@ -53,7 +53,7 @@ function checked(part: string): string {
   return part;
 }
 
-/** Names an object by what stands in it. */
+/** The reference of an object, from its own fields. Throws INVALID for an unknown kind. */
 export function refOf(object: { apiVersion: string; kind: string; metadata: { name: string; namespace?: string } }): ObjectRef {
   const kind = kindOf(object);
   if (kind === undefined) {

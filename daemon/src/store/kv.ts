@@ -1,6 +1,6 @@
 /**
- * The ordered key-value port under everything that is kept. Two implementations stand behind it: LevelDB on disk and a sorted map in
- * memory; one conformance suite runs on both. Keys are text compared by UTF-8 bytes; values are bytes.
+ * The ordered key-value port under everything that is stored. It has two implementations, LevelDB on disk and a sorted map in memory; one
+ * conformance suite runs on both. Keys are text compared by UTF-8 bytes; values are bytes.
  */
 export type KvOp =
   | { type: 'put'; key: string; value: Uint8Array }
@@ -18,14 +18,14 @@ export interface KvRange extends KeyRange {
   /** At most this many entries; the caller pages. Default 1,000. */
   limit?: number;
   reverse?: boolean;
-  /** True: the values are not wanted and may come empty. */
+  /** True if values are not needed and may come back empty. */
   keysOnly?: boolean;
 }
 
-/** The state at one moment: what is written later does not show. To be closed, or old data stays on disk. */
+/** The state at one moment; later writes do not show. Must be closed, or old data stays on disk. */
 export interface KvSnapshot {
   page(range: KvRange): Promise<[key: string, value: Uint8Array][]>;
-  /** The value of each key, in their order; undefined where there is none. */
+  /** The values of the keys, in order; undefined where there is none. */
   getMany(keys: readonly string[]): Promise<(Uint8Array | undefined)[]>;
   close(): Promise<void>;
 }
@@ -36,16 +36,16 @@ export interface Kv {
   page(range: KvRange): Promise<[key: string, value: Uint8Array][]>;
   /** Applies all operations or none. With `sync`, resolves only after fsync. Errors: DISK_FULL, INTERNAL. */
   batch(ops: readonly KvOp[], options: { sync: boolean }): Promise<void>;
-  /** Taken at once: shows every batch that has resolved, and may show one that is on its way. */
+  /** Taken synchronously: shows every batch that has resolved, and may show one that is being written. */
   snapshot(): KvSnapshot;
   /** May be called more than once. */
   close(): Promise<void>;
 }
 
-/** Entries of a page when the range names no limit. */
+/** Entries of a page if the range sets no limit. */
 export const DEFAULT_PAGE = 1000;
 
-/** The first key that is greater than every key beginning with `prefix`. Prefixes end in an ASCII character below DEL. */
+/** The first key after every key with this prefix. Prefixes end in an ASCII character below DEL. */
 export function prefixEnd(prefix: string): string {
   return prefix.slice(0, -1) + String.fromCharCode(prefix.charCodeAt(prefix.length - 1) + 1);
 }

@@ -1,8 +1,8 @@
 /**
- * The key-value port over LevelDB. Owns the database directory, its lock and its format version. Guarantees that a batch that failed has
- * no effect, also after a restart of the database: LevelDB's log is in an unknown state after a failed write (a torn record in its
- * middle would hide what is written after it), so the database is opened again before the next batch, and a failed batch that turns out
- * to have reached the disk is undone. Does not know what the rows mean.
+ * The key-value port over LevelDB. Owns the database directory, its lock and its format version. Guarantees that a failed batch has no
+ * effect, even after the database is reopened. After a failed write LevelDB's log is in an unknown state (a torn record in the middle would
+ * hide later ones), so the database is reopened before the next batch, and a failed batch that did reach the disk is undone. Does not know
+ * what the rows mean.
  */
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,36 +13,36 @@ import { refuseWithoutCurrent } from './level-files.ts';
 import { isNotOpen, storageError } from './storage-error.ts';
 
 /**
- * Version of the on-disk format. A newer one is refused. 2 has indexes, which who knows only format 1 would not keep right; the object store
- * builds them where they are missing, so nothing else is to be done for a database of format 1.
+ * Version of the on-disk format. A newer one is refused. Format 2 added indexes, which a daemon that knows only format 1 would not
+ * maintain. The object store builds missing indexes, so a database of format 1 needs no other migration.
  */
 const FORMAT_VERSION = 2;
 const OLDEST_FORMAT = 1;
 const FORMAT_KEY = 'm/format';
 
-/** Bytes of uncompressed blocks kept: a few thousand objects; most reads are of the few that change. */
+/** Bytes of uncompressed blocks cached: a few thousand objects. Most reads are of the few objects that change. */
 const BLOCK_CACHE_BYTES = 4 * 1024 * 1024;
-/** Bytes of log before a table is written: small, so that the memory of an idle daemon stays small and opening stays quick. */
+/** Bytes of log before a table is written. Small, so that an idle daemon needs little memory and opening stays quick. */
 const WRITE_BUFFER_BYTES = 2 * 1024 * 1024;
-/** Room that opening the database again may take: its log becomes a table, beside a new manifest and log. */
+/** Disk space that reopening may need: the log becomes a table, beside a new manifest and log. */
 const REOPEN_BYTES = 2 * WRITE_BUFFER_BYTES;
-/** What undoes a batch goes into the log, and from there into a table. */
+/** The rows that undo a batch go into the log, and from there into a table. */
 const UNDO_COPIES = 2;
 /**
- * Rows and bytes that an iterator brings over from native code at once. The default of 16 KiB would take a trip to a thread for every few objects; and what the
- * last trip brought is kept by classic-level, where V8 does not see it, until the closed iterator is collected: a walk through many pages must not leave all of
- * them in memory.
+ * Rows and bytes that an iterator fetches from native code at once. The default of 16 KiB would take a thread hop for every few objects.
+ * classic-level keeps the last fetch, invisible to V8, until the closed iterator is collected; so a walk through many pages must not fetch
+ * too much at a time.
  */
 const TRIP_ROWS = 128;
 const TRIP_BYTES = 128 * 1024;
-/** Keys deleted by one `clear` are gathered in pages of so many. */
+/** Page size in which the keys of a `clear` are collected. */
 const CLEAR_PAGE = 1000;
-/** Keys read on one trip at most: bounds what is in memory at once. */
+/** The most keys of one read: bounds what is in memory at once. */
 const READ_TOGETHER = 128;
 const NOTHING = new Uint8Array(0);
 
 type Db = Level<string, Uint8Array>;
-/** Fails while so many bytes have no room on the disk. */
+/** Fails if the disk has no room for this many bytes. */
 type Probe = (bytes: number) => Promise<void>;
 type RowOp = Exclude<KvOp, { type: 'clear' }>;
 
@@ -50,13 +50,13 @@ class LevelKv implements Kv {
   readonly #db: Db;
   readonly #directory: string;
   readonly #probe: Probe;
-  /** Batches run one after another. */
+  /** The last batch; batches run one after another. */
   #writes: Promise<unknown> = Promise.resolve();
-  /** The opening again that is going on; reads wait for it. */
+  /** The reopening in progress, for which reads wait. */
   #reopening: Promise<void> | undefined;
-  /** What undoes the batch that failed, until the database has been opened again. */
+  /** The rows that undo the failed batch, until the database has been reopened. */
   #undo: RowOp[] | undefined;
-  /** The database is being opened again, or is so and may show the batch that failed: nothing is read until that is undone. */
+  /** True from the start of a reopening until the failed batch has been undone. Nothing is read meanwhile, since that batch might show. */
   #unclean = false;
   #closed = false;
   #asked: { key: string; resolve: (value: Uint8Array | undefined) => void; reject: (error: unknown) => void }[] = [];
@@ -73,7 +73,7 @@ class LevelKv implements Kv {
     this.#asked.push({ key, resolve, reject });
     if (!this.#reading) {
       this.#reading = true;
-      // what arrives on other sockets in this turn of the event loop asks, too
+      // requests that arrive on other sockets in this turn join the read
       setImmediate(() => void this.#readAsked());
     }
     return promise;
@@ -113,7 +113,10 @@ class LevelKv implements Kv {
     await this.#db.close();
   }
 
-  /** Each trip into native code and to its thread costs more than the read: who asks meanwhile travels together on the next one. */
+  /**
+   * Reads the requested keys in groups. A hop to native code and its thread costs more than the read itself, so requests made during one
+   * read share the next.
+   */
   async #readAsked(): Promise<void> {
     while (this.#asked.length > 0) {
       const asked = this.#asked.splice(0, READ_TOGETHER);
@@ -129,7 +132,7 @@ class LevelKv implements Kv {
     this.#reading = false;
   }
 
-  /** Reads, and once more if the database was closed under it, to be opened again. */
+  /** Reads, and repeats the read if a reopening closed the database meanwhile. */
   async #read<T>(read: () => Promise<T>): Promise<T> {
     await this.#opened();
     try {
@@ -166,7 +169,7 @@ class LevelKv implements Kv {
     try {
       await this.#db.batch(rows, { sync });
     } catch (error) {
-      // LevelDB takes a batch into memory only after its log has it, so reads still give what stood before.
+      // LevelDB applies a batch in memory only after writing its log, so reads still return the previous values.
       this.#undo = [];
       this.#undo = await this.#inverse(rows);
       throw error;
@@ -219,7 +222,7 @@ class LevelKv implements Kv {
   }
 }
 
-/** Finds out whether there is room to open the database again: it must not be closed without, or reads would stop too. */
+/** Checks for room to reopen the database: closing it without that would stop reads, too. */
 function probeOf(directory: string): Probe {
   const path = join(directory, 'room.tmp');
   return async (bytes) => {
@@ -259,7 +262,7 @@ export async function openLevel(directory: string, probe: Probe = probeOf(direct
   return new LevelKv(db, directory, probe);
 }
 
-/** What is left of an iterator, at most so many; closes it. */
+/** Reads the rest of an iterator, up to `limit` entries, and closes it. */
 async function readAll<T>(iterator: { nextv(size: number): Promise<T[]>; close(): Promise<void> }, limit: number): Promise<T[]> {
   try {
     const all: T[] = [];

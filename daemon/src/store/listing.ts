@@ -11,7 +11,7 @@ import type { Selection } from './selection.ts';
 /** Objects read by name at once. */
 const READ_TOGETHER = 256;
 
-/** A database state and the version that it shows. */
+/** A snapshot of the database and its version. */
 export interface ReadPoint {
   snapshot: KvSnapshot;
   version: number;
@@ -19,13 +19,13 @@ export interface ReadPoint {
 
 const continuation = z.tuple([z.string().max(1024), z.number().int().nonnegative()]);
 
-/** Where the next page begins: below the kind's prefix, so that it cannot lead out of it; and the first page's version. */
+/** Where the next page begins: a key below the kind's prefix, so that it cannot lead outside; and the version of the first page. */
 interface Continuation {
   after: string;
   version: number;
 }
 
-/** Reads the text that a page gave for the next one. */
+/** Parses the continue token of a page. Throws BAD_REQUEST. */
 export function parseContinue(text: string): Continuation {
   try {
     const [after, version] = continuation.parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
@@ -38,7 +38,7 @@ export function parseContinue(text: string): Continuation {
   }
 }
 
-/** The text for the next page. */
+/** The continue token for the next page. */
 function continueText({ after, version }: Continuation): string {
   return Buffer.from(JSON.stringify([after, version])).toString('base64url');
 }
@@ -46,11 +46,11 @@ function continueText({ after, version }: Continuation): string {
 export interface RowPage {
   /** JSON of each object. */
   items: Uint8Array[];
-  /** After which key, below the kind's prefix, there is more. */
+  /** The key, below the kind's prefix, after which there is more. */
   after?: string;
 }
 
-/** The page as it shows at a version. */
+/** The page as shown at a version. */
 export function pageOf({ items, after }: RowPage, version: number): RawListPage {
   return { items, resourceVersion: String(version), ...(after === undefined ? {} : { continue: continueText({ after, version }) }) };
 }
@@ -61,7 +61,7 @@ export interface ReadOptions {
   limit?: number;
   after?: string;
   filter?: RowFilter;
-  /** What has changed since the version that is shown. */
+  /** The earlier rows of what has changed since the version shown. */
   earlier?: Earlier;
 }
 
@@ -69,7 +69,7 @@ const NOTHING_SINCE: Earlier = new Map();
 
 type Row = [key: string, row: Uint8Array];
 
-/** Gathers the rows that a selection wants, in key order, at most `limit` of them (0: all). */
+/** Reads the rows that a selection matches, in key order, at most `limit` of them (0: all). */
 export async function readRows(
   snapshot: KvSnapshot,
   selection: Selection,
@@ -87,7 +87,7 @@ export async function readRows(
     first: from.slice(prefix.length),
     end: selection.lt.slice(prefix.length),
   });
-  // one more than asked for tells whether there is another page
+  // reading one more than requested tells whether there is another page
   const pageSize = limit > 0 && selection.wholeRange && filter === undefined ? Math.min(limit, DEFAULT_PAGE) + 1 : DEFAULT_PAGE;
   for await (const rows of rewound(pagesOf(snapshot, plan, { prefix, from, lt: selection.lt, pageSize }), earlier, from)) {
     for (const [key, row] of rows) {
@@ -108,7 +108,7 @@ interface PageRange {
   pageSize: number;
 }
 
-/** The rows that a plan leads to, in key order, a page at a time. */
+/** The rows of a plan, in key order, a page at a time. */
 async function* pagesOf(snapshot: KvSnapshot, plan: Plan, { prefix, from, lt, pageSize }: PageRange): AsyncGenerator<Row[]> {
   if (plan.by === 'names') {
     for (let index = 0; index < plan.names.length; index += READ_TOGETHER) {
@@ -138,7 +138,7 @@ async function rowsNamed(snapshot: KvSnapshot, prefix: string, names: readonly s
   });
 }
 
-/** The JSON that a list shows of a row; undefined if it does not belong there. */
+/** The JSON that a list shows for a row; undefined if the row is not part of it. */
 function shownOf(row: Uint8Array, selection: Selection, filter: RowFilter | undefined): Uint8Array | undefined {
   if (selection.wholeRange && filter === undefined) return jsonOfRow(row);
   const object = objectOfRow(row);

@@ -2,7 +2,7 @@ import type { ApiObject, ObjectRef } from '../../../protocol/objects/objects.ts'
 import type { DurationCounts } from '../counting/durations.ts';
 import type { ListPage, ListQuery, ObjectStore } from './object-store.types.ts';
 
-/** What may be there already, so that nobody has to wait for it. */
+/** A value that may be available at once, without waiting. */
 export type Soon<T> = T | Promise<T>;
 
 export interface RawListPage extends Omit<ListPage, 'items'> {
@@ -11,22 +11,28 @@ export interface RawListPage extends Omit<ListPage, 'items'> {
 }
 
 export interface RawListOptions {
-  /** Asked of each object that the selectors want: what to show of it, or undefined to leave it out, before `limit` counts it. */
+  /**
+   * Called for each object that the selectors match, before it counts towards `limit`. Returns the object to show, or undefined to leave it
+   * out.
+   */
   filter?: (object: ApiObject) => ApiObject | undefined;
-  /** Whether the state at an earlier version may be shown. Default: it may. */
+  /** Whether the state at an earlier version may be shown. Default: yes. */
   mayShow?: (version: number) => boolean;
 }
 
-/** The object store as this process has it: what the API needs beyond the port that all parts share. */
+/** The object store within this process: the additions that the API needs beyond the port shared by all parts. */
 export interface LocalStore extends ObjectStore {
-  /** `get` without parsing: the stored JSON (UTF-8), ready to be copied into an answer. Not to be changed. At once if it is in memory. */
+  /**
+   * `get` without parsing: the stored JSON (UTF-8), ready to be copied into a response. Must not be changed. Synchronous if the row is in
+   * memory.
+   */
   getRaw(ref: ObjectRef): Soon<Uint8Array<ArrayBuffer> | undefined>;
   /**
-   * `list` without parsing and serialising again (objects are only parsed where a selector has to look into them). At once if it is in memory; the very
-   * same page, not to be changed, as long as it is of the same version.
+   * `list` without parsing and serialising: objects are parsed only where a selector has to inspect them. Synchronous if the page is in
+   * memory. Returns the identical page, which must not be changed, for as long as its version is current.
    */
   listRaw(query: ListQuery, options?: RawListOptions): Soon<RawListPage>;
-  /** What the store holds and does, for those who watch over it. The objects are counted when this is asked first, and kept count of from then on. */
+  /** Metrics of the store. The first call counts the objects; changes keep the count up to date from then on. */
   figures(): Promise<StoreFigures>;
 }
 
@@ -34,10 +40,10 @@ export interface StoreFigures {
   /** By `group/plural`. */
   objects: ReadonlyMap<string, number>;
   changeLog: { entries: number; bytes: number };
-  /** Batches that were written with an fsync each, the transactions in them, and batches that failed. */
+  /** Batches written, each with an fsync; transactions in them; batches that failed. */
   commits: { batches: number; transactions: number; failed: number };
-  /** Transactions that wait. */
+  /** Waiting transactions. */
   waiting: number;
-  /** Of a batch, from when it was handed to the disk until it was durable. */
+  /** Durations of batches, from the hand-over to the disk until they were durable. */
   durations: DurationCounts;
 }

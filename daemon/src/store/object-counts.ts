@@ -1,6 +1,6 @@
 /**
- * How many objects of each kind there are: counted once, key by key at one version, and kept count of from the changes that follow. Costs nothing
- * until it is asked for.
+ * Counts the objects of each kind: once, key by key at one version, and from then on by following changes. Costs nothing until the first
+ * request.
  */
 import { OBJECT_PREFIX, refOfKey } from './keys.ts';
 import { DEFAULT_PAGE, prefixEnd } from './kv.ts';
@@ -10,12 +10,12 @@ import type { Change } from './object-store.types.ts';
 export class ObjectCounts {
   readonly #at: (count: (point: ReadPoint) => Promise<void>) => Promise<void>;
   readonly #counts = new Map<string, number>();
-  /** Changes that came while the objects were being counted. */
+  /** Changes made before the count was complete. */
   #early: Change[] = [];
   #counted = false;
   #counting: Promise<void> | undefined;
 
-  /** `at` reads at a moment when the database shows exactly one version. */
+  /** `at` calls back with a read point that shows exactly one version. */
   constructor(at: (count: (point: ReadPoint) => Promise<void>) => Promise<void>) {
     this.#at = at;
   }
@@ -30,14 +30,14 @@ export class ObjectCounts {
     return this.#counts;
   }
 
-  /** To be told of every durable change, in the order of versions. */
+  /** To be called with every durable change, in version order. */
   committed(changes: readonly Change[]): void {
     if (this.#counted) for (const change of changes) this.#follow(change);
     else this.#early.push(...changes.filter(({ type }) => type !== 'MODIFIED'));
   }
 
   async #count(): Promise<void> {
-    // whatever came before is in the version that will be counted
+    // earlier changes are in the version that is counted
     this.#early = [];
     await this.#at(async ({ snapshot, version }) => {
       this.#counts.clear();

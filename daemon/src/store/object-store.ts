@@ -1,7 +1,7 @@
 /**
- * The object store: objects, their change log and watches, over a key-value port. A facade over small parts: the commit queue makes
- * transactions durable, the change log keeps what happened, listing and watching read. Guarantees that a list and a watch from its
- * version together show every object exactly. Knows nothing of who may do what, nor what kinds mean.
+ * The object store: objects, their change log and watches, over a key-value port. A facade: the commit queue makes transactions durable,
+ * the change log keeps history, listing and watching read. Guarantees that a list and a watch from its version together show every object
+ * and change exactly once. Knows nothing of rights or of what kinds mean.
  */
 import { randomInt } from 'node:crypto';
 import type { ApiObject, ObjectRef } from '../../../protocol/objects/objects.ts';
@@ -34,27 +34,27 @@ import { selectionOf } from './selection.ts';
 import { Bell, follow } from './watching.ts';
 
 /**
- * Each store begins at a random version, so that one taken from another node's object, or from a database that has been lost, is
- * recognised as foreign and answered with GONE; with numbers from 1, a watch that resumed from it would skip changes in silence.
+ * Each store begins at a random version. A version taken from another node's object, or from a lost database, is thereby recognised as
+ * foreign and answered with GONE. If versions began at 1, a watch that resumed from it would silently skip changes.
  */
 const BASE_STEPS = 2 ** 24;
 const BASE_STEP = 2 ** 24;
 
-/** Bookmarks that only tell how far a watch has come are sent at most this often. Milliseconds. */
+/** Minimum interval between bookmarks that only report progress. Milliseconds. */
 const BOOKMARK_MS = 30_000;
 
 export interface ObjectStoreOptions {
   kv: Kv;
   /** This node's name. */
   node: string;
-  /** Told of errors that no caller waits for. Default: they are dropped. */
+  /** Receives errors that no caller waits for. Default: they are dropped. */
   onError?: (error: unknown) => void;
   now?: () => number;
   limits?: LogLimits;
   bookmarkMs?: number;
 }
 
-/** Opens the store over a key-value port, which it closes with itself. */
+/** Opens the store over a key-value port. Closing the store closes the port. */
 export async function openObjectStore(options: ObjectStoreOptions): Promise<LocalStore> {
   const { kv, limits = LOG_LIMITS, onError = () => {} } = options;
   await buildIndexes(kv);
@@ -205,7 +205,7 @@ class Store implements LocalStore {
     yield* follow({ log: this.#log, bell: this.#bell, selection, cursor, query, bookmarkMs: this.#bookmarkMs });
   }
 
-  /** Reads at a moment when no batch is on its way, so that what is shown is exactly one version. */
+  /** Reads from a snapshot taken while no batch is being written, so that it shows exactly one version. */
   async #at<T>(read: (point: ReadPoint) => Promise<T>): Promise<T> {
     const point = await this.#readPoint();
     try {
@@ -246,7 +246,7 @@ function rawOfRow(row: Uint8Array | undefined): Uint8Array<ArrayBuffer> | undefi
   return row === undefined ? undefined : bytesOf(jsonOfRow(row));
 }
 
-/** The same bytes, as an answer takes them. */
+/** The same bytes over an ArrayBuffer, as a response needs them. Copied only if necessary. */
 function bytesOf({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array<ArrayBuffer> {
   return buffer instanceof ArrayBuffer
     ? new Uint8Array(buffer, byteOffset, byteLength)

@@ -1,18 +1,18 @@
 import type { ApiObject, ObjectRef } from '../../../protocol/objects/objects.ts';
 
 /**
- * `own`: written here, published if its kind is shared. `replica`: another node's object, as its log gave it. `projection`: made by this
- * node for itself out of what it knows (dtPeers, copies of dtApps); never published, never writable by users.
+ * `own`: written here, and published if its kind is shared. `replica`: another node's object, taken from its log. `projection`: derived by
+ * this node from what it knows (dtPeers, copies of dtApps); never published, and users cannot write it.
  */
 export type Origin = 'own' | 'replica' | 'projection';
 
-/** What happened to one object, in the order of `version`. */
+/** One change of one object. Changes are ordered by `version`. */
 export interface Change {
-  /** This daemon's stamp of the change: dense, growing, persisted. Not the object's resourceVersion if the object is a replica. */
+  /** The version that this daemon gave the change: dense, increasing, persisted. A replica's resourceVersion differs from it. */
   version: number;
   type: 'ADDED' | 'MODIFIED' | 'DELETED';
   ref: ObjectRef;
-  /** The object after the change; for DELETED, as it was last. */
+  /** The object after the change; for DELETED, its last state. */
   object: ApiObject;
   /** The object before the change; absent for ADDED. */
   previous?: ApiObject;
@@ -31,36 +31,39 @@ export interface ListQuery {
   /** An expression of protocol/where/where.ts, e.g. `type=Service and properties.port>8000`. */
   where?: string;
   limit?: number;
-  /** From the previous page. */
+  /** The `continue` of the previous page. */
   continue?: string;
-  /** What is shown: the state at this version, if the change log still reaches back to it, else the present one. Default: the present; pages go on with that of the first. */
+  /**
+   * The version to show, if the change log still reaches back to it; otherwise the present state. Default: the present state. Later pages
+   * show the version of the first.
+   */
   version?: number;
-  /** With `version`: that state or none. GONE if the change log does not reach back to it. */
+  /** With `version`: that state or nothing. GONE if the change log does not reach back to it. */
   exact?: boolean;
 }
 
 export interface ListPage {
   items: ApiObject[];
-  /** This daemon's version that the page shows (later pages repeat the first page's). */
+  /** The version, of this daemon, that the page shows. Later pages repeat the first page's. */
   resourceVersion: string;
   continue?: string;
 }
 
 export type WatchEvent =
-  /** `previous`: of MODIFIED, the object before it. */
+  /** `previous`, only with MODIFIED: the object before the change. */
   | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: ApiObject; previous?: ApiObject; version: number }
   | { type: 'BOOKMARK'; version: number };
 
 export interface WatchQuery extends Omit<ListQuery, 'limit' | 'continue' | 'version' | 'exact'> {
-  /** Absent or "0": the present state first, as ADDED. Else: what came after this version; GONE if it is no longer kept. */
+  /** Absent or "0": the present state comes first, as ADDED. Otherwise: changes after this version; GONE if they are no longer kept. */
   resourceVersion?: string;
   bookmarks?: boolean;
-  /** Called when all of the present state has been taken, which is kept until then. */
+  /** Called when the whole present state has been consumed. It is held in memory until then. */
   told?(): void;
   signal: AbortSignal;
 }
 
-/** Names of objects that have a value at a path which their kind declares as `indexed`, or a label (`metadata.labels.KEY`). */
+/** Finds objects by a value at a path that their kind declares as `indexed`, or by a label (`metadata.labels.KEY`). */
 export interface IndexQuery {
   group: string;
   plural: string;
@@ -71,20 +74,21 @@ export interface IndexQuery {
   limit: number;
 }
 
-/** One atomic change of the store. Reads see the transaction's own writes and those of transactions queued before it. */
+/** One atomic change of the store. Reads see the transaction's own writes and those of earlier transactions in the queue. */
 export interface Transaction {
   get(ref: ObjectRef): Promise<ApiObject | undefined>;
   /**
-   * Stores an object. For `own` (the default) and `projection` the store assigns uid and creationTimestamp where they are empty, and the
-   * resourceVersion (its next version), and keeps the given generation, and says the conditions of kinds that have any; for `replica` metadata is kept exactly as the owner stamped it.
+   * Stores an object. For `own` (the default) and `projection` the store assigns uid and creationTimestamp if they are empty, sets the
+   * resourceVersion to its next version, keeps the given generation, and sets the conditions of kinds that define them. For `replica` it
+   * keeps the object exactly as its owner stamped it.
    */
   put(object: ApiObject, options?: { origin?: Origin }): Promise<ApiObject>;
   /** Deletes an object; false if there was none. */
   delete(ref: ObjectRef): Promise<boolean>;
   originOf(ref: ObjectRef): Promise<Origin | undefined>;
-  /** Finds objects by an indexed value, as of this transaction, in name order, `limit` at most. */
+  /** Finds objects by an indexed value as seen by this transaction, in name order, `limit` at most. */
   find(index: IndexQuery): Promise<ObjectRef[]>;
-  /** Rows that other parts keep in the same batch. Keys must begin with the part's own prefix. */
+  /** Access to rows that other parts keep in the same batch. Keys must begin with the part's own prefix. */
   getRow(key: string): Promise<Uint8Array | undefined>;
   putRow(key: string, value: Uint8Array): void;
   delRow(key: string): void;
@@ -92,9 +96,9 @@ export interface Transaction {
 }
 
 /**
- * A part that must persist something in the same batch as a change: the mesh adds the signed log entry of a shared kind.
- * `prepare` may throw to refuse the transaction (nothing is stored). Exactly one of `committed` and `aborted` follows each `prepare`
- * that did not throw. With `dryRun` it is always `aborted`: what cannot be taken back need not be done, as long as all is judged.
+ * A part that persists something in the same batch as a change: the mesh adds the signed log entry of a shared kind. `prepare` may throw to
+ * refuse the transaction; nothing is stored then. Each `prepare` that did not throw is followed by exactly one of `committed` and
+ * `aborted`. With `dryRun` it is always `aborted`: effects that cannot be undone may be skipped, as long as everything is checked.
  */
 export interface Participant {
   prepare(changes: readonly Change[], tx: Transaction, options: { dryRun: boolean }): Promise<void>;
@@ -103,25 +107,28 @@ export interface Participant {
 }
 
 /**
- * Objects, indexes, change log and watch over a Kv. Transactions run one after another; those that wait are written in one batch with
- * one fsync (group commit); `transact` resolves after that fsync. A failed batch rejects all its transactions and changes nothing.
+ * Objects, indexes, change log and watches over a Kv. Transactions run one after another, and those that wait are written in one batch with
+ * one fsync (group commit). `transact` resolves after that fsync. A failed batch rejects all its transactions and changes nothing.
  */
 export interface ObjectStore {
   get(ref: ObjectRef): Promise<ApiObject | undefined>;
   originOf(ref: ObjectRef): Promise<Origin | undefined>;
   list(query: ListQuery): Promise<ListPage>;
-  /** As `Transaction.find`, of what is durable. */
+  /** As `Transaction.find`, on durable state. */
   find(index: IndexQuery): Promise<ObjectRef[]>;
   watch(query: WatchQuery): AsyncIterable<WatchEvent>;
-  /** With `dryRun` all is judged, by the participants too, and nothing is stored. */
+  /** Runs a transaction. With `dryRun` everything is checked, by the participants too, and nothing is stored. */
   transact<T>(run: (tx: Transaction) => Promise<T>, options?: { dryRun?: boolean }): Promise<T>;
-  /** Calls back after each durable commit, in version order. Returns a function that unsubscribes. Callbacks must not throw or block. */
+  /**
+   * Calls the listener after each durable transaction, in version order. Returns a function that unsubscribes. The listener must not throw
+   * or block.
+   */
   subscribe(listener: (changes: readonly Change[]) => void): () => void;
   /** To be called before the first transaction. */
   addParticipant(participant: Participant): void;
   /** The version of the last durable change. */
   version(): number;
-  /** Direct access for the rows that other parts keep (own prefixes only). */
+  /** Direct access to the rows of other parts, each under its own prefix. */
   readonly kv: import('./kv.ts').Kv;
   close(): Promise<void>;
 }

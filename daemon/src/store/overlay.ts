@@ -1,12 +1,14 @@
 import { rowName } from './keys.ts';
 import type { KvOp } from './kv.ts';
 
-/** Where rows are read that nobody has overwritten. */
+/** The source of rows that an overlay has not overwritten. */
 export interface Rows {
   get(key: string): Promise<Uint8Array | undefined>;
-  /** The row, or that there is none, where that is known without asking the database: most reads of a transaction are such. */
+  /**
+   * The row, or its absence, if that is known without asking the database. Undefined if it is not. Most reads of a transaction are known.
+   */
   known(key: string): KnownRow | undefined;
-  /** Names of the rows of an index's bucket, below `namespace`, in order, `limit` at most. */
+  /** Names of the rows of an index bucket within `namespace`, in order, `limit` at most. */
   named(bucket: string, namespace: string, limit: number): Promise<string[]>;
 }
 
@@ -16,18 +18,18 @@ export interface KnownRow {
 }
 
 const ABSENT: KnownRow = { row: undefined };
-/** An index row says all in its key. */
+/** Index rows carry everything in their key. */
 const INDEX_VALUE = new Uint8Array(0);
 
 /**
- * Rows written but not yet in the database, over the database or over another overlay. A transaction writes into its own, which is then
- * merged into the group's, or dropped. Index rows are kept by bucket, so that a bucket is read without looking at all that was written.
+ * Rows written but not yet in the database, layered over the database or over another overlay. A transaction writes into its own overlay,
+ * which is then merged into the group's or dropped. Index rows are kept by bucket, so that reading one does not scan everything written.
  */
 export class Overlay implements Rows {
   readonly #below: Rows;
   readonly #rows = new Map<string, KnownRow>();
   readonly #clears: { gte: string; lt: string }[] = [];
-  /** For each bucket, the names that were put in (true) and taken out. */
+  /** For each bucket, the names added (true) and removed (false). */
   readonly #buckets = new Map<string, Map<string, boolean>>();
   #bytes = 0;
 
@@ -44,7 +46,7 @@ export class Overlay implements Rows {
     const before = this.known(key);
     if (before !== undefined) return before.row;
     const row = await this.#below.get(key);
-    // somebody may have written meanwhile
+    // the row may have been written meanwhile
     const after = this.#written(key);
     return after === undefined ? row : after.row;
   }
@@ -74,7 +76,7 @@ export class Overlay implements Rows {
     this.#rows.set(key, ABSENT);
   }
 
-  /** Puts an object's row name into a bucket, or takes it out. */
+  /** Adds an object's row name to a bucket, or removes it. */
   index(bucket: string, name: string, present: boolean): void {
     let names = this.#buckets.get(bucket);
     if (names === undefined) {
@@ -90,7 +92,7 @@ export class Overlay implements Rows {
     this.#clears.push({ gte, lt });
   }
 
-  /** Takes over all that `other`, which lies over this one, has written. */
+  /** Takes over everything written to `other`, an overlay over this one. */
   merge(other: Overlay): void {
     for (const { gte, lt } of other.#clears) this.clear(gte, lt);
     for (const [key, known] of other.#rows) {
@@ -100,7 +102,7 @@ export class Overlay implements Rows {
     for (const [bucket, names] of other.#buckets) for (const [name, present] of names) this.index(bucket, name, present);
   }
 
-  /** The same as one batch: clears come before all else in a batch, as they do here. */
+  /** The writes as one batch. Clears come first in a batch, as they do here. */
   ops(): KvOp[] {
     const ops: KvOp[] = this.#clears.map(({ gte, lt }) => ({ type: 'clear', gte, lt }));
     for (const [key, { row }] of this.#rows) ops.push(row === undefined ? { type: 'del', key } : { type: 'put', key, value: row });

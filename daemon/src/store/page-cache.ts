@@ -1,6 +1,7 @@
 /**
- * Pages of lists as they were read last, for as long as no object of their kind changes: those who poll ask for the same pages again and again, and most
- * kinds change seldom. Bounded in bytes, those last used are kept. Knows of every change, so that it never shows a page that is not of the version asked for.
+ * Caches pages of lists for as long as no object of their kind changes: pollers ask for the same pages again and again, and most kinds
+ * change seldom. Bounded in bytes; evicts the least recently used. Follows every change, so that it never returns a page of another version
+ * than the one requested.
  */
 import { kindPrefix } from './keys.ts';
 import { pageOf, type RowPage } from './listing.ts';
@@ -8,25 +9,25 @@ import type { RawListPage } from './local-store.types.ts';
 import type { Change } from './object-store.types.ts';
 import type { Selection } from './selection.ts';
 
-/** Bytes of all pages kept, and of the lists that are made of them: a handful of pages as kubectl asks for them. */
+/** Bytes of all cached pages, and of the lists made of them: a handful of pages as kubectl requests them. */
 const CACHE_BYTES = 4 * 1024 * 1024;
-/** Bytes of one page at most: a list of very much leaves those of others in peace. */
+/** The largest page kept, so that a huge list does not evict all others. */
 const PAGE_BYTES = CACHE_BYTES / 4;
-/** What a row takes beside its bytes. */
+/** Overhead of a row beside its bytes. */
 const ROW_BYTES = 200;
-/** Its bytes are here, and in the list in one piece, which whoever answers with the page keeps as long as the page is here. */
+/** A page's bytes exist twice: here, and in the serialised list that responses keep for as long as the page is cached. */
 const COPIES = 2;
 
 interface Kept {
-  /** At which it was read. */
+  /** The version at which it was read. */
   version: number;
   page: RowPage;
-  /** As it was shown last: who made something of it knows it again. */
+  /** The page as last returned. Callers recognise the identical object, and what they have derived from it. */
   shown: { version: number; page: RawListPage } | undefined;
   bytes: number;
 }
 
-/** Which page: rows of a selection by range alone. */
+/** Identifies a page of a selection that is a plain key range. */
 export interface PageKey {
   selection: Pick<Selection, 'prefix' | 'gte' | 'lt'>;
   limit: number;
@@ -35,10 +36,10 @@ export interface PageKey {
 
 export class PageCache {
   readonly #limit: number;
-  /** The version up to which nothing is known to have changed. */
+  /** The version at the start; a kind without an entry in `#changed` has not changed since. */
   readonly #base: number;
   readonly #pages = new Map<string, Kept>();
-  /** By the prefix of a kind: the version of its last change. */
+  /** The version of the last change of each kind, by the kind's prefix. */
   readonly #changed = new Map<string, number>();
   #bytes = 0;
 
@@ -47,7 +48,7 @@ export class PageCache {
     this.#limit = limit;
   }
 
-  /** The page as it stands at a version, if it is known: the same one as long as the version is. */
+  /** The page at a version, if it is cached. Identical for as long as the version is. */
   at(version: number, key: PageKey): RawListPage | undefined {
     const text = textOf(key);
     const kept = this.#pages.get(text);
@@ -63,7 +64,7 @@ export class PageCache {
     return kept.shown.page;
   }
 
-  /** Keeps a page that was read at a version. */
+  /** Caches a page that was read at a version. */
   keep(version: number, key: PageKey, page: RowPage): void {
     const { prefix } = key.selection;
     const bytes = page.items.reduce((sum, item) => sum + COPIES * item.length + ROW_BYTES, ROW_BYTES);
@@ -78,9 +79,9 @@ export class PageCache {
     }
   }
 
-  /** To be called when a change is durable, before anybody can read it. */
+  /** To be called when a change is durable, before it can be read. */
   changed({ ref, version }: Pick<Change, 'ref' | 'version'>): void {
-    // what is not right any more is let go when it is asked for, or when it is the oldest: writers do not wait for that
+    // outdated pages are dropped when they are requested or are the oldest, so that writers do not wait for that
     this.#changed.set(kindPrefix(ref.group, ref.plural), version);
   }
 
@@ -95,6 +96,6 @@ export class PageCache {
 }
 
 function textOf({ selection, limit, after = '' }: PageKey): string {
-  // no part can hold a space, but for the last
+  // only the last part can contain a space
   return `${selection.gte} ${selection.lt} ${limit} ${after}`;
 }

@@ -1,14 +1,16 @@
 /**
- * Gives a database that was put back from a copy versions of its own: numbers that were given out after the copy was made are not given out again for other
- * changes, and whoever comes with one of them is told to list anew. To be called before the object store is opened over it.
+ * Gives a restored database new versions: numbers issued after the copy was made are not issued again for other changes, and a client that
+ * comes with one of them is told to list again. To be called before the object store is opened.
  */
 import { randomInt } from 'node:crypto';
 import { BASE_KEY, LOG_PREFIX, versionOfLogKey } from './keys.ts';
 import { type Kv, prefixEnd } from './kv.ts';
 
-/** As stores begin at (object-store.ts): far more changes than one makes between two backups. */
+/** The step of the versions at which stores begin (object-store.ts): far more changes than are made between two backups. */
 const STEP = 2 ** 24;
-/** Two restores of one copy do not go on with the same numbers. A restore takes at most 2 ** 40 of 2 ** 53. */
+/**
+ * Random, so that two restores of one copy do not continue with the same numbers. A restore consumes at most 2 ** 40 of 2 ** 53 versions.
+ */
 const MAX_STEPS = 2 ** 16;
 
 export async function rebase(kv: Pick<Kv, 'get' | 'page' | 'batch'>): Promise<void> {

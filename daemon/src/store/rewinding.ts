@@ -1,6 +1,6 @@
 /**
- * Rows as they were at an earlier version: the present ones, with what the change log says of each that was changed since. So all pages of a list show
- * one state, however long reading them takes. Nothing but the changed rows is held in memory, and the log bounds those.
+ * Reconstructs rows at an earlier version from the present ones and the change log, so that all pages of a list show one state, however
+ * long reading them takes. Holds only the changed rows in memory, which the log bounds.
  */
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { ChangeLog } from './change-log.ts';
@@ -11,14 +11,15 @@ import type { Selection } from './selection.ts';
 
 type Row = [key: string, row: Uint8Array];
 
-/** By key, in key order: the row as it was, or undefined where there was none. */
+/** The earlier rows by key, in key order; undefined where there was none. */
 export type Earlier = ReadonlyMap<string, Uint8Array | undefined>;
 
 /** Changes read at once. */
 const AT_ONCE = 256;
 
 /**
- * How the rows of a selection stood at a version, as far as they have changed until another one; undefined if the log does not reach back so far.
+ * The rows of a selection that changed from version `from` to `to`, as they were at `from`. Undefined if the log does not reach back that
+ * far.
  */
 export async function earlierRows(log: ChangeLog, selection: Selection, from: number, to: number): Promise<Earlier | undefined> {
   if (from === to) return NOTHING;
@@ -39,7 +40,7 @@ export async function earlierRows(log: ChangeLog, selection: Selection, from: nu
   return new Map([...rows].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Undefined if some of them have been trimmed meanwhile. */
+/** The changes after a version; undefined if some have been trimmed meanwhile. */
 async function changesAfter(log: ChangeLog, version: number): Promise<readonly Change[] | undefined> {
   try {
     return await log.after(version, AT_ONCE);
@@ -51,7 +52,7 @@ async function changesAfter(log: ChangeLog, version: number): Promise<readonly C
 
 const NOTHING: Earlier = new Map();
 
-/** The present rows with the earlier ones in their places, from a key on. */
+/** The present rows, replaced by the earlier ones where there are any, from a key on. */
 export async function* rewound(pages: AsyncIterable<readonly Row[]>, earlier: Earlier, from: string): AsyncGenerator<readonly Row[]> {
   if (earlier.size === 0) return yield* pages;
   const pending = [...earlier].filter(([key]) => key >= from);

@@ -2,7 +2,7 @@ import { rowName } from './keys.ts';
 import { type Kv, type KvOp, prefixEnd } from './kv.ts';
 import type { KnownRow, Rows } from './overlay.ts';
 
-/** Bytes of rows kept: the few thousand objects that are written again and again. Each read of the database costs a trip to a thread. */
+/** Bytes of cached rows: the few thousand objects that are written again and again. Each database read costs a thread hop. */
 const CACHE_BYTES = 2 * 1024 * 1024;
 
 interface KeptRow extends KnownRow {
@@ -10,9 +10,9 @@ interface KeptRow extends KnownRow {
 }
 
 /**
- * Reads rows through a bounded cache of those last used, and of what was found not to be there: whoever makes an object asks for it
- * several times before. Holds only rows under one prefix, which nobody else writes. Shows a batch when it is told that the batch is
- * durable, never earlier.
+ * Reads rows through a bounded cache of those used recently. Caches absence, too, since creating an object looks it up several times
+ * before. Holds only rows under one prefix, which nobody else writes. Shows a batch once it is told that the batch is durable, never
+ * earlier.
  */
 export class RowCache implements Rows {
   readonly #kv: Kv;
@@ -20,7 +20,7 @@ export class RowCache implements Rows {
   readonly #limit: number;
   readonly #rows = new Map<string, KeptRow>();
   #bytes = 0;
-  /** Reads on their way, until a batch writes their row: what they bring is then not kept. */
+  /** Reads in progress. A batch that writes the row removes the entry, and the result is then not cached. */
   readonly #reading = new Map<string, Promise<Uint8Array | undefined>>();
 
   constructor(kv: Kv, prefix: string, limit = CACHE_BYTES) {
@@ -77,7 +77,10 @@ export class RowCache implements Rows {
     }
   }
 
-  /** What was used since it came gets another round, at the end of the line. Noting a use is cheaper than moving it there at each. */
+  /**
+   * Gives a row that was used since its last turn another round, at the end of the queue (second chance). Marking a use is cheaper than
+   * moving the row each time.
+   */
   #spare(key: string, kept: KeptRow): void {
     kept.used = false;
     this.#rows.delete(key);

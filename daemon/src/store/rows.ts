@@ -15,7 +15,7 @@ export function encodeObjectRow(origin: Origin, json: Uint8Array): Uint8Array {
   return row;
 }
 
-/** How the object came to this node. Throws INTERNAL for a row that does not say. */
+/** How the object came to this node. Throws INTERNAL for a row without an origin. */
 export function originOfRow(row: Uint8Array): Origin {
   switch (row[0]) {
     case ORIGIN_BYTES.own:
@@ -39,7 +39,7 @@ export function objectOfRow(row: Uint8Array): ApiObject {
   return parseStored(jsonOfRow(row));
 }
 
-/** What this store wrote is trusted to be what it wrote: LevelDB checks sums. */
+/** Rows are not validated when read: this store wrote them, and LevelDB verifies checksums. */
 function parseStored(json: Uint8Array): ApiObject {
   const object: ApiObject = JSON.parse(text(json));
   return object;
@@ -49,16 +49,16 @@ function text(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
 }
 
-/** A change as the log keeps it: a header line, the object's JSON, and (but for ADDED) the JSON of the object before. */
+/** The header of a log row. A row is a header line, the object's JSON, and (for MODIFIED) the JSON of the previous object. */
 interface LogHeader {
   type: Change['type'];
   key: string;
   origin: Origin;
-  /** Bytes of all log rows ever written before this one: the size of any stretch of the log is a difference. */
+  /** Bytes of all log rows ever written before this one, so that the size of any stretch of the log is a difference. */
   before: number;
 }
 
-/** A row of the change log, as `changeOfLogRow` reads it. */
+/** Encodes a row of the change log; `changeOfLogRow` decodes it. */
 export function encodeLogRow(header: LogHeader, object: Uint8Array, previous: Uint8Array | undefined): Uint8Array {
   const head = `${JSON.stringify(header)}\n`;
   const size = Buffer.byteLength(head);
@@ -72,13 +72,13 @@ export function encodeLogRow(header: LogHeader, object: Uint8Array, previous: Ui
   return row;
 }
 
-/** What changed, without the objects. */
+/** The header of a log row, without parsing the objects. */
 export function headerOfLogRow(row: Uint8Array): LogHeader {
   const header: LogHeader = JSON.parse(text(row.subarray(0, row.indexOf(NEWLINE))));
   return header;
 }
 
-/** The whole change, as watchers are told it. */
+/** The whole change, as watches report it. */
 export function changeOfLogRow(version: number, row: Uint8Array): Change {
   const { type, key, origin } = headerOfLogRow(row);
   const start = row.indexOf(NEWLINE) + 1;

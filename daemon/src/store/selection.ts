@@ -15,40 +15,40 @@ import { kindPrefix, rowName } from './keys.ts';
 import { prefixEnd } from './kv.ts';
 import type { ListQuery } from './object-store.types.ts';
 
-/** Above every character of a name. */
+/** Sorts after every character of a name. */
 const PAST_NAMES = '\x7f';
-/** Every kind can be selected by these. */
+/** Fields by which every kind can be selected. */
 const COMMON_FIELDS = ['metadata.name', 'metadata.namespace'];
 
-/** What a list or watch is about: a range of keys, and what has to be looked into beyond it. */
+/** What a list or watch selects: a key range, and conditions on the objects within it. */
 export interface Selection {
   group: string;
   plural: string;
   namespace: string | undefined;
-  /** Begins the keys of the kind's objects. */
+  /** The prefix of the keys of the kind's objects. */
   prefix: string;
-  /** Where the rows stand. */
+  /** The key range of the rows. */
   gte: string;
   lt: string;
   /** True if the range alone decides. */
   wholeRange: boolean;
-  /** What indexes can tell; any one holds all rows that are wanted. */
+  /** Alternatives offered by indexes. Each one alone contains all matching rows. */
   candidates: readonly Candidates[];
-  /** True for an object of the range that the selectors want. */
+  /** True if the selectors match an object of the range. */
   matches(object: ApiObject): boolean;
-  /** True if an object of this name stands in the range. */
+  /** True if an object of this name is of the kind, and of the namespace if there is one. */
   covers(ref: ObjectRef): boolean;
 }
 
 type Selectors = Pick<ListQuery, 'group' | 'plural' | 'namespace' | 'labelSelector' | 'fieldSelector' | 'where'>;
 
-/** Whole ranges that are remembered, since those who poll ask for them again and again; when there are more, all are forgotten. */
+/** The most cached plain ranges, which pollers request again and again. When the cache is full it is emptied. */
 const MAX_RANGES = 256;
-/** Characters of a range at most that is remembered. */
+/** The longest range key cached, in characters. */
 const MAX_RANGE = 512;
 const ranges = new Map<string, Selection>();
 
-/** Parses the selectors of a query. Throws BAD_REQUEST saying what is wrong with them. */
+/** Parses the selectors of a query. Throws BAD_REQUEST that says what is wrong with them. */
 export function selectionOf(query: Selectors): Selection {
   const { group, plural, namespace, labelSelector, fieldSelector, where } = query;
   if (labelSelector !== undefined || fieldSelector !== undefined || where !== undefined) return parsed(query);
@@ -91,7 +91,7 @@ function parsed(query: Selectors): Selection {
   };
 }
 
-/** The one value that a field must have, if that can be read off a requirement and stand in a key. */
+/** The value that a field must equal, if a requirement says so and the value can be part of a key. */
 function wanted(fields: readonly FieldRequirement[], path: string): string | undefined {
   const value = fields.find((field) => field.path === path && field.equal)?.value;
   return value !== undefined && /^[A-Za-z0-9._:-]+$/.test(value) ? value : undefined;

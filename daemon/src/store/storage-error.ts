@@ -1,6 +1,6 @@
 import { DtkdError } from '../../../protocol/errors.ts';
 
-/** Reads the innermost code and all messages of an error from the database. */
+/** Collects all codes and messages of a database error and its causes. */
 function causesOf(error: unknown): { codes: string[]; text: string } {
   const codes: string[] = [];
   const texts: string[] = [];
@@ -11,17 +11,17 @@ function causesOf(error: unknown): { codes: string[]; text: string } {
   return { codes, text: texts.join(': ') };
 }
 
-/** True if the database, or what was read from it, was closed meanwhile. */
+/** True if the database, or the iterator or snapshot in use, was closed meanwhile. */
 export function isNotOpen(error: unknown): boolean {
   return ['LEVEL_DATABASE_NOT_OPEN', 'LEVEL_ITERATOR_NOT_OPEN', 'LEVEL_SNAPSHOT_NOT_OPEN'].some((code) =>
     causesOf(error).codes.includes(code),
   );
 }
 
-/** How LevelDB tells that a file of its own is gone, or has nothing in it. */
+/** How LevelDB reports that one of its own files is missing or empty. */
 const FILE_MISSING = /io error: .*: (no such file or directory|invalid argument)/i;
 
-/** Maps what LevelDB and the file system say to stable codes. */
+/** Maps errors of LevelDB and the file system to stable codes. */
 export function storageError(error: unknown, directory: string): DtkdError {
   if (error instanceof DtkdError) return error;
   const { codes, text } = causesOf(error);

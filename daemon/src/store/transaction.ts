@@ -10,7 +10,7 @@ import type { Change, IndexQuery, Origin, Transaction } from './object-store.typ
 import type { Overlay } from './overlay.ts';
 import { encodeObjectRow, jsonOfRow, objectOfRow, originOfRow } from './rows.ts';
 
-/** A change with the bytes that the log will keep. */
+/** A change with the bytes for the log. */
 export interface PendingChange {
   change: Change;
   key: string;
@@ -18,10 +18,13 @@ export interface PendingChange {
   previousJson: Uint8Array | undefined;
 }
 
-/** What stands before the version in a stamped object: everything before that is text, in which a quote has a backslash. */
+/** Precedes the version in a stamped object. It cannot occur earlier inside a text, where its quotes would be escaped. */
 const VERSION_FIELD = Buffer.from('"resourceVersion":"');
 
-/** True if two stamped objects differ in nothing but their versions. Bytes are compared: to encode an object twice takes longer than all else. */
+/**
+ * True if two stamped objects differ only in their versions. Compares bytes, since encoding an object a second time would take longer than
+ * everything else.
+ */
 function isSameBut(one: Buffer, version: string, other: Uint8Array, otherVersion: string): boolean {
   if (one.length - version.length !== other.length - otherVersion.length) return false;
   const from = one.indexOf(VERSION_FIELD) + VERSION_FIELD.length;
@@ -32,10 +35,10 @@ function isSameBut(one: Buffer, version: string, other: Uint8Array, otherVersion
   );
 }
 
-/** Key prefixes that belong to the store: other parts' rows live elsewhere. */
+/** Key prefixes reserved for the store. Other parts use their own. */
 const STORE_PREFIX = /^[ocmx]\//;
 
-/** One transaction's view and what it has written; merged into the group by the commit queue if it succeeds. */
+/** One transaction's view and writes. The commit queue merges them into the group if it succeeds. */
 export class StoreTransaction implements Transaction {
   readonly pending: PendingChange[] = [];
   readonly #overlay: Overlay;
@@ -49,7 +52,7 @@ export class StoreTransaction implements Transaction {
     this.#now = now;
   }
 
-  /** The version after what has been written so far. */
+  /** The version after the writes so far. */
   get version(): number {
     return this.#version;
   }
@@ -58,7 +61,7 @@ export class StoreTransaction implements Transaction {
     return this.pending.map((entry) => entry.change);
   }
 
-  /** Later calls, by code that did not await them, are errors and change nothing. */
+  /** Makes later calls, by code that was not awaited, fail without effect. */
   close(): void {
     this.#closed = true;
   }
@@ -89,7 +92,7 @@ export class StoreTransaction implements Transaction {
     const stored = origin === 'replica' ? object : this.#stamped(ref, object, previous, String(version));
     const json = Buffer.from(JSON.stringify(stored));
     if (previous !== undefined && row !== undefined && previousJson !== undefined && originOfRow(row) === origin) {
-      // writing what is there already is no change
+      // writing an identical object is no change
       if (origin === 'replica') {
         if (json.equals(previousJson)) return object;
       } else {
@@ -176,7 +179,7 @@ export class StoreTransaction implements Transaction {
     return { apiVersion, kind, metadata, ...fields, status: withConditions(fields['status'], previous?.['status'], conditions, at) };
   }
 
-  /** At once if it is known: each promise less counts where hundreds of transactions wait for this one. */
+  /** Synchronous if the row is known: avoiding a promise matters where hundreds of transactions wait for this one. */
   #read(key: string): Uint8Array | undefined | Promise<Uint8Array | undefined> {
     this.#assertOpen();
     const known = this.#overlay.known(key);

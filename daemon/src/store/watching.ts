@@ -1,6 +1,6 @@
 /**
- * Watches: each is only a cursor into the change log. It reads what came after it (from memory while it keeps up, else from the
- * database), so a slow reader costs no memory, misses nothing, and ends with GONE only when the log no longer reaches back to it.
+ * Watches. Each is only a cursor into the change log: it reads the changes after it, from memory while it keeps up, otherwise from the
+ * database. So a slow reader costs no memory and misses nothing, and ends with GONE only when the log no longer reaches back to its cursor.
  */
 import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import type { ChangeLog } from './change-log.ts';
@@ -10,7 +10,7 @@ import type { Selection } from './selection.ts';
 /** Changes read at once. */
 const READ_AHEAD = 256;
 
-/** Wakes watches that wait for the next change. */
+/** Wakes the watches that wait for the next change. */
 export class Bell {
   readonly #waiting = new Set<() => void>();
 
@@ -20,7 +20,7 @@ export class Bell {
     for (const wake of waiting) wake();
   }
 
-  /** Resolves at the next ring, or when the signal aborts. `missed` says whether there is something already. */
+  /** Resolves at the next ring, or when the signal aborts, or at once if `missed` says that there is something already. */
   async wait(signal: AbortSignal, missed: () => boolean): Promise<void> {
     if (signal.aborted || missed()) return;
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -33,7 +33,7 @@ export class Bell {
   }
 }
 
-/** What a watch with this selection shows of a change: leaving the selection is a deletion, entering it an addition. */
+/** The event of a change for a watch with this selection: leaving the selection is a deletion, entering it an addition. */
 function eventOf(change: Change, selection: Selection): WatchEvent | undefined {
   if (!selection.covers(change.ref)) return undefined;
   const { version, object, previous } = change;
@@ -44,7 +44,7 @@ function eventOf(change: Change, selection: Selection): WatchEvent | undefined {
   return { type: 'DELETED', object: change.origin === 'replica' ? previous : stamped(previous, version), version };
 }
 
-/** A deletion carries its own version, so that a watch that resumes from it does not see it again. */
+/** Gives a deleted object the version of its deletion, so that a watch that resumes from it does not see the deletion again. */
 function stamped(object: ApiObject, version: number): ApiObject {
   return { ...object, metadata: { ...object.metadata, resourceVersion: String(version) } };
 }
@@ -53,20 +53,20 @@ export interface Follow {
   log: ChangeLog;
   bell: Bell;
   selection: Selection;
-  /** The last version that the reader knows. */
+  /** The last version that the reader has seen. */
   cursor: number;
   query: WatchQuery;
-  /** Milliseconds between bookmarks that only tell how far a watch has come. */
+  /** Milliseconds between bookmarks that only report progress. */
   bookmarkMs: number;
 }
 
-/** Everything after the cursor, for ever. */
+/** Yields everything after the cursor, until the signal aborts. */
 export async function* follow({ log, bell, selection, cursor: start, query, bookmarkMs }: Follow): AsyncGenerator<WatchEvent> {
   const { signal, bookmarks = false } = query;
   let cursor = start;
   let marked = start;
   let markedAt = performance.now();
-  // A replica's resourceVersion is its owner's stamp and no use for resuming here: the bookmark after it is.
+  // A replica's resourceVersion is its owner's stamp, from which this watch cannot resume. So a bookmark follows it.
   let owed = false;
   while (!signal.aborted) {
     const changes = await log.after(cursor, READ_AHEAD);

@@ -4,9 +4,9 @@ import { type Channel, type ChannelSink, IDLE_SINK, type Traffic, UNCOUNTED } fr
 import { isWhole, RELEASE_BYTES, release } from './release.ts';
 
 const HEADER_BYTES = 4;
-/** Frames are not buffered, so this only bounds what a receiver may be told to expect. */
+/** Largest frame accepted. Frames are not buffered, so this only bounds what a header may announce. */
 const MAX_FRAME_BYTES = 1024 * 1024;
-/** Below this, header and payload are copied together: cheaper than a gathered write. */
+/** Up to this size, header and payload are copied together: cheaper than a gathered write. */
 const COPY_BYTES = 4 * 1024;
 
 const END_FRAME = Buffer.alloc(HEADER_BYTES);
@@ -18,20 +18,20 @@ export interface Resettable {
 }
 
 /**
- * A Channel over a TLS connection. Node's TLS does not tell a clean end from a cut (it ignores a missing close_notify), so bytes go in
- * frames, `u32 length | payload`; length 0 is the end of a direction, and a connection that closes before it was aborted.
+ * A Channel over a TLS connection. Node's TLS cannot tell a clean end from a cut, since it ignores a missing close_notify. So bytes go in
+ * frames, `u32 length | payload`: length 0 ends a direction, and a connection that closes without it was aborted.
  */
 export class LaneChannel implements Channel {
   private readonly tls: Duplex;
   private readonly raw: Resettable;
   private sink: ChannelSink = IDLE_SINK;
   private traffic: Traffic = UNCOUNTED;
-  /** Wire bytes that came in while paused. */
+  /** Wire bytes received while paused. */
   private held: Buffer[] = [];
-  /** Payload that the last receiver gave back. */
+  /** Payload put back by the last receiver. */
   private returned: Buffer | undefined;
   private paused = true;
-  /** Bytes of the present frame still to come; 0: its header comes next. */
+  /** Bytes still missing from the current frame. 0: a header comes next. */
   private remaining = 0;
   private header = Buffer.allocUnsafe(HEADER_BYTES);
   private headerBytes = 0;
@@ -41,7 +41,7 @@ export class LaneChannel implements Channel {
   closed = false;
   readonly native = true;
 
-  /** `raw` is the TCP socket below, which alone can be reset. */
+  /** `raw` is the TCP socket below: only that can be reset. */
   constructor(tls: Duplex, raw: Resettable) {
     this.tls = tls;
     this.raw = raw;
@@ -88,7 +88,7 @@ export class LaneChannel implements Channel {
     }
     const header = Buffer.allocUnsafe(HEADER_BYTES);
     header.writeUInt32BE(length, 0);
-    // One gathered write makes one sequence of full TLS records of both.
+    // A gathered write packs both into one sequence of full TLS records.
     this.tls.write(header);
     return give && isWhole(chunk) ? this.tls.write(chunk, () => release(chunk)) : this.tls.write(chunk);
   }
@@ -171,7 +171,7 @@ export class LaneChannel implements Channel {
     this.closeIfDone();
   }
 
-  /** Moves the payload in a chunk to its front, over the headers; returns how much it is, or -1 if the frames are not valid. */
+  /** Moves the payload of a chunk to its front, over the headers. Returns the length of the payload, or -1 if the frames are invalid. */
   private takeHeadersOut(chunk: Buffer): number {
     let at = 0;
     let out = 0;
@@ -201,7 +201,7 @@ export class LaneChannel implements Channel {
   }
 }
 
-/** The first `size` bytes of a chunk, in memory of their own where that lets them be released after use. */
+/** The first `size` bytes of a chunk. Moves them into memory of their own where that allows releasing it after use. */
 function front(chunk: Buffer, size: number): Buffer {
   if (size === chunk.length) return chunk;
   if (size < RELEASE_BYTES || !isWhole(chunk) || !(chunk.buffer instanceof ArrayBuffer)) return chunk.subarray(0, size);

@@ -1,13 +1,13 @@
 import type { Channel, ChannelSink } from './channel.ts';
 
-/** Carries one direction: what `from` receives goes to `to`. */
+/** One direction: carries what `from` receives to `to`. */
 class Direction implements ChannelSink {
   private readonly from: Channel;
   private readonly to: Channel;
   private readonly done: () => void;
   private readonly give: boolean;
   private ended = false;
-  /** The direction that leads back. */
+  /** The opposite direction. */
   opposite: Direction | undefined;
   bytes = 0;
 
@@ -28,13 +28,13 @@ class Direction implements ChannelSink {
     this.to.end();
   }
 
-  /** `from` has room for what comes the other way. */
+  /** `from` has room again for data of the opposite direction. */
   onDrain(): void {
     this.to.resume();
   }
 
   onClose(): void {
-    // Closed before both directions had ended is an abort: the other side must learn that, and not see a clean end.
+    // A close before both directions have ended is an abort. The other side must see an abort, too, not a clean end.
     if (!this.ended || this.opposite?.ended !== true) this.to.abort();
     this.done();
   }

@@ -26,7 +26,7 @@ export class StreamChannel implements Channel {
       this.sink.onEnd();
     });
     stream.on('drain', () => this.sink.onDrain());
-    // The close that follows is what counts; without this listener an error would end the process.
+    // Only the close that follows matters. Without this listener an error would end the process.
     stream.on('error', () => undefined);
     stream.on('close', () => {
       this.closed = true;
@@ -63,7 +63,7 @@ export class StreamChannel implements Channel {
 
   abort(): void {
     if (this.closed) return;
-    // A reset, so that the other side does not take a cut for an end.
+    // A reset, so that the other side does not mistake the cut for an end.
     if (this.stream instanceof Socket) this.stream.resetAndDestroy();
     else this.stream.destroy(new Error('aborted'));
   }
@@ -82,7 +82,7 @@ export class StreamChannel implements Channel {
 
   unshift(chunk: Buffer): void {
     if (chunk.length === 0 || this.closed) return;
-    // it will come once more
+    // these bytes will be received and counted once more
     this.traffic.received -= chunk.length;
     this.stream.unshift(chunk);
   }

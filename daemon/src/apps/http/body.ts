@@ -3,14 +3,14 @@ import { ChunkScanner } from './chunks.ts';
 /** How a message's body ends. */
 export type Framing = { kind: 'none' } | { kind: 'length'; bytes: number } | { kind: 'chunked' } | { kind: 'close' };
 
-/** Follows one message body over the wire: says which bytes are passed on, and when it is over. */
+/** Follows one message body over the wire: says which bytes to pass on, and when the body is complete. */
 export class BodyReader {
   readonly kind: Framing['kind'];
   private remaining: number;
   private readonly scanner: ChunkScanner | undefined;
   done: boolean;
 
-  /** `framed`: a chunked body is passed on with its chunks (but for the last). */
+  /** `framed`: pass on a chunked body with its framing, except for the last chunk. */
   constructor(framing: Framing, framed: boolean) {
     this.kind = framing.kind;
     this.remaining = framing.kind === 'length' ? framing.bytes : 0;
@@ -18,12 +18,12 @@ export class BodyReader {
     this.done = framing.kind === 'none' || (framing.kind === 'length' && framing.bytes === 0);
   }
 
-  /** The trailer block of a chunked body that is done. */
+  /** The trailer block of a complete chunked body. */
   get trailers(): string {
     return this.scanner?.trailers ?? '';
   }
 
-  /** Passes on what of `bytes` (from `from`) belongs to the body; returns where it ends. Throws ChunkError. */
+  /** Emits the part of `bytes`, from `from` on, that belongs to the body; returns where it ends. Throws ChunkError. */
   read(bytes: Buffer, from: number, emit: (piece: Buffer) => void): number {
     if (this.done) return from;
     if (this.scanner !== undefined) {

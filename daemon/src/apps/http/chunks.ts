@@ -1,7 +1,7 @@
 /**
- * Reads the chunked coding strictly and passes it on. While the wire is canonical, the bytes go out as they came in, in whole slices; chunk
- * extensions are checked and left out; a size line cut by a buffer's edge is written anew. The last chunk and the trailers are not passed
- * on: whoever owns the message writes them.
+ * Reads the chunked coding strictly and passes it on. As long as the wire form is canonical, the bytes go out as they came in, in whole
+ * slices. Chunk extensions are checked and dropped; a size line split over two buffers is written anew. The last chunk and the trailers are
+ * not passed on: the caller writes them.
  */
 
 /** 13 hexadecimal digits stay below 2^53. */
@@ -32,14 +32,14 @@ export class ChunkScanner {
   private digits = 0;
   private extension = '';
   private trailer = '';
-  /** Of the present line of the trailers; its last byte. */
+  /** Bytes in the current trailer line. */
   private lineBytes = 0;
   private last = 0;
-  /** True while the present size line can be passed on as it is. */
+  /** True while the current size line can be passed on unchanged. */
   private clean = true;
   private readonly framed: boolean;
 
-  /** `framed`: pass on chunks with their framing. Else the data alone. */
+  /** `framed`: pass on chunks with their framing, otherwise only the data. */
   constructor(framed: boolean) {
     this.framed = framed;
   }
@@ -48,16 +48,16 @@ export class ChunkScanner {
     return this.state === 'done';
   }
 
-  /** The trailer block as it came, lines ending in CR LF; empty if there was none. Complete when done. */
+  /** The trailer block as received, lines ending in CR LF. Empty if there was none. Complete once `done`. */
   get trailers(): string {
     return this.trailer;
   }
 
-  /** Reads from `from`; calls `emit` with what is to be passed on; returns how far it read. Throws ChunkError. */
+  /** Reads from `from`, emits the bytes to pass on, and returns how far it read. Throws ChunkError. */
   scan(bytes: Buffer, from: number, emit: (piece: Buffer) => void): number {
     const length = bytes.length;
     let at = from;
-    /** Beginning of the run that is passed on as it is; -1 outside of one. */
+    /** Start of the run to be passed on unchanged; -1 outside of one. */
     let run = this.framed && this.state.startsWith('data') ? from : -1;
     let line = from;
     if (this.state === 'size' && this.digits === 0) {
@@ -151,7 +151,7 @@ export class ChunkScanner {
     return at;
   }
 
-  /** The buffer ends: pass on the run, but not a size line that is not complete, which will be written anew. */
+  /** At the end of the buffer: emits the run, without an incomplete size line, which will be written anew. */
   private cutAtEdge(bytes: Buffer, run: number, line: number, emit: (piece: Buffer) => void): void {
     const inLine = this.state === 'size' || this.state === 'extension' || this.state === 'size-lf';
     const end = inLine ? line : bytes.length;
@@ -164,7 +164,7 @@ export class ChunkScanner {
     while (at < bytes.length) {
       const code = bytes[at] ?? 0;
       at += 1;
-      // no look at the text itself, which would be put together anew for each byte
+      // looks at single bytes, since looking into the text would assemble it anew for each byte
       const afterCr = this.last === CR;
       if (code === LF && !afterCr) throw new ChunkError('a trailer line does not end in CR LF');
       if (code !== LF && afterCr) throw new ChunkError('a trailer holds a bare CR');

@@ -3,9 +3,9 @@ import { fieldOf, type RequestHead } from './head.ts';
 const SAFE = new Set(['GET', 'HEAD']);
 
 /**
- * True if a page of another site makes the browser send this request. Apps of different owners live side by side under one suffix, so
- * `same-site` is another site here. Top-level navigations pass. Browsers that do not send `Sec-Fetch-Site` (plain http, old ones) are
- * judged by Origin where the request could change something.
+ * True if a page of another site made the browser send this request. Apps of different owners share one suffix, so `same-site` counts as
+ * another site here. Top-level navigations pass. Browsers that do not send `Sec-Fetch-Site` (over plain http, or old ones) are judged by
+ * Origin, where the request could change something.
  */
 export function isCrossSite(head: RequestHead): boolean {
   const site = fieldOf(head, 'sec-fetch-site')?.toLowerCase();

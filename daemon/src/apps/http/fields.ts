@@ -1,6 +1,6 @@
 /**
- * Which header fields cross the proxy, and how: hop-by-hop fields end here, what only the proxy may say is taken away from clients and
- * said anew, cookies stay on the host that set them.
+ * Decides which header fields cross the proxy, and how. Hop-by-hop fields end here. Fields by which a proxy vouches for its client are
+ * removed and written anew. Cookies stay on the host that set them.
  */
 import { withoutToken } from './credentials.ts';
 import type { RequestHead, ResponseHead } from './head.ts';
@@ -15,30 +15,33 @@ const HOP_BY_HOP = new Set([
   'content-length',
   'http2-settings',
 ]);
-/** Meant for a proxy on the way, never for an origin (or from one); `proxy` is for none, and CGI takes it for the setting of its own clients. */
+/**
+ * Meant for a proxy, never for or from an origin. `proxy` is meant for nobody, and CGI would take it for the proxy setting of its own HTTP
+ * clients.
+ */
 const PROXY_ONLY = new Set(['proxy', 'proxy-authorization', 'proxy-authenticate', 'proxy-authentication-info']);
-/** Fields by which a proxy vouches for its client. `_` counts as `-`, since CGI and its heirs cannot tell them apart. */
+/** Fields by which a proxy vouches for its client. `_` counts as `-`, since CGI and its descendants cannot tell them apart. */
 const VOUCHED = /^(?:forwarded|x-forwarded-.*|x-real-ip|x-(?:cluster-)?client-ip|x-original-.*|x-rewrite-url|x-dtkd-.*)$/;
-/** What a trailer must not carry: framing, routing, authentication, control data (RFC 9110 §6.5.1). */
+/** Fields that a trailer must not carry: framing, routing, authentication, control data (RFC 9110 §6.5.1). */
 const NOT_IN_TRAILERS =
   /^(?:content-(?:length|encoding|type|range)|transfer-encoding|connection|keep-alive|upgrade|te|trailer|host|authorization|proxy-.*|cookie|set-cookie|expect|cache-control|max-forwards|range|age|date|expires|location|retry-after|vary|www-authenticate|forwarded|x-forwarded-.*|x-real-ip|x-original-.*|x-dtkd-.*)$/;
 
 function isVouched(name: string): boolean {
   const first = name.charCodeAt(0);
-  // Cheap first: only names that begin with f or x can match.
+  // A cheap check first: only names that begin with f or x can match.
   if (first !== 102 && first !== 120) return false;
   return VOUCHED.test(name.includes('_') ? name.replaceAll('_', '-') : name);
 }
 
-/** What this proxy says of the client. */
+/** What this proxy tells origins about the client. */
 export interface ClientFacts {
   /** IP address of the client. */
   address: string;
-  /** The member of the domain from which the request came; only where the owner serves it. */
+  /** The member from which the request came. Set only where the app's owner serves it. */
   node?: string;
 }
 
-/** The fields of a request that go on to the origin, without framing, `name: value` lines ending in CR LF. */
+/** The fields of a request to pass to the origin, without framing: `name: value` lines ending in CR LF. */
 export function requestFields(head: RequestHead, client: ClientFacts, upgrade: boolean): string {
   let out = '';
   const { names, fields, connection } = head;
@@ -66,7 +69,7 @@ function vouch(head: RequestHead, client: ClientFacts): string {
   return `X-Forwarded-For: ${client.address}\r\nX-Forwarded-Host: ${head.authority}\r\nX-Forwarded-Proto: http\r\nForwarded: for=${address};host="${head.authority}";proto=http\r\n${node}`;
 }
 
-/** The fields of a response that go on to the client, without framing. */
+/** The fields of a response to pass to the client, without framing. */
 export function responseFields(head: ResponseHead, upgrade: boolean): string {
   let out = '';
   const { names, fields, connection } = head;
@@ -81,13 +84,16 @@ export function responseFields(head: ResponseHead, upgrade: boolean): string {
   return out;
 }
 
-/** The value of a field of a response, without what would reach the neighbours of its host: undefined if nothing is left of it. */
+/** The value of a response field without anything that would affect neighbouring hosts; undefined if nothing is left. */
 function ownHostOnly(name: string, value: string): string | undefined {
   if (name === 'set-cookie') return withoutDomain(value);
   return name === 'clear-site-data' ? withoutCookies(value) : value;
 }
 
-/** Browsers take "cookies" for those of all hosts under the same suffix; the rest is the app's own. `"*"` is all of the rest. */
+/**
+ * A Clear-Site-Data value without "cookies", which browsers apply to all hosts under the same suffix. `"*"` becomes everything else, which
+ * concerns this host only.
+ */
 function withoutCookies(directives: string): string | undefined {
   const kept = directives
     .split(',')
@@ -104,10 +110,10 @@ function withoutDomain(cookie: string): string {
   return kept.length === attributes.length ? cookie : [pair, ...kept].join(';');
 }
 
-// With no two ways to match: linear in the length of the line.
+// Unambiguous, so matching is linear in the length of the line.
 const TRAILER_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t -~\x80-\xff]*)$/;
 
-/** The trailers that may pass, as lines; undefined if the block is not valid. */
+/** The trailers that may pass, as lines. Undefined if the block is invalid. */
 export function trailerFields(block: string): string | undefined {
   if (block === '') return '';
   let out = '';

@@ -1,4 +1,4 @@
-/** How messages are framed on their way through: written anew for each hop. Pure. */
+/** Frames messages anew for each hop. Pure. */
 import type { Framing } from './body.ts';
 import { responseFields } from './fields.ts';
 import type { RequestHead, ResponseHead } from './head.ts';
@@ -9,15 +9,15 @@ export function requestFraming(head: RequestHead): Framing {
   return head.contentLength === undefined ? { kind: 'none' } : { kind: 'length', bytes: head.contentLength };
 }
 
-/** The field that says so to the origin. */
+/** The header field that declares the framing to the origin. */
 export function framingField(framing: Framing): string {
   if (framing.kind === 'chunked') return 'Transfer-Encoding: chunked\r\n';
   return framing.kind === 'length' ? `Content-Length: ${framing.bytes}\r\n` : '';
 }
 
 /**
- * True if the upgrade goes through. Not with a body, and not to HTTP/2 without TLS: once that is agreed the proxy would carry requests that
- * it no longer reads, past its routing and past the app's authentication.
+ * True if the upgrade may pass. Refused with a body, and to HTTP/2 without TLS: after that upgrade the proxy would forward requests that it
+ * no longer parses, bypassing its routing and the app's authentication.
  */
 export function wantsUpgrade(head: RequestHead): boolean {
   if (head.upgrade === undefined || head.version !== '1.1' || head.chunked || (head.contentLength ?? 0) > 0) return false;
@@ -26,7 +26,10 @@ export function wantsUpgrade(head: RequestHead): boolean {
   );
 }
 
-/** The head of a response as the client gets it. `chunks`: the client takes them; `close`: the connection ends after it. */
+/**
+ * The head of a response as sent to the client. `chunks`: the client understands chunked coding; `close`: the connection ends after this
+ * response.
+ */
 export function responseHeadText(head: ResponseHead, framing: Framing, chunks: boolean, close: boolean): string {
   const end = `${responseFraming(head, framing, chunks)}${close ? 'Connection: close\r\n' : ''}\r\n`;
   return `HTTP/1.1 ${head.status} ${head.reason}\r\n${responseFields(head, false)}${end}`;
@@ -34,7 +37,7 @@ export function responseHeadText(head: ResponseHead, framing: Framing, chunks: b
 
 function responseFraming(head: ResponseHead, framing: Framing, chunks: boolean): string {
   if (framing.kind === 'none') {
-    // What a HEAD or a 304 says of a length stands; a 204 has none.
+    // The Content-Length of a HEAD or 304 response is kept; a 204 has none.
     const stands = head.status !== 204 && head.contentLength !== undefined;
     return stands ? `Content-Length: ${head.contentLength}\r\n` : '';
   }

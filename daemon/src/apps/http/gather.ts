@@ -1,9 +1,12 @@
 import type { Channel } from '../channel/channel.ts';
 
-/** Pieces up to this size are copied together into one write: cheaper than a gathered one, and one TLS record instead of several. */
+/**
+ * Pieces that come to at most this size together are copied into one write: cheaper than a gathered one, and one TLS record instead of
+ * several.
+ */
 const JOIN_BYTES = 16 * 1024;
 
-/** Pieces of a message on their way out, written in as few writes as pays. */
+/** Collects pieces of an outgoing message and writes them in as few writes as is worthwhile. */
 export class Gather {
   private pieces: Buffer[] = [];
   private bytes = 0;
@@ -18,7 +21,7 @@ export class Gather {
     this.bytes = 0;
   }
 
-  /** False if the channel wants a pause. `give`: whole pieces have no other owner. */
+  /** Writes the pieces. Returns false if the channel wants a pause. `give`: nothing else holds the memory of whole pieces. */
   flushTo(channel: Channel, give: boolean): boolean {
     const { pieces, bytes } = this;
     const first = pieces[0];

@@ -1,13 +1,13 @@
 import { METHODS } from 'node:http';
 
 /**
- * Strict parsers of HTTP/1.1 heads. They read a head that is complete (it ends in an empty line) and refuse everything that two readers
- * could understand differently: bare CR or LF, folded lines, blanks before a colon, two lengths, unknown transfer codings. What llhttp
- * refuses in its strict mode is refused here too; a test compares them.
+ * Strict parsers of HTTP/1.1 heads. They take a complete head (up to its empty line) and refuse everything that two readers could interpret
+ * differently: bare CR or LF, folded lines, whitespace before a colon, two lengths, unknown transfer codings. They also refuse what llhttp
+ * refuses in its strict mode; a test compares them.
  */
 
 export interface Head {
-  /** Name, value, name, value, … as written, values trimmed. */
+  /** Name, value, name, value, …: names as written, values trimmed. */
   fields: string[];
   /** Names in lower case, one per field. */
   names: string[];
@@ -35,7 +35,7 @@ export interface ResponseHead extends Head {
   reason: string;
 }
 
-/** Why a head was refused: the status to answer with and a sentence. */
+/** Why a head was refused, with the status to answer. */
 export class HeadError extends Error {
   readonly status: number;
   constructor(status: number, message: string) {
@@ -44,23 +44,23 @@ export class HeadError extends Error {
   }
 }
 
-/** Fields in one head: Node, nginx and haproxy draw the line at about the same place. */
+/** Fields in one head. Node, nginx and haproxy have similar limits. */
 const MAX_FIELDS = 100;
 
 const REQUEST_LINE = /^([A-Z-]{1,32}) ([!-~]{1,8192}) HTTP\/1\.([01])\r\n/;
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-5][0-9][0-9])(?: ([\t -~\x80-\xff]*))?\r\n/;
-// Sticky, with no two ways to match: linear in the length of the head.
+// Sticky and unambiguous: matching is linear in the length of the head.
 const FIELD = /([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t -~\x80-\xff]*)\r\n/y;
 const AUTHORITY = /^([a-z0-9._~-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::([0-9]{1,5})?)?$/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const NO_TOKENS: readonly string[] = [];
 
-// SOURCE is an Icecast word that llhttp takes only with another protocol name.
+// SOURCE belongs to Icecast; llhttp accepts it only with another protocol name.
 const KNOWN_METHODS = new Set(METHODS.filter((method) => method !== 'SOURCE'));
 /** CONNECT asks for a forward proxy; TRACE would show a page's scripts the cookies and fields that are hidden from them. */
 const NOT_SERVED = new Set(['CONNECT', 'TRACE']);
 
-/** Fields that say how a message is framed or routed: naming them in Connection would have a proxy drop them. */
+/** Fields that determine framing or routing. Naming one in Connection would make a proxy drop it. */
 const UNDROPPABLE = new Set(['content-length', 'transfer-encoding', 'host', 'trailer']);
 
 /** Parses a request head, `text` being Latin-1. Throws HeadError. */
@@ -102,7 +102,10 @@ function onlyHost(head: Head): string {
   return host;
 }
 
-/** Absolute form is taken only if it names the same authority as Host, so that nobody can route by one and serve by the other. */
+/**
+ * Returns the target in origin form. Accepts absolute form only with the same authority as Host, so that a request cannot be routed by one
+ * and served by the other.
+ */
 function originForm(target: string, method: string, authority: string): string {
   if (target.startsWith('/')) {
     if (target.includes('#')) throw new HeadError(400, 'the request target has a fragment');
@@ -160,7 +163,7 @@ function parseFields(text: string, from: number, version: '1.0' | '1.1'): Head {
         contentLength = Number(value);
         break;
       case 'transfer-encoding':
-        // Blanks around the one word allowed are harmless; servers disagree about tabs.
+        // Spaces around the one allowed word are harmless, but servers disagree about tabs.
         if (raw.includes('\t')) throw new HeadError(400, 'Transfer-Encoding holds a tab');
         if (chunked) throw new HeadError(400, 'there are several Transfer-Encoding headers');
         if (value.toLowerCase() !== 'chunked') throw new HeadError(400, 'the only Transfer-Encoding served is chunked');
@@ -196,7 +199,7 @@ function isBlank(code: number): boolean {
   return code === 32 || code === 9;
 }
 
-/** Cuts off blanks and tabs at both ends (and nothing else that `trim` would take for a blank). */
+/** Removes spaces and tabs at both ends. `String.trim` would remove more. */
 function trim(text: string): string {
   let start = 0;
   let end = text.length;
@@ -205,7 +208,7 @@ function trim(text: string): string {
   return start === 0 && end === text.length ? text : text.slice(start, end);
 }
 
-/** The value of a field, or undefined; of several, the first. */
+/** The value of the first field with this name, or undefined. */
 export function fieldOf(head: Head, name: string): string | undefined {
   const index = head.names.indexOf(name);
   return index < 0 ? undefined : head.fields[index * 2 + 1];
@@ -216,8 +219,8 @@ const LF = 10;
 const END = Buffer.from('\r\n\r\n');
 
 /**
- * Finds the end of the head that begins at `from`: the index after its empty line, or -1 if more bytes are needed. A line feed without its
- * carriage return is refused at once; waiting for more would only keep a broken client waiting.
+ * Finds the end of the head that begins at `from`: the index after its empty line, or -1 if more bytes are needed. Refuses a line feed
+ * without a carriage return at once, since waiting for more would only delay the answer to a broken client.
  */
 export function headEnd(bytes: Buffer, from: number): number {
   const at = bytes.indexOf(END, from);

@@ -1,26 +1,26 @@
 /** Limits of the HTTP engine. Times in milliseconds. */
 export interface HttpLimits {
-  /** How often the times of connections are looked at. */
+  /** Interval at which the deadlines of connections are checked. */
   sweepMs: number;
-  /** A head larger than this is refused (431): room for large cookies, as nginx gives by default. */
+  /** Maximum size of a head; a larger one is refused (431). Leaves room for large cookies, like nginx's default. */
   headBytes: number;
-  /** Time for a head to arrive once its first byte has: a person's slowest link needs less. */
+  /** Time for a head to arrive after its first byte. Even the slowest interactive link needs less. */
   headMs: number;
   /** How long a connection may wait for its next request: longer than browsers' polling, shorter than NAT tables remember. */
   idleMs: number;
-  /** How long a request body may stand still, or a reader take nothing of its response. */
+  /** How long a request body may make no progress, or a client may read nothing of its response. */
   stallMs: number;
-  /** After the last response: time for the client to read it and close. */
+  /** Time after the last response for the client to read it and close. */
   lingerMs: number;
-  /** Request bytes kept while the origin is not ready for them. */
+  /** Request bytes buffered while the origin is not ready for them. */
   aheadBytes: number;
   /** Client connections in all. */
   connections: number;
-  /** How long an idle connection to an origin is kept: below the five seconds after which many servers close theirs. */
+  /** How long an idle connection to an origin is kept: less than the five seconds after which many servers close theirs. */
   originIdleMs: number;
   /** Idle connections kept to one origin. */
   originIdle: number;
-  /** Interim responses (1xx) to one request. */
+  /** The most interim responses (1xx) to one request. */
   interims: number;
 }
 

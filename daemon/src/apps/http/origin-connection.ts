@@ -3,19 +3,19 @@ import { BodyReader, type Framing } from './body.ts';
 import { fieldOf, headEnd, parseResponseHead, type ResponseHead } from './head.ts';
 import { HTTP_LIMITS } from './limits.ts';
 
-/** Who has a request under way on an origin connection. */
+/** The user of an origin connection: has a request under way on it. */
 export interface OriginUser {
   onInterim(head: ResponseHead): void;
   onResponseHead(head: ResponseHead, framing: Framing): void;
   onResponseBody(piece: Buffer): void;
-  /** The response is complete; `trailers` as they came. The connection has been given back or closed. */
+  /** The response is complete. `trailers` are as received. The connection has been given back or closed. */
   onResponseEnd(trailers: string): void;
-  /** The origin agreed to the upgrade; the channel is the user's from now on. `early` are bytes that it sent already. */
+  /** The origin agreed to the upgrade. The user owns the channel from now on. `early` holds bytes that the origin has already sent. */
   onUpgraded(head: ResponseHead, connection: OriginConnection, early: Buffer): void;
-  /** Everything that arrived in this turn has been told. */
+  /** Everything that arrived in this turn has been delivered. */
   onFlush(): void;
   onOriginDrain(): void;
-  /** The connection failed, or said what is no HTTP. `stale`: it had been used before and answered not a single byte. */
+  /** The connection failed, or sent invalid HTTP. `stale`: it had been used before, and sent no byte in answer to this request. */
   onOriginFailed(stale: boolean): void;
 }
 
@@ -34,7 +34,7 @@ export function responseFraming(method: string, head: ResponseHead): Framing {
   return { kind: 'close' };
 }
 
-/** One HTTP/1.1 connection to an origin: one request at a time, given back to its pool after each complete and orderly response. */
+/** One HTTP/1.1 connection to an origin. Carries one request at a time and returns to its pool after each complete and valid response. */
 export class OriginConnection implements ChannelSink {
   readonly channel: Channel;
   private readonly giveBack: (connection: OriginConnection, reusable: boolean) => void;
@@ -48,7 +48,7 @@ export class OriginConnection implements ChannelSink {
   private answered = false;
   private interims = 0;
   private uses = 0;
-  /** When it became idle (or retired), by the pool's clock. */
+  /** When it became idle or was retired, by the pool's clock. */
   idleSince = 0;
   retired = false;
 
@@ -79,12 +79,12 @@ export class OriginConnection implements ChannelSink {
     this.uses += 1;
   }
 
-  /** The user has written its whole request. */
+  /** To be called when the user has written its whole request. */
   requestDone(): void {
     this.requestSent = true;
   }
 
-  /** The user gives up; the origin sees an abort. */
+  /** Gives up the request. The origin sees an abort. */
   cancel(): void {
     this.user = undefined;
     this.channel.abort();
@@ -93,7 +93,7 @@ export class OriginConnection implements ChannelSink {
   onData(chunk: Buffer): void {
     const user = this.user;
     if (user === undefined) {
-      // An answer that nobody asked for must not become the answer to the next request.
+      // An unsolicited response must not become the response to the next request.
       this.channel.abort();
       return;
     }
@@ -143,12 +143,12 @@ export class OriginConnection implements ChannelSink {
     user.onUpgraded(head, this, early);
   }
 
-  /** The upgraded channel is closed. */
+  /** To be called when the upgraded channel is closed. */
   upgradeClosed(): void {
     this.forget(this);
   }
 
-  /** Closes in good order: the origin sees an end, not an abort. */
+  /** Closes gracefully: the origin sees an end, not an abort. */
   retire(now: number): void {
     this.idleSince = now;
     this.retired = true;

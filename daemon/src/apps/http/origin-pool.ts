@@ -2,15 +2,15 @@ import type { Channel } from '../channel/channel.ts';
 import { HTTP_LIMITS } from './limits.ts';
 import { OriginConnection } from './origin-connection.ts';
 
-/** Keep-alive connections to one origin: the most recently used first, so that surplus ones grow old and are closed. */
+/** Keep-alive connections to one origin. The most recently used one is taken first, so that surplus ones age and are closed. */
 export class OriginPool {
   private readonly connect: (signal: AbortSignal) => Promise<Channel>;
   private readonly now: () => number;
   private readonly idle: OriginConnection[] = [];
-  /** With the generation in which each was asked for. */
+  /** Open connections, each with the generation in which it was requested. */
   private readonly open = new Map<OriginConnection, number>();
   private dialling = 0;
-  /** Counts how often what is behind the pool has changed. */
+  /** Counts how often the origin behind the pool has changed. */
   private generation = 0;
   private retired = false;
   private readonly stopped = new AbortController();
@@ -20,7 +20,7 @@ export class OriginPool {
     this.now = now;
   }
 
-  /** Connections, and those that are being opened. */
+  /** The number of connections, including those being opened. */
   get size(): number {
     return this.open.size + this.dialling;
   }
@@ -69,26 +69,26 @@ export class OriginPool {
     if (at >= 0) this.idle.splice(at, 1);
   }
 
-  /** Closes what has been idle for too long, and cuts off what does not close. */
+  /** Retires connections that have been idle for too long, and aborts retired ones that do not close. */
   sweep(): void {
     const limit = this.now() - HTTP_LIMITS.originIdleMs;
     for (const connection of this.open.keys()) if (connection.retired && connection.idleSince < limit) connection.channel.abort();
     while (this.idle[0] !== undefined && this.idle[0].idleSince < limit) this.idle.shift()?.retire(this.now());
   }
 
-  /** Takes no connection back: idle ones close now, busy ones after their response. */
+  /** Keeps no connection any longer: idle ones close now, busy ones after their response. */
   retire(): void {
     this.retired = true;
     this.renew();
   }
 
-  /** What is behind it has changed: new requests get new connections; the others close as if it were retired. */
+  /** To be called when the origin behind the pool has changed. New requests get new connections; existing ones close as with `retire`. */
   renew(): void {
     this.generation += 1;
     while (this.idle.length > 0) this.idle.pop()?.retire(this.now());
   }
 
-  /** Closes every connection, busy ones too. */
+  /** Closes every connection, including busy ones. */
   close(): void {
     this.retired = true;
     this.stopped.abort();

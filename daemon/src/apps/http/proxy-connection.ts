@@ -15,7 +15,7 @@ import { isRefusal, type Refusal, refusalBytes, refusalOf } from './refusal.ts';
 export interface Route {
   pool: OriginPool;
   allowCrossSite: boolean;
-  /** Decides each request before a byte of it reaches the origin; a Refusal is answered as it is. */
+  /** Decides on each request before any of it reaches the origin. A Refusal is sent as the response. */
   authorize?: (head: RequestHead, client: ClientFacts) => Promise<Refusal | undefined>;
 }
 
@@ -23,10 +23,10 @@ export interface ProxyContext {
   router(head: RequestHead): Route | Refusal;
   /** Milliseconds, monotonic enough for deadlines. */
   now(): number;
-  /** True once connections shall close after the response under way. */
+  /** True once connections are to close after the current response. */
   stopping(): boolean;
   onClosed(connection: ProxyConnection): void;
-  /** A request got its answer, or the head of it. */
+  /** A request got its response, or at least the head of it. */
   onAnswer(status: number): void;
 }
 
@@ -34,26 +34,26 @@ type Phase = 'head' | 'routing' | 'exchange' | 'linger' | 'upgraded' | 'closed';
 
 const LAST_CHUNK = '0\r\n';
 const CRLF = Buffer.from('\r\n', 'latin1');
-/** Requests that may be sent again if a kept connection turns out to be dead (RFC 9110 §9.2.2), none of them with a body. */
+/** Methods that may be repeated if a kept-alive connection turns out to be dead (RFC 9110 §9.2.2), provided that there is no body. */
 const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS']);
 const LINGER_BYTES = 1024 * 1024;
 
-/** True if a request may begin with this byte, or it has not come yet: methods are of capital letters. */
+/** True if a request may begin with this byte, or if the byte is still missing: methods consist of capital letters. */
 function mayBegin(byte: number | undefined): boolean {
   return byte === undefined || byte === CRLF[0] || (byte >= 65 && byte <= 90);
 }
 
 /**
- * One client connection of the proxy: reads requests one after the other, routes each by itself, forwards it over a connection of the
- * route's pool and streams the response back. Guarantees that each request's framing was understood in full and is written anew, that
- * neither side is read faster than the other takes it, and that an abort on one side is an abort on the other. Knows nothing of apps.
+ * One client connection of the proxy: reads requests one after the other, routes each individually, forwards it over a connection of the
+ * route's pool and streams the response back. Guarantees that each request's framing is fully understood and written anew, that neither
+ * side is read faster than the other takes it, and that an abort on one side becomes an abort on the other. Knows nothing of apps.
  */
 export class ProxyConnection implements ChannelSink, OriginUser {
   private readonly channel: Channel;
   private readonly client: ClientFacts;
   private readonly context: ProxyContext;
   private phase: Phase = 'head';
-  /** Bytes not yet read: of the next head, of a body that cannot go on yet, or of a later request. */
+  /** Bytes not yet parsed: of the next head, of a body that cannot proceed yet, or of a later request. */
   private input: Buffer | undefined;
   private head: RequestHead | undefined;
   private route: Route | undefined;
@@ -61,28 +61,28 @@ export class ProxyConnection implements ChannelSink, OriginUser {
   private origin: OriginConnection | undefined;
   private sentHead = false;
   private keepAlive = true;
-  /** The response goes out in chunks that are made here. */
+  /** The response is chunked here, since the origin does not chunk it. */
   private chunkOut = false;
-  /** The client takes chunks. */
+  /** The client understands chunked coding. */
   private framedOut = true;
   private endsInChunk = false;
-  /** What goes out in this turn, to the origin or to the client. */
+  /** Pieces to send in this turn, to the origin or to the client. */
   private readonly out = new Gather();
-  /** Chunks that are passed on whole have no other owner. */
+  /** Nothing else holds the memory of chunks that are passed on whole. */
   private give = false;
   private originBlocked = false;
-  /** The client has not taken its last answers yet: no further request is read before it has. */
+  /** The client has not read its last responses yet. No further request is read before it has. */
   private full = false;
   private lingered = 0;
   private lingerPending = -1;
   private lingerUntil = 0;
-  /** Until when the client may leave lying what is there for it; 0: it does not. */
+  /** The time by which the client must read what waits for it. 0: nothing waits. */
   private lyingUntil = 0;
   private upgraded: Pump | undefined;
-  /** Of what has come for the client of an upgraded connection, at the last look. */
+  /** For an upgraded connection: how many bytes the client had taken at the last sweep. */
   private taken: number | undefined;
   private deadlineIsIdle = true;
-  /** When the present phase times out; 0: never. */
+  /** When the current phase times out; 0: never. */
   deadline: number;
 
   constructor(channel: Channel, client: ClientFacts, context: ProxyContext) {
@@ -94,12 +94,12 @@ export class ProxyConnection implements ChannelSink, OriginUser {
     channel.resume();
   }
 
-  /** Idle connections may be closed at once when the proxy stops. */
+  /** True if no part of a request has arrived. Such a connection may be closed at once when the proxy stops. */
   get idle(): boolean {
     return this.phase === 'head' && this.input === undefined;
   }
 
-  /** No request is under way: one may come, or has not come whole, or the last answer was taken. */
+  /** True if no request is under way: none has arrived completely, or the last response has been taken by the client. */
   get waits(): boolean {
     return (this.phase === 'head' || this.phase === 'linger') && this.channel.pending === 0;
   }
@@ -129,7 +129,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
     if (this.deadline === 0 || now < this.deadline) return;
     const { pending } = this.channel;
     if (this.phase === 'linger' && pending > 0 && (pending !== this.lingerPending || now < this.lingerUntil)) {
-      // A slow reader may rest at the end of its answer as long as in the middle of it.
+      // A slow reader may pause at the end of its response for as long as in the middle.
       if (pending !== this.lingerPending) this.lingerUntil = now + HTTP_LIMITS.stallMs;
       this.lingerPending = pending;
       this.deadline = now + HTTP_LIMITS.lingerMs;
@@ -146,7 +146,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
     }
   }
 
-  /** Whatever it sends meanwhile. */
+  /** True if the client has read nothing for too long, even if it keeps sending. */
   private leavesLying(now: number): boolean {
     if (this.upgraded !== undefined) {
       const { pending } = this.channel;
@@ -187,7 +187,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
   onEnd(): void {
     if (this.phase === 'linger') return;
     if (this.phase === 'head' && this.input === undefined) this.linger();
-    // Whoever closes while it waits for an answer has gone away: that is all that a browser's stop button sends.
+    // A client that closes while waiting for a response has gone away: a browser's stop button sends nothing else.
     else this.channel.abort();
   }
 
@@ -216,7 +216,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
         const start = this.input[0] === 13 && this.input[1] === 10 ? 2 : 0;
         const end = headEnd(this.input, start);
         if (end < 0) {
-          // TLS, for one, which comes without a line's end: who sends it waits for an answer
+          // TLS, for example, contains no line end, and its sender waits for an answer
           if (!mayBegin(this.input[start])) throw new HeadError(400, 'this is no HTTP');
           if (this.input.length > HTTP_LIMITS.headBytes) throw new HeadError(431, `the head is larger than ${HTTP_LIMITS.headBytes} bytes`);
           if (this.deadlineIsIdle) this.setHeadDeadline();
@@ -352,7 +352,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
     }
   }
 
-  /** The body turned out to be malformed: the origin must see an abort, never an end. */
+  /** The body is malformed: the origin must see an abort, never an end. */
   private spoil(message: string): void {
     this.out.clear();
     this.origin?.cancel();
@@ -384,7 +384,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
     this.context.onAnswer(head.status);
     this.chunkOut = framing.kind === 'close' && this.framedOut;
     this.endsInChunk = this.framedOut && (framing.kind === 'close' || framing.kind === 'chunked');
-    // An answer before the end of its request: whatever of the request still comes must not be taken for the next one.
+    // A response before the end of its request: the rest of the request must not be taken for the next one.
     if (this.body?.done === false) this.keepAlive = false;
     this.out.push(Buffer.from(responseHeadText(head, framing, this.framedOut, !this.keepAlive), 'latin1'));
   }
@@ -450,7 +450,10 @@ export class ProxyConnection implements ChannelSink, OriginUser {
 
   // --- both
 
-  /** `room`: the client takes its answers. One that asks and asks, and reads nothing, would fill the memory with them. */
+  /**
+   * Ends an exchange. `room`: the client keeps up with its responses. Without this check, a client that sends requests and reads nothing
+   * would fill the memory with responses.
+   */
   private finish(room: boolean): void {
     const complete = this.body?.done ?? true;
     this.lyingUntil = 0;
@@ -477,7 +480,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
     this.deadlineIsIdle = true;
     this.deadline = this.context.now() + HTTP_LIMITS.idleMs;
     this.resumeClient();
-    // A pipelined request begins in its own turn, so that a long row of them does not keep others waiting.
+    // A pipelined request begins in a turn of its own, so that a long run of them does not delay others.
     if (this.input !== undefined) setImmediate(() => this.readHead());
   }
 
@@ -490,7 +493,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
     this.finish(room);
   }
 
-  /** Closes after what was written has been read: a reset would take the answer away from the client. */
+  /** Closes once the client has read what was written. A reset would discard the response on its way. */
   private linger(): void {
     this.phase = 'linger';
     this.input = undefined;

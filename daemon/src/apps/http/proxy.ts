@@ -6,9 +6,9 @@ import { HTTP_LIMITS } from './limits.ts';
 import { ProxyConnection, type Route } from './proxy-connection.ts';
 import { type Refusal, refusalBytes } from './refusal.ts';
 
-/** The HTTP/1.1 reverse proxy: all client connections, their time limits and their number. What is routed where is the caller's. */
+/** The HTTP/1.1 reverse proxy: owns all client connections, their time limits and their number. The caller decides what is routed where. */
 export class HttpProxy {
-  /** The oldest first, with the network of its client. */
+  /** Connections, oldest first, each with its client's network. */
   private readonly connections = new Map<ProxyConnection, string>();
   private readonly now: () => number;
   private readonly onSweep: () => boolean;
@@ -20,8 +20,8 @@ export class HttpProxy {
   private readonly answers = [0, 0, 0, 0, 0, 0];
 
   /**
-   * `onSweep` is called about once a second, for the pools behind the routes, while there are connections of clients, and for as long after as it says
-   * that they hold some to origins. `most`: connections of clients at once, if that is less than HTTP_LIMITS says.
+   * `onSweep` sweeps the pools behind the routes. It is called about once a second while there are client connections, and afterwards for
+   * as long as it reports that connections to origins are left. `most` limits client connections further than HTTP_LIMITS.
    */
   constructor(now: () => number, onSweep: () => boolean, most = Number.POSITIVE_INFINITY) {
     this.now = now;
@@ -37,14 +37,14 @@ export class HttpProxy {
     return this.refused;
   }
 
-  /** Answers so far, by the first digit of their status: of the origins, and of the proxy itself where it refused. */
+  /** Responses so far by the first digit of their status, both from origins and from the proxy itself where it refused. */
   get answered(): readonly number[] {
     return this.answers;
   }
 
   /** Serves one client connection until it closes; `onClosed` is called then. */
   serve(channel: Channel, client: ClientFacts, router: (head: RequestHead) => Route | Refusal, onClosed?: () => void): void {
-    // a member's users are known to it alone
+    // only the member knows its users, so all of them count as one network
     const network = client.node ?? networkOf(client.address);
     if (this.stopped || !this.makeRoom(network)) {
       this.refused += 1;
@@ -72,7 +72,10 @@ export class HttpProxy {
     this.sweeper ??= setInterval(() => this.sweep(), HTTP_LIMITS.sweepMs).unref();
   }
 
-  /** Where there are too many, one gives way that has no request under way, or is of who holds most. */
+  /**
+   * If there are too many connections, closes one: the oldest without a request under way, of the network that holds most of those;
+   * otherwise the oldest of the network that holds most of all, if that holds more than the newcomer's. Returns false if none gives way.
+   */
   private makeRoom(network: string): boolean {
     if (this.connections.size < Math.min(this.most, HTTP_LIMITS.connections)) return true;
     const all = [...this.connections].map(([member, from]) => ({ member, network: from, waits: member.waits }));
@@ -81,7 +84,7 @@ export class HttpProxy {
     return victim !== undefined;
   }
 
-  /** Takes no more requests: idle connections close now, busy ones after their response. */
+  /** Accepts no more requests: idle connections close now, busy ones after their response. */
   drain(): void {
     this.stopped = true;
     for (const connection of this.connections.keys()) connection.close();
@@ -98,7 +101,7 @@ export class HttpProxy {
     const time = this.now();
     for (const connection of this.connections.keys()) connection.sweep(time);
     if (this.onSweep() || this.connections.size > 0) return;
-    // A proxy that nobody uses would wake the daemon for nothing.
+    // An unused proxy must not wake the daemon for nothing.
     clearInterval(this.sweeper);
     this.sweeper = undefined;
   }

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 
-/** An answer that the proxy gives itself. */
+/** An error response made by the proxy itself. */
 export interface Refusal {
   status: number;
   code: ErrorCode;
@@ -11,12 +11,12 @@ export interface Refusal {
   fields?: string;
 }
 
-/** True if a router answered with a refusal rather than with a route. */
+/** True if a router returned a refusal rather than a route. */
 export function isRefusal(value: object): value is Refusal {
   return 'status' in value;
 }
 
-/** What the owner of an app may have its clients told; anything else is a fault between the nodes. */
+/** Codes that an app's owner may report to clients. Any other is a fault between the nodes. */
 const SAYABLE: ReadonlySet<ErrorCode> = new Set([
   'NOT_FOUND',
   'UNAUTHORIZED',
@@ -29,7 +29,7 @@ const SAYABLE: ReadonlySet<ErrorCode> = new Set([
   'SUSPENDED',
 ]);
 
-/** What a client is told when its app could not be reached: the reason, if it is one for clients to know, else 502. */
+/** The refusal that a client gets when its app could not be reached: the reason, if clients may know it, otherwise 502. */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof DtkdError && SAYABLE.has(error.code))
     return { status: error.httpStatus, code: error.code, message: error.message, next: error.next };
@@ -38,7 +38,7 @@ export function refusalOf(error: unknown): Refusal {
 
 const RETRY_AFTER_SECONDS = 5;
 
-/** The whole response, ready to be written. JSON (a Kubernetes `Status`) where it is asked for, else one line of text. */
+/** The whole response, ready to be written: JSON (a Kubernetes `Status`) if the client accepts it, otherwise plain text. */
 export function refusalBytes(refusal: Refusal, request: { head: boolean; accept: string | undefined }, close: boolean): Buffer {
   const json = request.accept !== undefined && /application\/(?:[a-z.+-]+\+)?json/i.test(request.accept);
   const body = Buffer.from(json ? statusJson(refusal) : `${[refusal.message, refusal.next].filter(Boolean).join('\n')}\n`, 'utf8');

@@ -1,8 +1,8 @@
 import { createHash, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 
 /**
- * A fresh self-signed certificate for the fast lane. It names nobody and proves nothing by itself: its hash, told over Noise, is what the
- * other side checks. A writer of the one shape needed here starts in a millisecond, where a certificate library takes a hundred.
+ * A fresh self-signed certificate for the fast lane. It names nobody and proves nothing by itself: the other side checks its hash, which it
+ * has learnt over Noise. This writer of the one shape needed starts in a millisecond, where a certificate library takes a hundred.
  */
 export interface LaneIdentity {
   /** PEM. */
@@ -43,9 +43,9 @@ export function createLaneIdentity(): LaneIdentity {
   const algorithm = der(SEQUENCE, der(OBJECT_ID, ECDSA_WITH_SHA256));
   const name = der(SEQUENCE, der(SET, der(SEQUENCE, der(OBJECT_ID, COMMON_NAME), der(UTF8_STRING, Buffer.from('dtkd')))));
   const serial = randomBytes(16);
-  // Positive and without leading zeros, as DER wants an INTEGER.
+  // Positive and without leading zeros, as DER requires of an INTEGER.
   serial[0] = ((serial[0] ?? 0) & 0x3f) | 0x40;
-  // It lives as long as the process; the clock of another machine has no say in it.
+  // The identity lives as long as the process. Its validity must not depend on another machine's clock.
   const validity = der(SEQUENCE, der(UTC_TIME, Buffer.from('200101000000Z')), der(GENERALIZED_TIME, Buffer.from('99991231235959Z')));
   const tbs = der(
     SEQUENCE,

@@ -4,8 +4,8 @@ import type { PeerDirectory } from '../peer-directory.ts';
 import type { Author, TunnelMesh } from '../ports.ts';
 
 /**
- * The open lanes, each bound to the Noise connection to its member: when that goes, or the member, the lane goes too. So the mesh is told
- * that the connection is needed, though nothing runs on it.
+ * The open lanes. Each is bound to the Noise connection to its member and is aborted once that member is no longer connected. The mesh is
+ * told to keep the connection, although no stream runs on it.
  */
 export class LaneBook {
   private readonly lanes = new Map<Channel, Author>();
@@ -21,7 +21,7 @@ export class LaneBook {
     return this.lanes.size;
   }
 
-  /** False, and nothing is kept, if the member is not connected. */
+  /** Registers a lane. False, with nothing registered, if the member is not connected. */
   add(member: Author, tls: TLSSocket, channel: Channel): boolean {
     if (!this.peers.isConnected(member)) return false;
     this.lanes.set(channel, member);

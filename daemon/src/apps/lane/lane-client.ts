@@ -13,15 +13,15 @@ import type { LaneBook } from './lane-book.ts';
 import { type DomainLane, LANE_BUFFER_BYTES, type LaneIdentities, peerCertificateHash } from './lane-tls.ts';
 
 const GRANT_MS = 3_000;
-/** A lane is for those who are near; who takes longer is served by the stream. */
+/** A lane is for members nearby. A slower one is served over the mesh stream. */
 const CONNECT_MS = 1_500;
 /** Addresses tried for one lane. */
 const MAX_ADDRESSES = 2;
-/** After a failure the stream is used for so long before the lane is tried again; doubled each time, up to the second figure. */
+/** After a failure the stream is used for this long before the lane is tried again. Doubled with each failure, up to LONGEST_REST_MS. */
 const FIRST_REST_MS = 15_000;
 const LONGEST_REST_MS = 10 * 60_000;
 
-/** Lanes being opened at once; more wait, so that a burst of requests is not taken for an attack by the owner. */
+/** Lanes being opened at once. Further ones wait, so that the owner does not take a burst of requests for an attack. */
 const MAX_DIALS = 16;
 
 interface Rest {
@@ -30,7 +30,7 @@ interface Rest {
   ms: number;
 }
 
-/** The caller's end of the fast lane. `open` answers undefined wherever the mesh stream shall be used instead. */
+/** The caller's end of the fast lane. `open` returns undefined wherever the mesh stream is to be used instead. */
 export class LaneClient {
   private readonly mesh: TunnelMesh;
   private readonly identities: LaneIdentities;
@@ -49,7 +49,7 @@ export class LaneClient {
     this.now = options.now;
   }
 
-  /** A channel to the member, or undefined: no direct address, or it did not work (of late). */
+  /** Opens a channel to the member. Undefined if there is no direct address, or if the lane failed now or recently. */
   async open(member: Author, signal?: AbortSignal): Promise<Channel | undefined> {
     if (this.dials >= MAX_DIALS) await new Promise<void>((resolve) => this.waiting.push(resolve));
     this.dials += 1;
@@ -75,7 +75,7 @@ export class LaneClient {
     } catch {
       signal?.throwIfAborted();
       this.failed += 1;
-      // Of many that fail at once only the first doubles the rest.
+      // Of several failures at once, only the first doubles the rest.
       if (this.resting.get(key) === rest) {
         const ms = rest === undefined ? FIRST_REST_MS : Math.min(rest.ms * 2, LONGEST_REST_MS);
         this.resting.set(key, { member, until: this.now() + ms, ms });
@@ -84,7 +84,7 @@ export class LaneClient {
     }
   }
 
-  /** Forgets failures of members that are not connected: when they come back, it may be from a better place. */
+  /** Forgets failures of members that are not connected: they may come back with better addresses. */
   forgetReturned(peers: PeerDirectory): void {
     for (const [key, { member }] of this.resting) if (!peers.isConnected(member)) this.resting.delete(key);
   }

@@ -21,17 +21,17 @@ import type { LaneBook } from './lane-book.ts';
 import { LANE_BUFFER_BYTES, type LaneIdentities, peerCertificateHash } from './lane-tls.ts';
 import { Tickets } from './tickets.ts';
 
-/** Handshakes under way at once: each costs a signature and some 30 KiB, and callers open 16 at most. */
+/** The most handshakes at once. Each costs a signature and some 30 KiB, and a caller opens at most 16. */
 const MAX_HANDSHAKES = 128;
 const HANDSHAKE_MS = 5_000;
 const FRAME_MS = 5_000;
-/** For the caller to read the answer and close its side. */
+/** Time for the caller to read the answer and close its side. */
 const FAREWELL_MS = 2_000;
 
 /**
- * The owner's end of the fast lane. Hands out tickets over Noise, takes TLS connections that the mesh finds on its port, and passes those
- * that show a good ticket and the announced certificate on as channels of the member to whom the ticket was given. While no ticket is out,
- * strangers do not even get a handshake.
+ * The owner's end of the fast lane. Issues tickets over Noise and accepts TLS connections that arrive on the mesh port. A connection that
+ * shows a valid ticket and the announced certificate becomes a channel of the member to whom the ticket was issued. While no ticket is
+ * outstanding, strangers do not even get a handshake.
  */
 export class LaneServer {
   private readonly mesh: TunnelMesh;

@@ -3,13 +3,13 @@ import { createSecureContext, type SecureContext, type TLSSocket } from 'node:tl
 import type { DomainId } from '../../../../protocol/ids.ts';
 import { createLaneIdentity, type LaneIdentity } from './certificate.ts';
 
-/** AES-GCM by AES-NI is several times as fast as ChaCha20; 128 bits are the lane's strength anyway (X25519). */
+/** AES-GCM with AES-NI is several times as fast as ChaCha20, and 128 bits are the lane's strength anyway (X25519). */
 const CIPHERS = 'TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256';
 
-/** Bytes that may wait in each direction of a lane before its source is paused: enough to keep both processes busy. */
+/** Bytes that may wait in each direction of a lane before its source is paused: enough to keep the processes at both ends busy. */
 export const LANE_BUFFER_BYTES = 512 * 1024;
 
-/** TLS 1.3 with the certificate of this node and no authority: the other side is known by the hash of its certificate. */
+/** TLS 1.3 with this node's certificate and no authority: each side recognises the other by the hash of its certificate. */
 export function laneContext(identity: LaneIdentity): SecureContext {
   return createSecureContext({
     key: identity.key,
@@ -21,14 +21,14 @@ export function laneContext(identity: LaneIdentity): SecureContext {
   });
 }
 
-/** What this node is on the lanes of one domain. */
+/** This node's identity on the lanes of one domain. */
 export interface DomainLane {
   /** SHA-256 of its certificate. */
   hash: Buffer;
   context: SecureContext;
 }
 
-/** One identity for each domain: whoever sees the certificates of two must not tell by them that they are of one machine. */
+/** One identity per domain, so that certificates seen in two domains do not reveal that they belong to one machine. */
 export class LaneIdentities {
   private readonly lanes = new Map<DomainId, DomainLane>();
 
@@ -42,7 +42,7 @@ export class LaneIdentities {
   }
 }
 
-/** SHA-256 of the certificate that the other side proved to hold; empty if it showed none. */
+/** SHA-256 of the certificate whose key the other side has proved to hold. Empty if it presented none. */
 export function peerCertificateHash(socket: TLSSocket): Buffer {
   const certificate = socket.getPeerX509Certificate();
   return certificate === undefined ? Buffer.alloc(0) : createHash('sha256').update(certificate.raw).digest();

@@ -3,7 +3,7 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import { TICKET_BYTES, TICKET_TTL_MS } from '../../../../protocol/peers/tunnel.ts';
 import type { Author } from '../ports.ts';
 
-/** Tickets not yet used, per member: as many lanes as a busy ingress opens at once. */
+/** Unused tickets per member: as many lanes as a busy ingress opens at once. */
 const MAX_PER_MEMBER = 128;
 
 interface Pending {
@@ -12,7 +12,7 @@ interface Pending {
   expires: number;
 }
 
-/** Single-use tickets that bind a TLS connection to the Noise connection over which they were given. */
+/** Single-use tickets that bind a TLS connection to the Noise connection over which they were issued. */
 export class Tickets {
   private readonly pending = new Map<string, Pending>();
   private readonly now: () => number;
@@ -32,14 +32,14 @@ export class Tickets {
     return ticket;
   }
 
-  /** True if anybody of the domain may open a lane just now. */
+  /** True if any member of the domain may open a lane now. */
   expected(domain: string): boolean {
     this.expire();
     for (const entry of this.pending.values()) if (entry.from.domain === domain) return true;
     return false;
   }
 
-  /** Uses a ticket up, whatever comes of it; undefined unless it is good for this certificate and domain. */
+  /** Uses up a ticket, whatever the result. Undefined unless it is valid for this certificate and domain. */
   redeem(ticket: Uint8Array, certificate: Uint8Array, domain: string): Author | undefined {
     this.expire();
     const key = Buffer.from(ticket).toString('hex');
@@ -52,7 +52,7 @@ export class Tickets {
   private expire(): void {
     const time = this.now();
     for (const [key, entry] of this.pending) {
-      // They were issued in order, so the rest is younger.
+      // Tickets are issued in order, so the rest expire later.
       if (entry.expires > time) return;
       this.pending.delete(key);
     }

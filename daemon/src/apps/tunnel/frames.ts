@@ -4,8 +4,9 @@ import { MAX_TUNNEL_FRAME_BYTES } from '../../../../protocol/peers/tunnel.ts';
 import { type Channel, type ChannelSink, IDLE_SINK } from '../channel/channel.ts';
 
 /**
- * Reads exactly `size` bytes, or one frame, from a channel; then pauses it and gives back what came after. Aborts the channel if they do not
- * come in time or are not allowed. Errors: FRAME_INVALID, FRAME_TOO_LARGE, TIMEOUT.
+ * Reads from a channel until `wanted` says how many bytes are needed (negative: not known yet) and they are there; then pauses it and puts
+ * back what came after them. Aborts the channel if they do not come in time or are invalid. Errors: FRAME_INVALID, FRAME_TOO_LARGE,
+ * TIMEOUT.
  */
 function readFrom(channel: Channel, timeoutMs: number, wanted: (bytes: Buffer) => number): Promise<Buffer> {
   return new Promise((resolve, reject) => {

@@ -10,10 +10,10 @@ import type { PeerDirectory } from '../peer-directory.ts';
 import type { TunnelMesh } from '../ports.ts';
 import { readFrame } from './frames.ts';
 
-/** The owner may try several endpoints before it answers. */
+/** Time for the owner's answer, since it may try several endpoints first. */
 const ANSWER_MS = 20_000;
 
-/** The caller's end of tunnels: opens one to another member's app, over the fast lane where that works, else over the mesh. */
+/** The caller's end of tunnels: opens one to another member's app, over the fast lane where that works, otherwise over the mesh. */
 export class TunnelClient {
   private readonly mesh: TunnelMesh;
   private readonly peers: PeerDirectory;
@@ -32,7 +32,10 @@ export class TunnelClient {
     return this.stream;
   }
 
-  /** `user`: on whose behalf, for apps that ask for a capability. Errors: PEER_AWAY, or what the owner answers (NOT_FOUND, FORBIDDEN, UNAVAILABLE, …). */
+  /**
+   * Opens a tunnel. `user`: on whose behalf, for apps of type Capability. Errors: PEER_AWAY, or the owner's answer (NOT_FOUND, FORBIDDEN,
+   * UNAVAILABLE, …).
+   */
   async open(app: RemoteApp, signal?: AbortSignal, user?: UserPrincipal): Promise<Channel> {
     const away = this.peers.whyAway(app);
     if (away !== undefined) throw new DtkdError('PEER_AWAY', away);
@@ -41,7 +44,7 @@ export class TunnelClient {
       try {
         return await this.request(lane, app, user);
       } catch (error) {
-        // The owner's word stands; a lane that broke is no word.
+        // An answer of the owner is final. A broken lane is no answer, so the stream is tried.
         if (error instanceof DtkdError && error.code !== 'FRAME_INVALID' && error.code !== 'TIMEOUT') throw error;
         signal?.throwIfAborted();
       }
@@ -61,7 +64,7 @@ export class TunnelClient {
         });
       }
       if (!(cause instanceof DtkdError) || cause.code !== 'PEER_AWAY') throw cause;
-      // Who only carries the stream cannot tell whose app it was to lead to.
+      // The mesh does not know which app the stream is for, so its error cannot name it.
       throw new DtkdError('PEER_AWAY', this.peers.awayText(app), { cause });
     }
   }

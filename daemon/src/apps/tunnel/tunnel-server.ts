@@ -20,13 +20,13 @@ import type { PeerDirectory } from '../peer-directory.ts';
 import type { AppUsers, Author, TunnelMesh } from '../ports.ts';
 import { readFrame } from './frames.ts';
 
-/** For the request to arrive once the stream is open. */
+/** Time for the request to arrive once the stream is open. */
 const REQUEST_MS = 5_000;
-/** For a refused caller to read why. */
+/** Time for a refused caller to read the reason. */
 const FAREWELL_MS = 2_000;
-/** Tunnels of one member, by stream and lane together: twice what its ingress keeps busy. */
+/** Tunnels of one member, over streams and lanes together: twice what its ingress keeps busy. */
 const MAX_PER_MEMBER = 4_096;
-/** Of all members. */
+/** Tunnels of all members. */
 const MAX_IN_ALL = 16_384;
 
 interface Live {
@@ -34,14 +34,14 @@ interface Live {
   from: Author;
   uid: string;
   type: AppSelectors['authenticationType'];
-  /** On whose behalf, where the app asks for a capability. */
+  /** On whose behalf, for an app of type Capability. */
   user: UserPrincipal | undefined;
 }
 
 /**
- * The owner's end of tunnels. Decides from its own store whether a member may reach an app, connects the tunnel with an endpoint, and cuts it
- * as soon as the app, its domains, its authentication or a user's rights no longer allow it. Where an app authenticates each request, the owner
- * itself reads the HTTP: nothing that the caller's node does can get around it.
+ * The owner's end of tunnels. Decides from its own store whether a member may reach an app, connects the tunnel to an endpoint, and cuts it
+ * as soon as the app, its domains, its authentication or a user's rights no longer allow it. Where an app authenticates each request, the
+ * owner itself parses the HTTP, so that nothing the caller's node does can bypass it.
  */
 export class TunnelServer {
   private readonly table: AppTable;
@@ -64,7 +64,7 @@ export class TunnelServer {
     own: OwnApps;
     proxy: HttpProxy;
     users: AppUsers;
-    /** Tunnels at once. Default: MAX_IN_ALL. */
+    /** The most tunnels at once. Default: MAX_IN_ALL. */
     most: number | undefined;
     logger: Logger;
   }) {
@@ -131,7 +131,10 @@ export class TunnelServer {
     }
   }
 
-  /** Not shared and not there are one answer: a member learns nothing of what is not shared with it. */
+  /**
+   * Finds the app of a request. Gives the same answer for a missing app as for one that is not shared with the member, so that it learns
+   * nothing about the latter.
+   */
   private appFor(request: TunnelRequest, from: Author): OwnApp {
     const app = this.table.ownByUid(request.app);
     if (app === undefined || !this.mayReach(app, from)) {
@@ -140,7 +143,7 @@ export class TunnelServer {
     return app;
   }
 
-  /** The user on whose behalf the tunnel is; refuses who may not send requests to the app. */
+  /** The user on whose behalf the tunnel is opened. Refuses a user who may not send requests to the app. */
   private userOf(request: TunnelRequest, from: Author, app: OwnApp): UserPrincipal {
     if (request.user === undefined) throw new DtkdError('UNAUTHORIZED', `the app "${app.name}" is for users who may send requests to it`);
     const user = this.users.remoteUser(from, request.user);
@@ -157,7 +160,7 @@ export class TunnelServer {
 
   private async pipe(entry: Live, app: OwnApp, release: () => void): Promise<void> {
     const origin = await this.own.dial(app);
-    // Decided anew: dialling takes time, and the answer may be another by now.
+    // Checked again: what is allowed may have changed while dialling.
     if (entry.channel.closed || !this.stands(entry)) {
       origin.abort();
       throw new DtkdError('NOT_FOUND', `there is no app "${app.name}" here that is shared with you`);
@@ -177,7 +180,7 @@ export class TunnelServer {
         if (current === undefined || !this.stands(entry)) {
           return { status: 404, code: 'NOT_FOUND', message: `there is no app "${app.name}" here that is shared with you` };
         }
-        // The caller's ingress has judged where the request came from; cross-site is a matter of its browser.
+        // Cross-site requests are a matter of the client's browser, and the caller's ingress has already judged them.
         return { ...this.own.route(current), allowCrossSite: true };
       },
       release,
@@ -190,7 +193,7 @@ export class TunnelServer {
     return entry.user === undefined || this.users.mayRequest(entry.user, app.object).allowed;
   }
 
-  /** To be called when apps, rights or the mesh changed: cuts what is no longer allowed. */
+  /** To be called when apps, rights or the mesh changed: cuts tunnels that are no longer allowed. */
   recheck(): void {
     for (const entry of [...this.live]) if (!this.stands(entry)) entry.channel.abort();
   }

@@ -1,4 +1,4 @@
-/** What of a selection an index can answer: ranges of index rows in which every object that is wanted has one. Pure. */
+/** Finds which conditions of a selection an index can answer: ranges of index rows that together contain every matching object. Pure. */
 import type { FieldRequirement, LabelRequirement } from '../../../../protocol/objects/selectors.ts';
 import type { ObjectPath } from '../../../../protocol/where/path.ts';
 import type { Literal, Where } from '../../../../protocol/where/where.ts';
@@ -6,15 +6,15 @@ import type { KeyRange } from '../kv.ts';
 import { comparable, type IndexRules, indexOf } from './index-entries.ts';
 import { bucketOf, indexedValue, type Scalar, textsFrom, valueRange, wholePath } from './index-keys.ts';
 
-/** More than so many ranges are no help: each costs a look into the database. */
+/** Candidates with more ranges are not used: each range costs a database lookup. */
 const MAX_RANGES = 64;
 
-/** Begins every key of one bucket. */
+/** The prefix of all keys of one bucket. */
 export interface Bucket {
   bucket: string;
 }
 
-/** All objects that a condition can want stand in these, and others too. */
+/** Ranges that contain all objects that a condition can match, and possibly others. */
 export type Candidates = readonly (Bucket | KeyRange)[];
 
 export interface Conditions {
@@ -23,7 +23,7 @@ export interface Conditions {
   where: Where | undefined;
 }
 
-/** Alternatives: any one of them holds all that is wanted. */
+/** Alternatives, each of which contains all matching objects. */
 export function candidatesOf(rules: IndexRules, { labels, fields, where }: Conditions): Candidates[] {
   return [
     ...labels.map((requirement) => labelCandidates(rules, requirement)),
@@ -41,7 +41,7 @@ function labelCandidates(rules: IndexRules, requirement: LabelRequirement): Cand
 }
 
 function fieldCandidates(rules: IndexRules, { path, equal, value }: FieldRequirement): Candidates | undefined {
-  // nothing at all counts as empty text, and has no index row
+  // a missing value counts as empty text, and has no index row
   if (!equal || value === '') return undefined;
   const values: Scalar[] = [value];
   if (String(Number(value)) === value) values.push(Number(value));
@@ -54,7 +54,7 @@ function whereCandidates(rules: IndexRules, where: Where): Candidates[] {
     case 'and':
       return where.terms.flatMap((term) => whereCandidates(rules, term));
     case 'or': {
-      // each term has to bring its own
+      // every term needs candidates of its own
       const each = where.terms.map((term) => narrowest(whereCandidates(rules, term)));
       return each.includes(undefined) ? [] : [each.flatMap((candidates) => candidates ?? [])];
     }
@@ -65,7 +65,7 @@ function whereCandidates(rules: IndexRules, where: Where): Candidates[] {
   }
 }
 
-/** Without counting, buckets are taken for smaller than ranges. */
+/** Nothing is counted here: buckets are assumed to be smaller than ranges. */
 function narrowest(alternatives: readonly Candidates[]): Candidates | undefined {
   return alternatives.find((candidates) => candidates.every((each) => 'bucket' in each)) ?? alternatives[0];
 }

@@ -1,6 +1,6 @@
 /**
- * Builds the indexes that a database lacks, or has by other rules than those of this version, before the store is used. Keeps by which rules
- * each kind is indexed; what a crash leaves half done is begun again. From then on transactions keep them right.
+ * Builds the indexes that a database lacks, or has by other rules than those of this version, before the store is used. Records the rules
+ * by which each kind is indexed. A build interrupted by a crash starts over. Afterwards transactions maintain the indexes.
  */
 import { z } from 'zod';
 import { KINDS } from '../../../../protocol/kinds/index.ts';
@@ -33,7 +33,7 @@ export async function buildIndexes(kv: Kv): Promise<void> {
     stale = true;
     await kv.batch([{ type: 'clear', gte: prefix, lt: prefixEnd(prefix) }], { sync: false });
   }
-  // synced, and after all the rest: if this is there, so is that
+  // written last and synced, so that it proves that everything else is written
   if (stale) await kv.batch([{ type: 'put', key: INDEXES_KEY, value: Buffer.from(JSON.stringify(wanted)) }], { sync: true });
 }
 
@@ -43,7 +43,7 @@ async function storedSignatures(kv: Kv): Promise<Signatures> {
   try {
     return signatures.parse(JSON.parse(Buffer.from(row).toString('utf8')));
   } catch {
-    // whatever it was, indexes built anew are right
+    // an unreadable record only causes a rebuild
     return {};
   }
 }

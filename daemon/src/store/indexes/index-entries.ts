@@ -1,4 +1,4 @@
-/** What is indexed of each kind, and in which buckets an object stands. Pure. */
+/** Decides what is indexed for each kind, and in which buckets an object is listed. Pure. */
 import { isRecord } from '../../../../protocol/encoding/json.ts';
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
 import type { ApiObject } from '../../../../protocol/objects/objects.ts';
@@ -7,11 +7,11 @@ import { isScalar, type ObjectPath, objectPath, readPath } from '../../../../pro
 import { folded } from '../../../../protocol/where/where.ts';
 import { bucketOf, indexedValue, kindIndexPrefix, otherBucket, overflowBucket, pathPrefix, type Scalar } from './index-keys.ts';
 
-/** Entries of one record that are indexed, labels or properties; an object with more stands in the bucket of overflow too. */
+/** Indexed entries of one record (labels or properties). An object with more is also listed in the overflow bucket. */
 export const MAX_RECORD_ENTRIES = 32;
-/** Records within one another that are indexed. */
+/** Depth of nested records that are indexed. */
 const MAX_RECORD_DEPTH = 3;
-/** To be raised when an object comes to stand in other buckets than before: all indexes are then built anew. */
+/** To be raised whenever an object's buckets change. All indexes are then rebuilt. */
 const ENTRIES_VERSION = 1;
 
 const LABELS = 'metadata.labels';
@@ -19,14 +19,14 @@ const CREATOR = `metadata.annotations.${CREATOR_ANNOTATION}`;
 
 /** What is indexed of one kind. */
 export interface IndexRules {
-  /** Begins every index row of the kind. */
+  /** The prefix of all index rows of the kind. */
   prefix: string;
-  /** Each value at the path, or each element of the array there. */
+  /** Paths of which the value, or each element of the array, is indexed. */
   values: ReadonlyMap<string, ObjectPath>;
-  /** Every entry of the record at the path. */
+  /** Paths of records of which every entry is indexed. */
   records: ReadonlyMap<string, ObjectPath>;
   caseless: readonly string[];
-  /** Changes when the same objects would be indexed otherwise. */
+  /** Changes whenever the same objects would be indexed differently. */
   signature: string;
 }
 
@@ -56,8 +56,8 @@ function makeRules(group: string, plural: string): IndexRules | undefined {
 }
 
 /**
- * How a path is indexed: undefined if it is not. `record`: the one it belongs to, whose overflow may hide entries. `shadowed`: what is indexed there may be of a record within
- * it, while the path is read as one key of its own that has the same text.
+ * How a path is indexed; undefined if it is not. `record`: the overflow bucket of the record that the path belongs to, since overflow may
+ * hide entries. `shadowed`: the index entries may come from a nested record, while the path is read as a single key with the same text.
  */
 export function indexOf(rules: IndexRules, path: string): { prefix: string; record?: string; shadowed: boolean } | undefined {
   const prefix = pathPrefix(rules.prefix, path);
@@ -68,7 +68,7 @@ export function indexOf(rules: IndexRules, path: string): { prefix: string; reco
   return { prefix, record: overflowBucket(pathPrefix(rules.prefix, record)), shadowed };
 }
 
-/** The buckets in which an object stands. */
+/** The buckets in which an object is listed. */
 export function bucketsOf(rules: IndexRules, object: ApiObject): Set<string> {
   const buckets = new Set<string>();
   for (const [path, where] of rules.values) addValue(rules, buckets, path, readPath(object, where));
@@ -81,7 +81,7 @@ export function bucketsOf(rules: IndexRules, object: ApiObject): Set<string> {
   return buckets;
 }
 
-/** Returns how many entries there is room for afterwards; negative if there was not enough. */
+/** Returns the room left for entries; negative if it was not enough. */
 function addRecord(rules: IndexRules, into: Set<string>, path: string, record: object, room: number, depth: number): number {
   let left = room;
   for (const [key, value] of Object.entries(record)) {
@@ -104,7 +104,7 @@ function addValue(rules: IndexRules, into: Set<string>, path: string, value: unk
   for (const scalar of scalars) into.add(bucketOf(prefix, indexedValue(comparable(scalar, caseless))));
 }
 
-/** A value as it is compared at a path. */
+/** The form in which a value at a path is compared. */
 export function comparable(value: Scalar, caseless: boolean): Scalar {
   return typeof value === 'string' ? folded(value, { caseless }) : value;
 }

@@ -1,43 +1,43 @@
 /**
- * Chooses how a list reads: the rows themselves, or by an index. Counts what each index would give, as far as needed, and takes the one with
- * the fewest; where even that gives a good part of all rows, reading them in turn is cheaper.
+ * Chooses how a list reads: by scanning the rows, or by an index. Counts, as far as needed, the names that each index gives, and takes the
+ * index with the fewest. Where even that gives a large part of all rows, a scan is cheaper.
  */
 import type { KvRange, KvSnapshot } from '../kv.ts';
 import type { Candidates } from './candidates.ts';
 import { rowNameOf } from './index-keys.ts';
 
-/** An index that gives fewer is used as it is: reading so many objects takes milliseconds. */
+/** An index that gives at most this many names is used without further checks: reading them takes milliseconds. */
 const FEW = 1_000;
-/** An index that gives less is not compared with others. */
+/** An index that gives fewer is not compared with others. */
 const GOOD = 50;
-/** Names gathered and sorted at most, where they do not come in the order of a list. */
+/** The most names gathered and sorted if they do not come in the order of the list. */
 const MAX_SORTED = 20_000;
-/** Reading an object by its name costs about as much as reading so many in turn. */
+/** Reading an object by name costs about as much as scanning this many. */
 const DENSITY = 4;
-/** Conditions looked at: each costs a look into the database. */
+/** Conditions considered: each costs a database lookup. */
 const MAX_ALTERNATIVES = 8;
 
 export type Plan =
   | { by: 'scan' }
-  /** Exactly these row names have to be looked at; sorted. */
+  /** Read exactly these row names, which are sorted. */
   | { by: 'names'; names: readonly string[] }
-  /** The names in this range of index rows, which come in order. */
+  /** Read the names in this bucket, which come in order. */
   | { by: 'bucket'; bucket: string };
 
 export interface PlanInput {
   alternatives: readonly Candidates[];
-  /** Begins the keys of the objects. */
+  /** The prefix of the keys of the objects. */
   objects: string;
-  /** Row names wanted: from `first` on, below `end`. */
+  /** The row names wanted: from `first` up to, but not including, `end`. */
   first: string;
   end: string;
 }
 
 interface Tally {
   names: Set<string>;
-  /** False if there are more. */
+  /** True if all names have been gathered. */
   all: boolean;
-  /** If all names come from one bucket. */
+  /** The bucket, if all names come from one. */
   bucket: string | undefined;
   candidates: Candidates;
 }
@@ -89,7 +89,7 @@ async function tallyOf(snapshot: KvSnapshot, candidates: Candidates, { first, en
   return tally;
 }
 
-/** True if the rows of the tally stand close together among all. */
+/** True if the rows of the tally are close together among all rows. */
 async function isDense(snapshot: KvSnapshot, { names }: Tally, { objects }: PlanInput): Promise<boolean> {
   const sorted = [...names].sort();
   const [first = '', last = ''] = [sorted[0], sorted.at(-1)];
