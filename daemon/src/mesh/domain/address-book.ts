@@ -1,15 +1,15 @@
 /**
- * Where members may be reached: what they announced, where they were seen, where a dial succeeded. Kept on disk, so that a restarted node
- * finds its peers with nobody to ask. Every address is a hint: dialling checks the key.
+ * Where members may be reached: what they announced, where they were seen, where a dial succeeded. Stored, so that a restarted node finds
+ * its peers without asking anybody. Every address is only a hint: dialling checks the key.
  */
 import { z } from 'zod';
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
 import { type Address, formatAddress, isLanAddress, parseAddress } from '../../../../protocol/peers/address.ts';
 import { type Kv, prefixEnd } from '../../store/kv.ts';
 
-/** Addresses kept for one member: its interfaces, and where it was before. */
+/** Addresses kept for one member: its interfaces, and earlier places. */
 const MAX_PER_MEMBER = 12;
-/** Places that the latest hint may always have: whoever hints much must not keep out the one hint that is true. */
+/** Places reserved for the latest hint: a member that sends many hints must not keep out the one that is true. */
 const ROOM_FOR_HINTS = 4;
 const PAGE = 1_000;
 
@@ -37,7 +37,7 @@ export class AddressBook {
     return this.#addresses.get(key) ?? [];
   }
 
-  /** Members of which an address is known. */
+  /** Members with at least one known address. */
   members(): PeerKey[] {
     return [...this.#addresses.keys()];
   }
@@ -47,19 +47,19 @@ export class AddressBook {
     return this.of(key).some(({ host }) => isLanAddress(host));
   }
 
-  /** Puts an address first: the member was reached there. As all changes, true if it changed anything. */
+  /** Puts an address first, since the member was reached there. Like all changes, returns true if anything changed. */
   succeeded(key: PeerKey, address: Address): boolean {
     return this.#set(key, merge([address], this.of(key)));
   }
 
-  /** What the member says of itself: before what is older, behind where it was reached last if it still names that. */
+  /** Adds what the member says of itself: before older addresses, but after the one where it was last reached, if it still names that. */
   announced(key: PeerKey, addresses: readonly Address[]): boolean {
     const old = this.of(key);
     const first = old.slice(0, 1).filter((address) => addresses.some((other) => same(other, address)));
     return this.#set(key, merge(first, addresses, old));
   }
 
-  /** What others say: behind what is known, in place of what others said before. */
+  /** Adds what others say: after what is known, in place of earlier hints. */
   hinted(key: PeerKey, addresses: readonly Address[]): boolean {
     const old = this.of(key);
     const fresh = addresses.filter((address) => !old.some((other) => same(other, address))).slice(0, ROOM_FOR_HINTS);
@@ -77,13 +77,13 @@ export class AddressBook {
     if (old.length === next.length && old.every((address, index) => next[index] !== undefined && same(address, next[index]))) return false;
     this.#addresses.set(key, next);
     const value = Buffer.from(JSON.stringify(next.map((address) => formatAddress(address, -1))));
-    // A hint that is lost in a crash is learnt again.
+    // A hint lost in a crash is learnt again.
     this.#kv.batch([{ type: 'put', key: this.#prefix + key, value }], { sync: false }).catch(() => {});
     return true;
   }
 }
 
-/** Reads addresses as a peer wrote them; what is not one is left out. */
+/** Parses addresses that a peer wrote; skips invalid ones. */
 export function parseAddresses(texts: readonly string[]): Address[] {
   return texts.flatMap((text) => {
     try {

@@ -1,6 +1,6 @@
 /**
- * Runs hello on new connections, from either end. Guarantees that a connection on which it failed is closed, and that nothing is told of
- * one before both sides have proved to be members.
+ * Runs hello on new connections, from either end. Guarantees that a connection is closed if hello fails on it, and that nothing is
+ * reported of one before both sides have proved to be members.
  */
 import type { Duplex } from 'node:stream';
 import { codeOf } from '../../../../protocol/errors.ts';
@@ -22,13 +22,13 @@ export interface AdmissionPorts {
   logger: Logger;
   timers: Timers;
   about(to: Link): Promise<HelloAbout>;
-  /** Both sides have proved membership. Rejects if the connection is of no use after all. */
+  /** Called once both sides have proved membership. Rejects if the connection is of no use after all. */
   admitted(link: Link, about: HelloAbout): Promise<void>;
 }
 
 export class Admission {
   readonly counters = { hellosRefused: 0 };
-  /** By code. */
+  /** Refused hellos by code. */
   readonly refusals = new Counters();
   readonly #ports: AdmissionPorts;
   readonly #greeting = new WeakSet<Link>();
@@ -37,7 +37,7 @@ export class Admission {
     this.#ports = ports;
   }
 
-  /** A new connection. One that libp2p's routing table dialled has nobody else to greet on it. */
+  /** Greets on a new outbound connection if nobody has done so after a second: libp2p's routing table dials too, and does not greet. */
   opened(link: Link): void {
     if (link.inbound) return;
     this.#ports.timers.later(() => {
@@ -45,7 +45,7 @@ export class Admission {
     }, HELLO_OPEN_TIMEOUT_MS / 5);
   }
 
-  /** On a link that we dialled. Rejects, and cuts the link, if it was not admitted. */
+  /** Runs hello on a link that we dialled. Rejects, and cuts the link, if it was not admitted. */
   async greet(link: Link): Promise<void> {
     const { membership, about, admitted } = this.#ports;
     this.#greeting.add(link);
@@ -61,7 +61,7 @@ export class Admission {
     }
   }
 
-  /** On a link that the other side dialled. */
+  /** Answers hello on a link that the other side dialled. */
   async answer(stream: Duplex, link: Link): Promise<void> {
     if (link.admitted) {
       stream.destroy();
@@ -73,7 +73,7 @@ export class Admission {
     } catch (error) {
       this.#refused(error);
       logger.debug({ err: error, from: link.remote?.host, peer: peerIdOf(link.peer) }, 'A hello was refused');
-      // The refusal has to get through before the connection goes.
+      // The refusal must arrive before the connection is closed.
       if (link.admitted) link.abort('hello failed');
       else stream.once('close', () => void link.close());
     }

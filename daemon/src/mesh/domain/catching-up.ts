@@ -1,6 +1,6 @@
 /**
- * When to compare logs with whom, beside what is pushed: on every new connection, every half minute with one neighbour after the other, and in
- * large domains by offering on what a pull brought. How logs are compared is the sync service's.
+ * Decides when to compare logs with which member, besides pushing: on every new connection, every half minute with one neighbour after
+ * another, and in large domains by offering what a pull brought. How logs are compared is up to the sync service.
  */
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import { headsDigest } from '../../../../protocol/log/sync.ts';
@@ -10,15 +10,15 @@ import { FULL_MESH_BELOW } from './connection-choice.ts';
 import { Round } from './round.ts';
 import type { Timers } from './timers.ts';
 
-/** With one neighbour after the other, whatever comparisons say, besides on every connection: repairs what a lost message left. */
+/** Interval of pulls from one neighbour after another, whatever comparisons say: they repair what a lost message left. */
 const SYNC_INTERVAL_MS = 30_000;
 /**
- * In a domain too large for everybody to be connected with everybody, what a pull brought is offered to so many neighbours, after a
- * while, so that a burst of pulls makes one offer.
+ * In a domain too large for a full mesh, what a pull brought is offered to this many neighbours, after a delay that lets a burst of pulls
+ * make one offer.
  */
 const OFFER_DELAY_MS = 200;
 const OFFERED_NEIGHBOURS = 6;
-/** By then gossip runs on a new connection. */
+/** Delay after which gossip runs on a new connection. */
 const LOGS_RECHECK_MS = 2_000;
 
 export interface CatchingUpPorts {
@@ -41,34 +41,34 @@ export class CatchingUp {
   }
 
   start(): void {
-    // Between half and one and a half times the interval, so that the members do not keep step.
+    // Half to one and a half times the interval, so that the members do not fall into step.
     this.#ports.timers.repeat(
       () => this.#pullFromNext(),
       () => SYNC_INTERVAL_MS * (0.5 + Math.random()),
     );
   }
 
-  /** Digest of the heads of all logs. Of a suspended author everybody keeps what came first: that never becomes equal, and need not. */
+  /** Digest of the heads of all logs. Leaves out suspended authors: of those everybody keeps what came first, which never becomes equal. */
   async digest(): Promise<string> {
     const heads = await this.#ports.log.heads();
     return headsDigest(heads.filter(({ author }) => !this.#ports.isSuspended(author)));
   }
 
   /**
-   * A new connection: pulls unless both have the same. Most members that connect have: fifty that start together would else make thousands
-   * of pulls that bring nothing. What is written while they greet is not in what they told, so it is looked at once more.
+   * On a new connection, pulls unless both sides have the same. Most do: otherwise fifty members that start together would make thousands
+   * of useless pulls. The digest that the other side sent lacks what is written during the greeting, so this is checked once more later.
    */
   greeted(peer: PeerKey, theirs: string | undefined): void {
     this.#compare(peer, theirs).catch((err: unknown) => this.#ports.logger.debug({ err }, 'Logs could not be compared'));
   }
 
-  /** A pull brought something: neighbours may lack it, too. */
+  /** Reports that a pull brought something, which neighbours may lack too. */
   gained(from: PeerKey): void {
     if (this.#offering || this.#ports.members().size < FULL_MESH_BELOW) return;
     this.#offering = true;
     this.#ports.timers.later(() => {
       this.#offering = false;
-      // A pull tells our heads, and whoever lacks something pulls in turn.
+      // A pull sends our heads, and a member that lacks something pulls in turn.
       const others = this.#ports.connected().filter((peer) => peer !== from);
       for (const peer of others.sort(() => Math.random() - 0.5).slice(0, OFFERED_NEIGHBOURS)) void this.#ports.pull(peer);
     }, OFFER_DELAY_MS);

@@ -2,8 +2,8 @@
  * Notices within seconds that a neighbour lacks what this node has, whatever gossip lost. Compares digests with each neighbour in turn
  * until both have once had what this node has now, and repairs differences that remain after data in flight has had time to arrive. Facts
  * and logs have separate conversations, so that membership does not wait for logs. Guarantees that a neighbour which always sends another
- * digest costs one sync of each in a while, that a failed sync (a busy machine) is soon retried, and that a stalled one delays nobody
- * else. Does not know what the digests cover.
+ * digest causes only one sync of each per interval, that a failed sync (a busy machine) is soon retried, and that a stalled one delays
+ * nobody else. Does not know what the digests cover.
  */
 import type { Duplex } from 'node:stream';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -15,35 +15,35 @@ import type { Link } from '../host/host.types.ts';
 import { patiently } from '../host/patience.ts';
 import { Round } from './round.ts';
 
-/** Between two comparisons of this node: a stream and two hashes each. Small domains have gone round in seconds. */
+/** Mean interval between comparisons of this node. Each costs a stream and two hashes. Small domains go round in seconds. */
 export const COMPARE_INTERVAL_MS = 3_000;
-/** Gossip takes milliseconds; a busy machine some hundred. */
+/** Time for data in flight to arrive: gossip takes milliseconds, on a busy machine some hundred. */
 export const SETTLE_MS = 2_000;
-/** After a sync with a neighbour, until its next: in a busy domain digests always differ, and a liar makes them differ. */
+/** Wait after a sync with a neighbour before the next: in a busy domain digests always differ, and a liar makes them differ. */
 export const SYNC_AGAIN_MS = 15_000;
-/** The same if both digests are what they were: a sync did not change them, so the next one will hardly do. */
+/** The same if both digests are unchanged since: that sync did not help, so another one is unlikely to. */
 export const SAME_AGAIN_MS = 120_000;
-/** After a sync that failed: nothing was repaired by it. */
+/** Wait after a failed sync, which repaired nothing. */
 export const FAILED_AGAIN_MS = 4_000;
 const COMPARE_TIMEOUT_MS = 5_000;
 
-/** What can differ. Facts first: entries of an author that is not known yet are of no use. */
+/** What can differ. Facts first, since entries of an unknown author are of no use. */
 const PARTS = ['facts', 'logs'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface ComparisonsPorts {
   /** Neighbours that can be compared with. */
   neighbours(): readonly PeerKey[];
-  /** What this node has at this moment. */
+  /** What this node has now. */
   own(): Promise<Digests>;
-  /** What the neighbour and this node have at this moment. */
+  /** What the neighbour and this node have now. */
   exchange(peer: PeerKey): Promise<{ ours: Digests; theirs: Digests }>;
-  /** Makes both have the same of one part. Rejects if that failed. */
+  /** Makes both sides equal in one part. Rejects if that failed. */
   sync: Record<Part, (peer: PeerKey) => Promise<void>>;
   logger: Logger;
 }
 
-/** A sync that a difference led to. */
+/** A sync that was made because of a difference. */
 export interface Synced {
   at: number;
   /** Both digests before it. */
@@ -51,7 +51,7 @@ export interface Synced {
   failed: boolean;
 }
 
-/** Names the difference of one part; undefined if there is none. */
+/** A text that identifies the difference in one part; undefined if there is none. */
 export function differenceOf(part: Part, ours: Digests, theirs: Digests): string | undefined {
   return ours[part] === theirs[part] ? undefined : `${ours[part]} ${theirs[part]}`;
 }
@@ -71,7 +71,10 @@ export class Comparisons {
   readonly #ports: ComparisonsPorts;
   readonly #round = new Round<PeerKey>();
   readonly #running = new Set<PeerKey>();
-  /** What this node had when nothing differed. As long as it has that, a difference can only come of a change there, and then the neighbour compares. */
+  /**
+   * What this node had when a neighbour last agreed. While it still has that, only a change at the neighbour can make a difference, and
+   * then the neighbour compares.
+   */
   readonly #agreed = new Map<PeerKey, string>();
   readonly #synced: Record<Part, Map<PeerKey, Synced>> = { facts: new Map(), logs: new Map() };
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -82,7 +85,7 @@ export class Comparisons {
   }
 
   start(): void {
-    // Between half and one and a half times the interval, so that the members do not keep step.
+    // Half to one and a half times the interval, so that the members do not fall into step.
     this.#later(COMPARE_INTERVAL_MS * (0.5 + Math.random()), () => {
       this.start();
       this.#compareNext().catch((err: unknown) => this.#ports.logger.debug({ err }, 'Neighbours could not be compared with'));
@@ -164,7 +167,7 @@ function isDifferent({ ours, theirs }: { ours: Digests; theirs: Digests }): bool
   return PARTS.some((part) => differenceOf(part, ours, theirs) !== undefined);
 }
 
-/** Asks the other side of a link what it has. */
+/** Asks the other side of a link for its digests. */
 export async function askDigests(link: Link, own: () => Promise<Digests>): Promise<{ ours: Digests; theirs: Digests }> {
   const channel = open(await link.open(COMPARE_PROTOCOL, AbortSignal.timeout(patiently(COMPARE_TIMEOUT_MS))));
   try {
@@ -187,7 +190,7 @@ export async function answerDigests(stream: Duplex, own: () => Promise<Digests>)
     await channel.sendBytes(encodeDigests(await own()));
     channel.finish();
   } catch (error) {
-    // It harms nobody but the asker.
+    // Only the asker is harmed.
     channel.fail(error);
   }
 }

@@ -1,11 +1,11 @@
-/** Which members to be connected with, which connections to give up, and what is to be said of a member: pure choices. */
+/** Which members to connect with, which connections to close, and how a member's reach is reported. Pure. */
 import { createHash } from 'node:crypto';
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import type { Reach } from '../mesh.types.ts';
 
-/** Below this many members everybody connects with everybody. */
+/** With fewer members than this, everybody connects with everybody: a full mesh. */
 export const FULL_MESH_BELOW = 32;
-/** Successors on the sorted ring: they keep the graph connected whatever the others choose. */
+/** Successors on the sorted ring. They keep the graph connected whatever the others choose. */
 const RING_NEIGHBOURS = 2;
 /** Random neighbours: they keep paths short. */
 const RANDOM_NEIGHBOURS = 4;
@@ -14,7 +14,7 @@ export interface ChoiceInput {
   self: PeerKey;
   /** All live members, with or without `self`. */
   members: Iterable<PeerKey>;
-  /** Members that could not be reached lately: passed over on the ring and in the draw. */
+  /** Members that could not be reached lately: skipped on the ring and in the draw. */
   unreachable: ReadonlySet<PeerKey>;
   /** Kept for the life of the process, so that the random neighbours stay the same. */
   seed: string;
@@ -32,28 +32,31 @@ export function chooseNeighbours({ self, members, unreachable, seed }: ChoiceInp
     .map((key) => ({ key, lot: createHash('sha256').update(seed).update(key).digest('hex') }))
     .sort((a, b) => (a.lot < b.lot ? -1 : 1));
   for (const { key } of draw.slice(0, RANDOM_NEIGHBOURS)) chosen.add(key);
-  // The two that should be next on the ring, though unreachable, are tried as well: else a ring broken once would stay so.
+  // The next two on the ring are tried even if unreachable: otherwise a ring once broken would stay broken.
   for (const key of ring.slice(0, RING_NEIGHBOURS)) chosen.add(key);
   return chosen;
 }
 
 /**
- * How a member stands. Where everybody connects with everybody, one that is not connected is away; in a larger domain only one that could
- * not be reached when it was tried.
+ * How a member is reported. In a full mesh, a member that is not connected is away; in a larger domain, only one that could not be reached
+ * when tried.
  */
 export function reachOf(member: { connected: boolean; unreachable: boolean; members: number }): Reach {
   if (member.connected) return 'connected';
   return member.unreachable || member.members < FULL_MESH_BELOW ? 'away' : 'idle';
 }
 
-/** A connection to a member that is no neighbour serves the next request too; making it anew takes a dial, a handshake and a hello. */
+/**
+ * How long an unused connection to a member that is not a neighbour is kept for the next request. Making a new one takes a dial, a
+ * handshake and a hello.
+ */
 export const IDLE_MS = 2 * 60_000;
-/** Such connections that are kept unused: the rest of what one host may have is for those who chose us. */
+/** Unused connections of this kind that are kept: the rest of a host's connections is for members that chose us. */
 export const MAX_UNUSED = 64;
-/** Closed at one time: a domain that has just outgrown the full mesh should not lose hundreds of connections at once. */
+/** Expired connections closed at a time: a domain that has just outgrown the full mesh should not lose hundreds at once. */
 const MAX_CLOSED_AT_ONCE = 4;
 
-/** A connection that this node made to a member that is not among its neighbours. */
+/** A connection that this node made to a member that is not its neighbour. */
 export interface OnDemand<L> {
   link: L;
   lastUsed: number;
@@ -61,7 +64,7 @@ export interface OnDemand<L> {
   inUse: boolean;
 }
 
-/** Those to be closed now: idle for long, and the longest idle of too many; none that is in use. */
+/** The connections to close now: those idle for long, and the longest idle of too many. Never one in use. */
 export function chooseIdle<L>(links: readonly OnDemand<L>[], now: number): L[] {
   const unused = links.filter(({ inUse }) => !inUse).sort((a, b) => a.lastUsed - b.lastUsed);
   const surplus = Math.max(unused.length - MAX_UNUSED, 0);

@@ -1,7 +1,7 @@
 /**
- * Keeps this node connected with the members that it should be connected with: dials, waits longer after each failure, and keeps trying;
- * and connects with any other member when something is asked of it. Owns when and whom to dial, and which members are known to be away;
- * which ways lead to one is `Ways`', and what a connection then says is the domain's affair.
+ * Keeps this node connected with the members that it should be connected with: dials, waits longer after each failure, and keeps trying.
+ * Connects with any other member when something is asked of it. Owns when and whom to dial, and which members are known to be away. `Ways`
+ * owns how to reach one, and the domain what a connection is used for.
  */
 import { randomBytes } from 'node:crypto';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -17,23 +17,23 @@ import type { PeerTable } from './peer-table.ts';
 import { Requests } from './requests.ts';
 import { Ways } from './ways.ts';
 
-/** Dials at a time. A restarted node of a full domain has 31 to make. */
+/** Concurrent dials. A restarted node of a full mesh has up to 30 to make. */
 const MAX_DIALS = 8;
-/** Of them for members that are away and that nobody waits for. */
+/** How many of them may go to absent members that nobody waits for. */
 const MAX_PROBES = 4;
-/** With those that requests wait for; more requests wait in line. */
+/** Concurrent dials including those that requests wait for; further requests queue. */
 const MAX_REQUESTED_DIALS = 32;
-/** How long a request waits for a connection; a dial that takes longer goes on without it. */
+/** How long a request waits for a connection; a dial that takes longer continues without it. */
 const REQUEST_WAIT_MS = 8_000;
-/** A request to a member that could not be reached a moment ago fails at once: a thousand requests make one dial. */
+/** Requests to a member that could not be reached within this time fail at once, so that a thousand requests cause one dial. */
 const AWAY_REMEMBERED_MS = 2_000;
-/** Failures after which a member counts as unreachable for the choice of neighbours. */
+/** Failures after which a member counts as unreachable when neighbours are chosen. */
 const UNREACHABLE_AFTER = 3;
-/** Two nodes that learn of each other at once should not both dial. */
+/** Spread of first dials, so that two nodes that learn of each other at the same time do not both dial. */
 const FIRST_DIAL_SPREAD_MS = 150;
-/** A relayed connection is used meanwhile, so the direct way is tried rarely. */
+/** The direct way is retried rarely while a relayed connection works. */
 const DIRECT_RETRY_MS = WAN_MAX_WAIT_MS;
-/** One that was away is back: perhaps the network is, so the others are tried within this time. */
+/** After an absent member returns, the others are tried within this time: perhaps the network is back. */
 const OTHERS_TRIED_WITHIN_MS = 5_000;
 
 export interface ConnectorPorts {
@@ -41,29 +41,29 @@ export interface ConnectorPorts {
   book: AddressBook;
   peers: PeerTable;
   logger: Logger;
-  /** Milliseconds since the epoch, for people. */
+  /** Milliseconds since the epoch, to show to people. */
   now(): number;
-  /** Milliseconds by a clock that nobody sets, for all waiting: one that is set back would hold up every dial for as long. */
+  /** Milliseconds on a monotonic clock, for all waiting: a clock that is set back would delay every dial by as much. */
   ticks(): number;
   members(): ReadonlyMap<PeerKey, unknown>;
   /** Runs hello on a new outbound link; rejects if it was not admitted. */
   greet(link: Link): Promise<void>;
-  /** A member was found to be away. */
+  /** Called when a member was found to be away. */
   onAway(): void;
 }
 
 interface Attempt {
   failures: number;
-  /** When the member was first missed. */
+  /** When this attempt began, in ticks. */
   since: number;
   due: number;
-  /** When it was last tried. */
+  /** When the member was last tried, in ticks. */
   tried: number;
-  /** The try that runs; never rejects. */
+  /** The try under way; never rejects. */
   running: Promise<void> | undefined;
-  /** Since when it is known to be out of reach, by the clock of people. Stays until it is connected again, whatever else is learnt. */
+  /** Since when the member is known to be unreachable, in milliseconds since the epoch. Stays until it is connected again. */
   awaySince: number | undefined;
-  /** Why the last try failed, or led through another member, for people. */
+  /** Why the last try failed, or had to use another member as a relay; to show to people. */
   failure?: DtkdError | undefined;
 }
 
@@ -86,14 +86,14 @@ export class Connector {
     this.#ways = new Ways({ ...ports, isMissed, isRequested, onFound: (peer) => this.hurry(peer) }, this.#stop.signal);
   }
 
-  /** Looks at once whom to dial: members changed, a link closed, an address was learnt. */
+  /** Checks at once whom to dial: members changed, a link closed, or an address was learnt. */
   wake(): void {
     if (this.#stop.signal.aborted) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#tick(), 0);
   }
 
-  /** Forgets the back-off of a member: it was connected until now, or an address of it was learnt. */
+  /** Resets the back-off of a member: it was connected until now, or an address of it was learnt. */
   hurry(peer: PeerKey): void {
     const attempt = this.#attempts.get(peer);
     if (attempt !== undefined) {
@@ -103,7 +103,7 @@ export class Connector {
     this.wake();
   }
 
-  /** A member was admitted: it may lead to others, and one that came through a relay has now told its own addresses. */
+  /** Reports an admitted member: it may relay to others, and if it came through a relay it has now told its own addresses. */
   connected(link: Link): void {
     this.#ways.askRelaysAgain();
     const attempt = this.#attempts.get(link.peer);
@@ -115,7 +115,7 @@ export class Connector {
     else this.hurry(link.peer);
   }
 
-  /** How a member that is, or is not, connected stands, and since when it is known to be away. */
+  /** The reach of a member, given whether it is connected, and since when it is known to be away. */
   reach(peer: PeerKey, connected: boolean): { reach: Reach; awaySince: number | undefined } {
     const awaySince = this.#attempts.get(peer)?.awaySince;
     const reach = reachOf({ connected, unreachable: awaySince !== undefined, members: this.#ports.members().size });
@@ -127,7 +127,7 @@ export class Connector {
     return this.#attempts.get(peer)?.failure;
   }
 
-  /** True if a member that should be connected has been out of reach for so long, and it was not for want of trying. */
+  /** True if a wanted member has been unreachable for this long, over several failed tries. */
   misses(forMs: number): boolean {
     const before = this.#ports.ticks() - forMs;
     return [...this.#attempts].some(
@@ -136,12 +136,14 @@ export class Connector {
     );
   }
 
-  /** True if this node chose the member, or has not chosen yet. */
+  /** True if this node chose the member as a neighbour, or has not chosen yet. */
   isNeighbour(peer: PeerKey): boolean {
     return this.#neighbours?.has(peer) !== false;
   }
 
-  /** A connected link to the member, made if need be. Errors: PEER_AWAY or VERSION_TOO_OLD, at once if it could not be reached a moment ago. */
+  /**
+   * A connected link to the member, made if needed. Errors: PEER_AWAY or VERSION_TOO_OLD; at once if it could not be reached a moment ago.
+   */
   async ensure(peer: PeerKey, signal: AbortSignal): Promise<Link> {
     this.requests.note(peer, this.#ports.ticks());
     const existing = this.#ports.peers.best(peer);
@@ -163,7 +165,7 @@ export class Connector {
     return link;
   }
 
-  /** Somebody asks for a member that is away: it is looked for soon, and more often for a while. Cheap. */
+  /** Reports that somebody asks for an absent member: it is tried soon, and more often for a while. Cheap. */
   want(peer: PeerKey): void {
     const { members, ticks } = this.#ports;
     if (members().size < FULL_MESH_BELOW || !members().has(peer)) return;
@@ -206,8 +208,8 @@ export class Connector {
     const wanted = this.#wanted();
     for (const peer of wanted) this.#attemptAt(peer, now + Math.random() * FIRST_DIAL_SPREAD_MS);
     let next = Number.POSITIVE_INFINITY;
-    // Those that are wanted first: the others may have what is left of the dials. Of them those whose address is known: circuits to the
-    // others, which come by themselves or are told of soon, may keep all dials waiting for a busy relay.
+    // Wanted members first; the others may use what is left of the dials. Among each, those with a known address first: circuits to the
+    // others could keep all dials waiting for a busy relay, and those members dial us or are announced soon anyway.
     const rank = (peer: PeerKey): number => (wanted.has(peer) ? 0 : 2) + (this.#ports.book.of(peer).length > 0 ? 0 : 1);
     const order = [...this.#attempts].sort(([a], [b]) => rank(a) - rank(b));
     for (const [peer, attempt] of order) {
@@ -216,7 +218,7 @@ export class Connector {
       const isOver = this.#ports.peers.hasDirect(peer) || !this.#ports.members().has(peer);
       if (isOver || (isProbe && attempt.awaySince === undefined)) this.#attempts.delete(peer);
       else if (attempt.due > now) next = Math.min(next, attempt.due);
-      // Without a free slot nothing has to be planned: whatever ends wakes us.
+      // Without a free slot there is nothing to plan: every dial that ends wakes us.
       else if (this.#running < (isProbe ? MAX_PROBES : MAX_DIALS)) void this.#run(peer, attempt);
     }
     if (next === Number.POSITIVE_INFINITY) return;
@@ -240,7 +242,7 @@ export class Connector {
     } catch (error) {
       attempt.failures += 1;
       attempt.failure = error instanceof DtkdError ? error : new DtkdError('PEER_AWAY', 'the connection could not be made');
-      // Somebody is there and could not finish: trying again soon makes a busy machine busier.
+      // The member is there but could not finish: retrying soon would make a busy machine busier.
       reachable = !(error instanceof DtkdError && error.code === 'ADDRESS_UNREACHABLE');
       this.#ports.logger.debug({ err: error, peer: peerIdOf(peer), failures: attempt.failures }, 'Could not connect');
       if (this.#isAway(peer, attempt.failures, reachable)) this.#missed(peer, attempt);
@@ -264,7 +266,7 @@ export class Connector {
     return backoff(attempt.failures, { lan, alone }, Math.random());
   }
 
-  /** A request failed, or what is known of the member leads nowhere. One of which nothing is known yet is not away for that. */
+  /** True if a request failed, or what is known of the member leads nowhere. A member of which nothing is known yet is not away. */
   #isAway(peer: PeerKey, failures: number, reachable: boolean): boolean {
     if (this.requests.has(peer)) return true;
     return this.#ports.book.of(peer).length > 0 && (!reachable || failures >= UNREACHABLE_AFTER);
@@ -294,7 +296,7 @@ function away(failure?: DtkdError): DtkdError {
   return new DtkdError('PEER_AWAY', 'the member cannot be reached');
 }
 
-/** The promise's outcome, or PEER_AWAY once the signal aborts. */
+/** The outcome of the promise, or PEER_AWAY once the signal aborts. */
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const failure = (): DtkdError => new DtkdError('PEER_AWAY', 'the member could not be reached in time');
   if (signal.aborted) throw failure();

@@ -1,8 +1,8 @@
 /**
- * One domain on this node: joins its host, membership and log together. Owns the admission of connections, who is present, what is pushed
- * to whom, and what a change of membership means for connections and replicas. Guarantees that a removed key is cut off as soon as its
- * removal is known here, and that everything new here is offered to every connected member. Does not decide who is a member, what an
- * entry means, or how bytes travel.
+ * One domain on this node: connects its host, membership and log. Owns the admission of connections, who is present, what is pushed to
+ * whom, and what a change of membership means for connections and replicas. Guarantees that a removed key is cut off as soon as its
+ * removal is known here, and that everything new here is offered to every connected member. Does not decide who is a member, what an entry
+ * means, or how bytes travel.
  */
 import type { Duplex } from 'node:stream';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -38,18 +38,18 @@ import { Timers } from './timers.ts';
 import { answerWhere } from './where.ts';
 import { Whereabouts } from './whereabouts.ts';
 
-/** The second of two connections, or the relayed beside a direct one, is closed once nothing runs on it. */
+/** How often a surplus connection (the second of two, or a relayed one beside a direct one) is checked; it is closed once idle. */
 const SURPLUS_CHECK_MS = 5_000;
-/** How often connections that nothing needs any more are looked for. */
+/** How often connections that nothing needs are looked for. */
 const IDLE_CHECK_MS = 15_000;
-/** Streams of hello on one connection: one, and one that was just given up. */
+/** Streams of hello on one connection: one, and one just given up. */
 const MAX_HELLO_STREAMS = 2;
 const MAX_MEMBER_STREAMS = 16;
-/** A member asks one comparison at a time. */
+/** A member runs one comparison at a time. */
 const MAX_COMPARE_STREAMS = 4;
-/** A member asks once, and perhaps once more after it gave up. */
+/** A member asks once, and perhaps again after giving up. */
 const MAX_REACH_STREAMS = 2;
-/** Of each protocol that other parts of the daemon serve: every tunnelled connection is one stream. */
+/** Streams of each protocol that other parts of the daemon serve: every tunnelled connection is one. */
 const MAX_APPLICATION_STREAMS = 2_048;
 
 export interface DomainNodeOptions {
@@ -63,15 +63,15 @@ export interface DomainNodeOptions {
   port: number;
   announce: readonly string[];
   mdns: boolean;
-  /** Protocols that it will serve once the daemon has started. */
+  /** Protocols that this node will serve once the daemon has started. */
   later: readonly string[];
-  /** Members, presence or addresses changed. */
+  /** Called when members, presence or addresses changed. */
   onChange(): void;
-  /** This node's own key was removed (or has left, by its own word elsewhere). */
+  /** Called when this node's own key was removed, or has left according to a fact it made elsewhere. */
   onRemoved(): void;
 }
 
-/** A member as it is seen from here. */
+/** A member as seen from here. */
 export type MemberPresence = Presence & { reach: Reach; failure?: DtkdError | undefined };
 
 export class DomainNode {
@@ -202,9 +202,9 @@ export class DomainNode {
       membership.onChange((state) => this.#onMembership(state)),
       log.onOwnEntry((entry) => this.#telling.gossip('entry', entry)),
     );
-    // It may have changed while the protocols were being served, as by a fork that an earlier process had found.
+    // The state may have changed while the protocols were being registered, for example by a fork that an earlier process had found.
     if (membership.state() !== this.#state) this.#onMembership(membership.state());
-    // Had the process died between a removal and its consequences, they would be drawn now.
+    // An earlier process may have died between a removal and its consequences.
     for (const { author } of await log.heads()) {
       if (author !== membership.self && !this.#state.members.has(author)) await log.dropAuthor(author);
     }
@@ -225,8 +225,8 @@ export class DomainNode {
   }
 
   /**
-   * Serves a protocol of another part of the daemon. A suspended member's streams are refused: its grants fail closed. So are everybody's while this node, put
-   * back from a backup, does not know what it has revoked since.
+   * Serves a protocol of another part of the daemon. Refuses streams of a suspended member, so that its grants fail closed, and
+   * everybody's while this node, restored from a backup, does not know what it has revoked since.
    */
   async serve(protocol: string, handler: StreamHandler): Promise<void> {
     await this.host.serve(
@@ -247,21 +247,21 @@ export class DomainNode {
     return [...members.keys()].filter((key) => key !== this.membership.self && !suspended.has(key));
   }
 
-  /** Where there is nobody else, there is nothing to hear. */
+  /** After a restore, with no other members there is nothing to wait for. */
   #hearIfAlone(): void {
     if (this.log.isAwaiting() && this.#others().length === 0) this.log.heard(this.membership.self, () => this.#others());
   }
 
-  /** Connects with the member if need be. Errors: PEER_AWAY, VERSION_TOO_OLD (it does not serve that protocol). */
+  /** Opens a stream; connects with the member if needed. Errors: PEER_AWAY, VERSION_TOO_OLD (it does not serve that protocol). */
   async openStream(peer: PeerKey, protocol: string, signal: AbortSignal): Promise<Duplex> {
     if (!this.#state.members.has(peer)) throw new DtkdError('PEER_AWAY', 'that node is not a member of the domain');
     const link = await this.#connector.ensure(peer, signal);
     try {
       return await link.open(protocol, signal);
     } catch (error) {
-      // One that stops serves nothing any more, and had said that it does.
+      // A member that announced the protocol and no longer serves it is stopping; it is not of another version.
       if (isUnserved(error) && !this.peers.protocols(link).includes(protocol)) throw otherVersion(protocol, error);
-      // The connection ended just then; there may be another one, or one can be made.
+      // The connection ended just now; there may be another one, or one can be made.
       if (!link.closed || signal.aborted) throw error;
       return (await this.#connector.ensure(peer, signal)).open(protocol, signal);
     }
@@ -275,12 +275,12 @@ export class DomainNode {
     return askReach(await link.open(REACH_PROTOCOL, signal), { reach, now: this.#options.now });
   }
 
-  /** Something is wanted of a member that is away. */
+  /** Reports that something is wanted of an absent member. */
   want(peer: PeerKey): void {
     this.#connector.want(peer);
   }
 
-  /** Keeps a member's connection though no stream runs on it, until the function returned is called. */
+  /** Keeps a member's connection even when no stream runs on it, until the returned function is called. */
   hold(peer: PeerKey): () => void {
     return this.#connector.requests.hold(peer);
   }
@@ -289,7 +289,7 @@ export class DomainNode {
     const presence = this.peers.presence(peer);
     const { reach, awaySince } = this.#connector.reach(peer, presence.connected);
     const failure = presence.path === 'direct' ? undefined : this.#connector.failure(peer);
-    // A connection that was closed in peace is no sign that the member was away from then on.
+    // In a large domain a connection may close because it is idle, which does not mean that the member was away from then on.
     return {
       ...presence,
       reach,
@@ -303,38 +303,38 @@ export class DomainNode {
     return this.#admission.greet(link);
   }
 
-  /** Judges what is gossiped. */
+  /** Judges a gossiped message. */
   validate(from: PeerKey, message: Uint8Array): Promise<Verdict> {
     return this.#telling.judge(from, message);
   }
 
-  /** The membership as whatever comes from elsewhere uses it: what it adds is told on. */
+  /** The membership for everything that receives items from elsewhere: what is added through it is passed on. */
   get received(): Membership {
     return this.#telling.received;
   }
 
-  /** Entries came in by another way than a connection: neighbours may lack them. */
+  /** Reports entries that came by another way than a connection: neighbours may lack them. */
   gained(): void {
     this.#catchingUp.gained(this.membership.self);
   }
 
-  /** Tells all connected members each by itself what is new, and resolves when all have answered or the time is up. */
+  /** Sends what is new to every connected member directly. Resolves when all have answered or the time is up. */
   async tellAll(timeoutMs: number): Promise<void> {
     const timeUp = new Promise<void>((resolve) => this.#timers.later(resolve, timeoutMs));
     await Promise.race([this.#telling.pushFresh(), timeUp]);
   }
 
-  /** Where this node may be dialled, the best first. */
+  /** Addresses at which this node may be dialled, the best first. */
   addresses(): Address[] {
     return this.#whereabouts.addresses();
   }
 
-  /** Hellos that were refused, by code. */
+  /** Refused hellos by code. */
   hellosRefused(): Record<string, number> {
     return this.#admission.refusals.all();
   }
 
-  /** How far the logs are here, and what members told of that is not here. */
+  /** How far the logs are here, and what is missing according to other members. */
   logStanding(): ReturnType<SyncService['standing']> {
     return this.#sync.standing();
   }
@@ -368,7 +368,7 @@ export class DomainNode {
     const other = this.peers.best(link.peer);
     if (other === undefined) this.#options.logger.info({ peer: peerIdOf(link.peer) }, 'A member is not connected any more');
     else {
-      // Gossip ran on the connection that is gone; the next turn of the event loop has its streams closed.
+      // Gossip ran on the connection that is gone. Its streams are closed by the next turn of the event loop.
       setImmediate(() => void other.announce(this.peers.protocols(other), this.#options.book.of(link.peer)).catch(() => {}));
     }
     this.#connector.hurry(link.peer);
@@ -384,7 +384,7 @@ export class DomainNode {
     for (const hint of about.peers) this.#hinted(hint.key, parseAddresses(hint.addresses));
     this.#whereabouts.observedBy(link.peer, about.observed);
     const returned = this.peers.add(link, address, about.protocols, announced);
-    // The room for connections is everybody's: no member may fill it.
+    // All members share the room for connections, so none may fill it.
     for (const surplus of this.peers.links(link.peer).slice(MAX_LINKS_PER_MEMBER)) surplus.abort('too many connections of one member');
     if (link.closed) return;
     this.peers.heard(link.peer, about.removed);
@@ -409,24 +409,24 @@ export class DomainNode {
     const link = this.peers.best(peer);
     if (link === undefined) throw new DtkdError('PEER_AWAY', 'the member is not connected');
     const compared = await askDigests(link, () => this.#digests());
-    // Who has all facts that are known here knows of all removals.
+    // A member that has all facts known here knows of all removals.
     if (compared.theirs.facts === this.membership.digest()) this.#heard(peer, removedIds(this.membership));
     return compared;
   }
 
-  /** True if the member has said that it serves the protocol. */
+  /** True if the member announced the protocol. */
   #speaks(peer: PeerKey, protocol: string): boolean {
     const link = this.peers.best(peer);
     return link !== undefined && this.peers.protocols(link).includes(protocol);
   }
 
-  /** Somebody tells where a member may be. */
+  /** Takes a hint where a member may be. */
   #hinted(key: PeerKey, addresses: readonly Address[]): void {
     if (key === this.membership.self || !this.#state.members.has(key)) return;
     if (this.#options.book.hinted(key, addresses) && !this.peers.hasDirect(key)) this.#connector.hurry(key);
   }
 
-  /** One of the two sides closes what is left over, in the order that both agree on. */
+  /** The side with the lower key closes surplus connections; both sides rank them in the same order. */
   #closeSurplus(peer: PeerKey): void {
     if (this.membership.self > peer) return;
     const surplus = this.peers.links(peer).slice(1);

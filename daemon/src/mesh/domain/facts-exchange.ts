@@ -1,6 +1,6 @@
 /**
- * Makes two members' sets of membership items equal: each names what it has, then sends what the other lacks. Everything received is
- * verified by the membership; the total is bounded.
+ * Makes two members' sets of membership items equal: each side lists what it has, then sends what the other lacks. The membership verifies
+ * everything received; the total is bounded.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { MAX_ITEMS_BYTES } from '../../../../protocol/limits.ts';
@@ -9,10 +9,10 @@ import { decodeHello, encodeHello, type HelloMessage, MAX_IDS_PER_FRAME } from '
 import type { FrameChannel } from '../host/frame-channel.ts';
 import type { Membership } from '../membership/membership.types.ts';
 
-/** Ids that a peer may name: more than the limits of a domain allow it to have. */
+/** Ids that a peer may list: more than the limits of a domain allow it to have. */
 const MAX_IDS = 65_536;
 
-/** Runs the exchange on an open conversation; the dialler names its ids first. */
+/** Runs the exchange on an open conversation; the dialler (`first`) lists its ids first. */
 export async function exchangeFacts(channel: FrameChannel, membership: Membership, first: boolean): Promise<void> {
   let theirs: Set<string>;
   if (first) {
@@ -23,7 +23,7 @@ export async function exchangeFacts(channel: FrameChannel, membership: Membershi
     await sendIds(channel, membership);
   }
   const lacking = membership.items().filter(({ id }) => !theirs.has(id));
-  // Both at once: each side's window could fill while neither reads.
+  // Both at once: otherwise each side's window could fill while neither reads.
   await Promise.all([sendItems(channel, lacking), receiveItems(channel, membership)]);
 }
 
@@ -62,7 +62,7 @@ async function receiveIds(channel: FrameChannel, membership: Membership): Promis
   for (;;) {
     const message = await receiveHello(channel);
     if (message.type === 'items') {
-      // In place of its ids: the proof of our removal. The refusal follows.
+      // The proof of our removal, in place of its ids. The refusal follows.
       bytes += sizeOf(message.items);
       if (bytes > MAX_ITEMS_BYTES) throw new DtkdError('QUOTA_EXCEEDED', 'the peer sent more facts than a domain can have');
       await membership.add(message.items);
@@ -79,7 +79,7 @@ export function sizeOf(items: readonly Uint8Array[]): number {
   return items.reduce((sum, item) => sum + item.length, 0);
 }
 
-/** The next message of hello. A refusal is thrown as the error that it tells. */
+/** The next message of hello. A refusal is thrown as the error that it carries. */
 export async function receiveHello(channel: FrameChannel): Promise<Exclude<HelloMessage, { type: 'refusal' }>> {
   const frame = await channel.read();
   if (frame === undefined) throw new DtkdError('PEER_AWAY', 'the peer ended the hello');

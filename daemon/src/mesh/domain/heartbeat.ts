@@ -1,28 +1,31 @@
 /**
  * Detects dead connections: a pulled cable, a frozen machine. TCP alone would take minutes, and a connection in TCP's own back-off would
- * keep a healed partition apart. Any incoming data is a sign of life, and an answered ping is one for both sides: so the side that dialled
- * asks, and the other one only when no ping comes. Outgoing data is one, too: on a slow line a ping queues behind what was sent before it,
- * and the system takes more of that only as the other side acknowledges it.
+ * keep a healed partition apart. Any incoming data is a sign of life, and an answered ping is one for both sides; so the dialling side
+ * pings, and the other one only when no ping comes. Outgoing data counts too: on a slow line a ping queues behind earlier data, of which
+ * the system takes more only as the other side acknowledges it.
  */
 import type { Link } from '../host/host.types.ts';
 import { currentLag, LOOK_MS, onLook } from '../host/patience.ts';
 
-/** Looks from one sign of life to the next ping: a small domain notices a dead connection within seven seconds. */
+/** Looks without a sign of life before a ping: a small domain notices a dead connection within seven seconds. */
 export const LOOKS_A_PING = 3;
-/** Connections for which a look is added to that: a large domain does not spend its time on pings. */
+/** With many connections, one look per this many of them: a large domain does not spend its time on pings. */
 export const LINKS_A_LOOK = 4;
-/** Pings at one look, those first of which nothing has come for longest. */
+/** Pings per look, to the connections that have been silent longest. */
 const PINGS_AT_ONCE = 12;
-/** No healthy link takes so long. */
+/** Longer than any healthy link takes. */
 const PING_TIMEOUT_MS = 4_000;
-/** A ping stands in line behind what the system has taken and not delivered yet: so much longer for it, as on a line of 256 kbit/s. */
+/**
+ * A ping queues behind data that the system has taken and not yet delivered. It gets as much longer as a line of 256 kbit/s needs for
+ * that.
+ */
 const SLOW_LINE_BYTES_PER_MS = 32;
 const MAX_IN_LINE_MS = 8_000;
-/** Through a member of which we do not see how far it has passed on what we send. That one notices itself if the other end is gone. */
+/** For relayed links: we do not see how much the relay has passed on. The relay itself notices if the other end is gone. */
 const RELAYED_PING_TIMEOUT_MS = 30_000;
 /**
- * How late our own timer comes tells how busy the machine is, and the other side may be on the same one: each second of it gives the
- * others so many seconds more. Cutting connections of a busy machine would make it busier.
+ * The lateness of our own timers shows how busy the machine is, and the other side may run on the same one: each second of it gives a ping
+ * this many more seconds. Cutting connections of a busy machine would make it busier.
  */
 const PATIENCE = 10;
 const MAX_PING_TIMEOUT_MS = 30_000;
@@ -30,9 +33,9 @@ const MAX_PING_TIMEOUT_MS = 30_000;
 interface Watched {
   received: number | undefined;
   taken: number;
-  /** What had been taken when a ping left that was answered: all of that has arrived. */
+  /** Bytes taken when the last answered ping was sent: all of them have arrived. */
   proven: number;
-  /** Something was waiting to be taken. */
+  /** True if bytes were waiting to be taken. */
   waiting: boolean;
   /** Looks that found a sign of life. */
   signs: number;
@@ -48,7 +51,7 @@ export class Heartbeat {
   readonly #watched = new WeakMap<Link, Watched>();
   #end: () => void = () => {};
 
-  /** `lag`: how late timers come, in milliseconds. */
+  /** `lag`: how late timers fire, in milliseconds. */
   constructor(links: () => readonly Link[], lag = currentLag) {
     this.#links = links;
     this.#lag = lag;
@@ -62,12 +65,12 @@ export class Heartbeat {
     this.#end();
   }
 
-  /** Looks at what has arrived, and pings those of which nothing has for long. Called about once a second. */
+  /** Checks what has arrived, and pings connections that have been silent for long. Called about once a second. */
   look(): void {
     for (const link of this.#silent()) void this.#check(link);
   }
 
-  /** Those to be pinged now. */
+  /** The connections to ping now. */
   #silent(): Link[] {
     const links = this.#links();
     const looks = Math.max(LOOKS_A_PING, Math.ceil(links.length / LINKS_A_LOOK));
@@ -110,7 +113,7 @@ export class Heartbeat {
   async #check(link: Link): Promise<void> {
     const watched = this.#of(link);
     watched.asked = true;
-    // A link on which the other side's ping is missing, too, has been given a look more already.
+    // On an inbound link the other side's ping is missing too, so it has had an extra look already.
     const timeout = link.via === undefined ? PING_TIMEOUT_MS - (link.inbound ? LOOK_MS : 0) : RELAYED_PING_TIMEOUT_MS;
     const { signs, taken, proven } = watched;
     const inLine = Math.min((taken - proven) / SLOW_LINE_BYTES_PER_MS, MAX_IN_LINE_MS);

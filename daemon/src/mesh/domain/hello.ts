@@ -1,7 +1,7 @@
 /**
- * Hello, the first conversation on every connection: each side proves that it is a member, both make their facts equal, and only then
- * say where they are and what they serve. Guarantees that no link is admitted whose key is not a member by everything that both sides
- * know. A removed node is told of its removal, and one whose admission fell of that, with the proof.
+ * Hello, the first conversation on every connection: each side proves that it is a member, both make their facts equal, and only then do
+ * they tell where they are and what they serve. Guarantees that no link is admitted unless its key is a member by everything that both
+ * sides know. A removed node gets the proof of its removal; one whose admission became void gets the proof of that.
  */
 
 import type { Duplex } from 'node:stream';
@@ -16,9 +16,9 @@ import { firstAnswer } from '../host/packets-lost.ts';
 import type { Membership, SignedItem } from '../membership/membership.types.ts';
 import { exchangeFacts, receiveHello, sendItems, sizeOf, unexpected } from './facts-exchange.ts';
 
-/** For each frame: verifying a chain and its fsync take milliseconds; a busy machine some hundred. */
+/** For each frame: verifying a chain and its fsync take milliseconds, on a busy machine some hundred. */
 const HELLO_TIMEOUT_MS = 5_000;
-/** For all of it: a dial counts as under way until its hello has ended, and only so many are. */
+/** For the whole hello: a dial counts as under way until its hello has ended, and their number is limited. */
 const HELLO_TOTAL_MS = 15_000;
 
 export interface HelloPorts {
@@ -26,7 +26,7 @@ export interface HelloPorts {
   about(link: Link): Promise<HelloAbout>;
 }
 
-/** The dialler's side. Resolves with what the other says of itself; the link is admitted. */
+/** The dialler's side. Resolves, with the link admitted, with what the other side tells of itself. */
 export async function greet(stream: Duplex, link: Link, ports: HelloPorts): Promise<HelloAbout> {
   const channel = open(stream);
   try {
@@ -47,7 +47,7 @@ export async function greet(stream: Duplex, link: Link, ports: HelloPorts): Prom
   }
 }
 
-/** The dialled side. Resolves once the link is admitted and the other has been told. */
+/** The dialled side. Resolves once the link is admitted and the other side was told about this node. */
 export async function answerHello(stream: Duplex, link: Link, ports: HelloPorts): Promise<HelloAbout> {
   const channel = open(stream);
   try {
@@ -85,13 +85,13 @@ async function sendChain(channel: FrameChannel, membership: Membership): Promise
   return digest;
 }
 
-/** What a side says first: the digest of all that it has, and the items that make it a member. */
+/** What a side sends first: the digest of all its items, and the items that make it a member. */
 interface Chain {
   digest: string;
   items: readonly Uint8Array[];
 }
 
-/** Takes in the other side's chain. */
+/** Receives and stores the other side's chain. */
 async function receiveChain(channel: FrameChannel, membership: Membership): Promise<Chain> {
   const items: Uint8Array[] = [];
   let bytes = 0;
@@ -142,7 +142,7 @@ async function judge(channel: FrameChannel, peer: PeerKey, chain: readonly Uint8
   await refuse(channel, new DtkdError('NOT_A_MEMBER', 'this key is not a member of the domain'));
 }
 
-/** In one step with a last look at the membership: who was removed while `judge` was on its way back is not let in. */
+/** Checks the membership again and admits in one step, so that a member removed while `judge` was returning is not let in. */
 function admit(link: Link, membership: Membership): void {
   if (!membership.state().members.has(link.peer)) throw new DtkdError('NOT_A_MEMBER', 'this key is no longer a member of the domain');
   link.admit();

@@ -1,19 +1,19 @@
-/** Which members' addresses to pass on to a member: a pure choice. */
+/** Chooses which members' addresses to pass on to a member. Pure. */
 import type { PeerKey } from '../../../../protocol/ids.ts';
 
 export interface HintsInput {
-  /** Who is told. */
+  /** The member that gets the hints. */
   to: PeerKey;
   connected: readonly PeerKey[];
-  /** Members of which an address is known, in a domain where not everybody connects with everybody; else none. */
+  /** Members with a known address, in a domain too large for a full mesh; otherwise none. */
   known: readonly PeerKey[];
   max: number;
   random(): number;
 }
 
 /**
- * Those that are connected first: their addresses are good. In a large domain then others by lot, so that the word of where everybody is
- * spreads further than from neighbour to neighbour.
+ * Connected members first, since their addresses are good. In a large domain, then a random choice of others, so that addresses spread
+ * further than to neighbours.
  */
 export function chooseHints({ to, connected, known, max, random }: HintsInput): PeerKey[] {
   const first = connected.filter((key) => key !== to);

@@ -1,6 +1,6 @@
 /**
- * Gives up connections that nothing needs any more, in domains too large for everybody to be connected with everybody. The side that
- * dialled closes: the other one cannot know whether it was chosen as a neighbour. Never cuts what runs on a connection.
+ * Closes connections that nothing needs any more, in domains too large for a full mesh. The dialling side closes: the other one cannot
+ * know whether it was chosen as a neighbour. Never interrupts what runs on a connection.
  */
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import type { Link } from '../host/host.types.ts';
@@ -12,7 +12,7 @@ export interface IdleLinksPorts {
   /** Members that this node chose; their connections stay. */
   isNeighbour(peer: PeerKey): boolean;
   requests: Requests;
-  /** Milliseconds by the clock of `Link.openedAt`. */
+  /** Milliseconds on the clock of `Link.openedAt`. */
   ticks(): number;
 }
 
@@ -24,7 +24,7 @@ export class IdleLinks {
     this.#ports = ports;
   }
 
-  /** To be called now and then. */
+  /** Closes what is idle. Call it now and then. */
   sweep(): void {
     const { links, isNeighbour, requests } = this.#ports;
     const now = this.#ports.ticks();
@@ -37,7 +37,7 @@ export class IdleLinks {
         return { link, lastUsed, inUse };
       });
     for (const link of chooseIdle(onDemand, now)) {
-      // Else its loss would be a reason to dial again.
+      // Otherwise its loss would cause a new dial.
       requests.drop(link.peer);
       void link.close();
     }

@@ -1,4 +1,4 @@
-/** What this node tells of itself and of others to a member that it greets. */
+/** What this node tells a member that it greets, about itself and about others. */
 import { formatAddress } from '../../../../protocol/peers/address.ts';
 import { type HelloAbout, MAX_PEER_ADDRESSES, MAX_PEER_HINTS } from '../../../../protocol/peers/hello.ts';
 import type { Host, Link } from '../host/host.types.ts';
@@ -17,7 +17,7 @@ export interface IntroductionPorts {
   book: AddressBook;
   peers: PeerTable;
   whereabouts: Whereabouts;
-  /** Protocols that this node will serve. */
+  /** Protocols that this node will serve once the daemon has started. */
   later: readonly string[];
   /** Digest of the heads of all logs. */
   logs(): Promise<string>;

@@ -1,16 +1,16 @@
-/** The addresses that a node tells of itself. */
+/** The addresses that a node announces of itself. */
 import { networkInterfaces } from 'node:os';
 import { type Address, isLoopback, parseAddress } from '../../../../protocol/peers/address.ts';
 
 /**
- * What the operator announced comes first, then the interfaces that the mesh listens on; loopback addresses only where there is nothing
- * else (several daemons on one machine).
+ * Addresses announced by the operator first, then those of the interfaces that the mesh listens on. Loopback addresses only if there are
+ * no others (several daemons on one machine).
  */
 export function ownAddresses(announce: readonly string[], hosts: readonly string[], port: number): Address[] {
   const announced = announce.map((text) => parseAddress(text, port));
   const found = Object.values(networkInterfaces())
     .flatMap((addresses) => addresses ?? [])
-    // Link-local IPv6 addresses mean nothing without the interface of the one who dials.
+    // A link-local IPv6 address means nothing without the interface of the dialling machine.
     .filter((address) => !(address.family === 'IPv6' && /^fe[89ab]/i.test(address.address)))
     .filter(({ family }) => hosts.includes(family === 'IPv6' ? '::' : '0.0.0.0'))
     .map(({ address }) => address);

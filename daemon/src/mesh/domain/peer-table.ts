@@ -1,7 +1,8 @@
 /**
  * Which members are connected, how, and since when. Owns the choice among several connections to one member: direct before relayed, one
- * dialled by the lower key before one dialled by the higher, the older before the younger. Both sides see it so, though two that dial each
- * other at once may see either connection first: else one would close what the other is about to use. Observed, never replicated.
+ * dialled by the lower key before one dialled by the higher, the older before the younger. Both sides choose the same one, even if they
+ * dialled each other at once and see the two in different order; otherwise one would close what the other is about to use. Observed, never
+ * replicated.
  */
 import type { PeerId, PeerKey } from '../../../../protocol/ids.ts';
 import type { Address } from '../../../../protocol/peers/address.ts';
@@ -9,7 +10,7 @@ import type { Link } from '../host/host.types.ts';
 
 interface Connected {
   link: Link;
-  /** Where the member may be dialled: for an inbound link, the IP address that we see with the port that it told. */
+  /** Where the member may be dialled. For an inbound link: the IP address that we see, with the port that the member told. */
   address: Address | undefined;
   protocols: readonly string[];
   /** Where the member said that it may be dialled. */
@@ -27,7 +28,7 @@ export interface Presence {
   path: 'direct' | 'relayed' | undefined;
   address: Address | undefined;
   since: number | undefined;
-  /** Removals of which it was last known to have heard; undefined if it has not told since this daemon started. */
+  /** The removals that it was last known to have heard of; undefined if it has not told since this daemon started. */
   heard: ReadonlySet<PeerId> | undefined;
 }
 
@@ -78,7 +79,7 @@ export class PeerTable {
     return this.#rows.get(link.peer)?.links.find((entry) => entry.link === link)?.protocols ?? [];
   }
 
-  /** What the member told of itself in the hello of this link. */
+  /** Addresses that the member announced in the hello of this link. */
   announced(link: Link): readonly Address[] {
     return this.#rows.get(link.peer)?.links.find((entry) => entry.link === link)?.announced ?? [];
   }
@@ -87,7 +88,7 @@ export class PeerTable {
     return [...this.#rows].filter(([, row]) => row.links.length > 0).map(([key]) => key);
   }
 
-  /** Dialable addresses of direct links, each once. */
+  /** Dialable addresses of direct links, without duplicates. */
   directAddresses(peer: PeerKey): Address[] {
     const links = this.#rows.get(peer)?.links.filter(({ link }) => link.via === undefined && !link.closed) ?? [];
     const found = links.map(({ address }) => address).filter((address) => address !== undefined);

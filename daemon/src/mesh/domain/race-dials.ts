@@ -1,4 +1,4 @@
-/** Dials several addresses of one member, and keeps the first that proves to be it. */
+/** Dials several addresses of one member, and keeps the first connection that proves to be with it. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { type Address, isLanAddress } from '../../../../protocol/peers/address.ts';
 import type { DialOptions, Link } from '../host/host.types.ts';
@@ -6,14 +6,14 @@ import type { DialOptions, Link } from '../host/host.types.ts';
 /** A local network answers in milliseconds; a lost SYN costs a second. */
 const LAN_CONNECT_TIMEOUT_MS = 1_500;
 const WAN_CONNECT_TIMEOUT_MS = 5_000;
-/** The next address is tried while the one before has not answered (RFC 8305 calls this the connection attempt delay). */
+/** The next address is tried if the previous one has not answered after this time (RFC 8305: connection attempt delay). */
 const NEXT_ADDRESS_AFTER_MS = 250;
 
 type Dial = (address: Address, signal: AbortSignal, options: DialOptions) => Promise<Link>;
 
 /**
- * Begins with the first address; the next one follows when the one before has failed or has not answered for a moment. While one is in
- * the middle of its handshake no other begins. Throws the first address's error.
+ * Starts with the first address. The next one follows when the previous one has failed or not answered for a moment, but not while one is
+ * in its handshake. Throws the first address's error.
  */
 export async function raceDials(addresses: readonly Address[], signal: AbortSignal, dial: Dial): Promise<Link> {
   if (addresses.length === 0) throw new DtkdError('PEER_AWAY', 'no address of the member is known');

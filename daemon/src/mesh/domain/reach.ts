@@ -1,7 +1,8 @@
 /**
- * Asks a member for its clock, and whether it can reach this node; answers the same questions. Owns what an answer may cost, and what it
- * may reveal: only addresses from the asker's hello are tried, few, and each member's once in a while; who asks sooner gets the earlier
- * answer. All failures look alike and take the same time: a daemon is nobody's port scanner. Does not decide what the answers mean.
+ * Asks a member for its clock, and whether it can reach this node; answers the same questions. Bounds what an answer may cost and reveal:
+ * only a few addresses from the asker's own hello are tried, and each member's only once in a while; until then the asker gets the earlier
+ * answer. All failures look alike and take the same time, so that nobody can use a daemon as a port scanner. Does not decide what the
+ * answers mean.
  */
 import type { Duplex } from 'node:stream';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -23,25 +24,25 @@ import type { Host, Link } from '../host/host.types.ts';
 import type { Probe } from '../mesh.types.ts';
 import { resolveAddress } from './resolve.ts';
 
-/** All addresses of one try; what has not answered by then was not reached. Milliseconds. */
+/** For all addresses of one try; what has not answered by then counts as not reached. Milliseconds. */
 const TRY_MS = 3_000;
-/** One conversation: the try, and a busy machine. Milliseconds. */
+/** For one conversation: the try, and some time for a busy machine. Milliseconds. */
 const REACH_TIMEOUT_MS = TRY_MS + 2_000;
-/** What was found of a member is told again for so long before it is tried anew. Milliseconds. */
+/** How long the result for a member is repeated before it is tried again. Milliseconds. */
 const KEPT_MS = 15_000;
-/** Members that are tried at once. */
+/** Members that are tried at the same time. */
 const MAX_TRIES = 4;
-/** Of one name. */
+/** Addresses tried for one name. */
 const MAX_RESOLVED = 2;
 
 type Tried = ReachTried['tried'];
 
 export interface ReachPorts {
   host: Pick<Host, 'dial'>;
-  /** What the other side of a link told of itself in hello. */
+  /** What the other side of a link announced in hello. */
   announced(link: Link): readonly Address[];
   now(): number;
-  /** In place of TRY_MS and KEPT_MS, for tests. */
+  /** Replaces TRY_MS, for tests. */
   tryMs?: number;
   keptMs?: number;
 }
@@ -55,7 +56,7 @@ export class ReachAnswers {
     this.#ports = ports;
   }
 
-  /** Serves REACH_PROTOCOL. What goes wrong harms nobody but the asker. */
+  /** Serves REACH_PROTOCOL. A failure harms only the asker. */
   async serve(stream: Duplex, link: Link): Promise<void> {
     const channel = open(stream);
     try {
@@ -69,7 +70,7 @@ export class ReachAnswers {
     }
   }
 
-  /** Undefined while too many others are being tried. */
+  /** Undefined while too many other members are being tried. */
   async #triedOf(link: Link): Promise<Tried | undefined> {
     const { keptMs = KEPT_MS } = this.#ports;
     const at = performance.now();
@@ -100,12 +101,12 @@ async function tryAddresses(
       reached: await Promise.race([reaches(host, peer, address, limit), late.then(() => false)]),
     })),
   );
-  // what failed at once and what was never answered look the same
+  // Failures look the same whether they came at once or by timeout.
   if (tried.some(({ reached }) => !reached)) await late;
   return tried;
 }
 
-/** True if the member itself answers there. The connection is closed again; the members have another one. */
+/** True if the member itself answers there. Closes the connection again; the members have another one. */
 async function reaches(host: Pick<Host, 'dial'>, peer: PeerKey, address: Address, signal: AbortSignal): Promise<boolean> {
   const resolved = await resolveAddress(address).catch(() => []);
   for (const one of resolved.slice(0, MAX_RESOLVED)) {
@@ -115,7 +116,7 @@ async function reaches(host: Pick<Host, 'dial'>, peer: PeerKey, address: Address
       link.abort('only to see whether it can be reached');
       return true;
     } catch {
-      // the other address of the name, then
+      // Try the next address of the name.
     }
   }
   return false;
@@ -130,7 +131,7 @@ export async function askReach(stream: Duplex, { reach, now }: { reach: boolean;
     await channel.sendBytes(encodeReachQuestion({ reach }));
     const clock = decodeReachClock(await receive(channel));
     const roundTrip = performance.now() - began;
-    // one that is busy trying others ends it here
+    // A member that is busy trying others ends the conversation here.
     const answer = reach ? await channel.read() : undefined;
     const tried = answer === undefined ? undefined : decodeReachTried(answer).tried;
     channel.finish();
@@ -141,7 +142,7 @@ export async function askReach(stream: Duplex, { reach, now }: { reach: boolean;
   }
 }
 
-/** The other clock was read at some moment of the round trip, so half of it bounds the error. Pure. */
+/** Estimates the other clock's offset. It was read at some moment of the round trip, so half of that bounds the error. Pure. */
 export function offsetOf({ asked, roundTrip, theirs }: { asked: number; roundTrip: number; theirs: number }): {
   offsetMs: number;
   boundMs: number;

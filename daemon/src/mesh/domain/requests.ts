@@ -1,8 +1,8 @@
-/** Members that something was asked of lately, and those whose connection something depends on. Bounded; no timers, no I/O. */
+/** Members that were asked for something lately, and those whose connection something depends on. Bounded; no timers, no I/O. */
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import { IDLE_MS } from './connection-choice.ts';
 
-/** Members remembered; beyond, the one asked longest ago is forgotten, which costs it no more than a slower redial. */
+/** Members remembered. Beyond this the one asked longest ago is forgotten, which only makes its redial slower. */
 export const MAX_REQUESTED = 256;
 
 export class Requests {
@@ -24,18 +24,18 @@ export class Requests {
     this.#at.delete(peer);
   }
 
-  /** When something was last asked of it. */
+  /** When the member was last asked for something. */
   lastAsked(peer: PeerKey): number | undefined {
     return this.#at.get(peer);
   }
 
-  /** Members asked within the time for which their connections are kept; the others are forgotten. */
+  /** Members asked within the time for which connections are kept; forgets the others. */
   current(now: number, isMember: (peer: PeerKey) => boolean): PeerKey[] {
     for (const [peer, at] of this.#at) if (now - at >= IDLE_MS || !isMember(peer)) this.#at.delete(peer);
     return [...this.#at.keys()];
   }
 
-  /** Something outside the connection depends on it. Returns a function that ends this; calling it again does nothing. */
+  /** Notes that something outside the connection depends on it. Returns a function that ends this; further calls of it do nothing. */
   hold(peer: PeerKey): () => void {
     this.#holds.set(peer, (this.#holds.get(peer) ?? 0) + 1);
     let held = true;

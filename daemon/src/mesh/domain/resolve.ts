@@ -1,10 +1,10 @@
-/** Turns DNS names into IP addresses, all that there are. */
+/** Resolves DNS names to all their IP addresses. */
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Address } from '../../../../protocol/peers/address.ts';
 
-/** More would not be tried before the person has lost patience. */
+/** More would not be tried before the user loses patience. */
 const MAX_RESOLVED = 8;
 
 /** Errors: ADDRESS_UNREACHABLE. */

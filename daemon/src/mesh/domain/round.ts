@@ -1,6 +1,6 @@
 /**
- * Takes everybody who is present once, in random order, before it takes anybody again. A draw each time would pass over the same one again
- * and again: of six neighbours it misses a given one in six draws in every third case.
+ * Takes everybody present once, in random order, before taking anybody again. Independent draws would neglect some: six draws among six
+ * neighbours miss a given one in a third of all cases.
  */
 export class Round<T> {
   #done = new Set<T>();
@@ -10,7 +10,7 @@ export class Round<T> {
     this.#random = random;
   }
 
-  /** The next one that is to be taken; who came meanwhile is in this round, who is gone is forgotten. */
+  /** The next one to take. Newcomers join the present round; those that are gone are forgotten. */
   next(present: Iterable<T>, isToBeTaken: (each: T) => boolean = () => true): T | undefined {
     const all = [...new Set(present)];
     this.#done = new Set(all.filter((each) => this.#done.has(each)));

@@ -1,7 +1,7 @@
 /**
- * Brings logs and facts of two members to the same state. Serves and asks `/dtkd/sync` and `/dtkd/facts`; guarantees that at most one pull
- * from each member and a few over all run at a time, that each answer is bounded, and that whoever sends an invalid entry is heard no
- * further in that conversation. Does not know gossip: it repairs what gossip missed.
+ * Brings logs and facts of two members to the same state. Serves and asks `/dtkd/sync` and `/dtkd/facts`. Guarantees that at most one pull
+ * from each member and a few overall run at a time, that each answer is bounded, and that a chunk with refused entries and nothing new
+ * ends the conversation. Does not know gossip: it repairs what gossip missed.
  */
 import type { Duplex } from 'node:stream';
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
@@ -32,18 +32,18 @@ import { ToldHeads } from './told-heads.ts';
 /** For each frame: reading entries from disk, and a slow line. */
 const SYNC_TIMEOUT_MS = 15_000;
 const FACTS_TIMEOUT_MS = 5_000;
-/** Entries that are sent at first: a line of 64 kbit/s takes eight seconds. */
+/** Bytes of entries in the first answer: a line of 64 kbit/s takes eight seconds. */
 const FIRST_CHUNK_BYTES = 64 * 1024;
-/** Who asks on so soon gets twice as much the next time, and who takes so long half. */
+/** If the next request comes sooner than QUICK_MS, the next answer is twice as large; if later than SLOW_MS, half. */
 const QUICK_MS = 1_000;
 const SLOW_MS = 5_000;
-/** For all of it: 16 MiB of facts on a slow line. */
+/** For a whole exchange of facts: 16 MiB on a slow line. */
 const FACTS_TOTAL_MS = 60_000;
-/** One turn of a pull. What is left comes in the next one, after those who wait: a peer that trickles holds up nobody for long. */
+/** One turn of a pull. The rest comes in another turn, behind pulls that wait, so that a slow peer delays nobody for long. */
 const PULL_TURN_MS = 30_000;
-/** Longer than any turn: also the side that serves lets go. */
+/** Longer than any turn, after which the serving side ends the conversation too. */
 const SYNC_TOTAL_MS = 2 * PULL_TURN_MS;
-/** Pulls at a time over all members: each holds one chunk. */
+/** Concurrent pulls over all members: each holds one chunk. */
 const MAX_PULLS = 4;
 
 export interface SyncPorts {
@@ -51,17 +51,17 @@ export interface SyncPorts {
   log: DomainLog;
   logger: Logger;
   link(peer: PeerKey): Link | undefined;
-  /** The peer told which removals it has heard. */
+  /** The peer told which removals it has heard of. */
   heard(peer: PeerKey, removals: readonly PeerId[]): void;
-  /** All that a member has came in. */
+  /** All that a member has was taken in. */
   pulled(from: PeerKey): void;
-  /** Entries came in by a pull: neighbours other than `from` may lack them too. */
+  /** A pull brought entries: neighbours other than `from` may lack them too. */
   gained(from: PeerKey): void;
 }
 
 interface Pull {
   again: boolean;
-  /** The connection on which the next turn is to be; undefined: the member's best. */
+  /** The connection to use for the next turn. Undefined: the member's best. */
   link: Link | undefined;
   done: Promise<boolean>;
 }
@@ -81,9 +81,9 @@ export class SyncService {
   }
 
   /**
-   * Asks a member for what we lack; a request while one is under way makes one more follow. `link`: the connection on which it told that
-   * it has something, if it did: behind another one of the same key there may be a copy of it that has not. Resolves with false if the
-   * last one failed; never rejects.
+   * Asks a member for what we lack. A call during a pull makes another one follow. `link` is the connection on which the member said that
+   * it has something: behind another connection with the same key there may be a copy of the node that lacks it. Resolves with false if
+   * the last pull failed; never rejects.
    */
   pull(peer: PeerKey, link?: Link): Promise<boolean> {
     if (this.#stopped) return Promise.resolve(false);
@@ -99,7 +99,7 @@ export class SyncService {
     return entry.done;
   }
 
-  /** How far the logs are here, and what members told of that is not here. */
+  /** How far the logs are here, and what is missing according to other members. */
   async standing(): Promise<{ heads: readonly Head[]; behind: ReadonlyMap<PeerKey, number> }> {
     const { membership, log } = this.#ports;
     const heads = await log.heads();
@@ -115,7 +115,7 @@ export class SyncService {
   async #pullUntilQuiet(peer: PeerKey, entry: Pull): Promise<boolean> {
     let succeeded = false;
     while (entry.again && !this.#stopped) {
-      // In line anew for each: a peer that always has more must not keep the others out.
+      // Queue again for each turn: a peer that always has more must not keep the others out.
       await this.#enter();
       try {
         const { link } = entry;
@@ -134,12 +134,12 @@ export class SyncService {
         this.#leave();
       }
     }
-    // In one step with the last look at what was asked: a request that finds this one still there would be forgotten with it.
+    // No await since the last check of `again`: a request that still found this entry would be forgotten with it.
     this.#pulls.delete(peer);
     return succeeded;
   }
 
-  /** True if the turn was over before all had come. */
+  /** Returns true if the turn ended before everything had come. */
   async #pullOnce(peer: PeerKey, asked: Link | undefined): Promise<boolean> {
     const link = asked?.closed === false ? asked : this.#ports.link(peer);
     if (link === undefined) return false;
@@ -166,7 +166,7 @@ export class SyncService {
         if (answer?.type !== 'entries') throw new DtkdError('FRAME_INVALID', 'entries were expected');
         const applied = await this.#take(answer.entries);
         gained += applied;
-        // Nothing new in a chunk: what is left does not apply here (an author that we do not know, or one that forked).
+        // Nothing new in a chunk: the rest cannot be applied here (an unknown author, or one that forked).
         if (applied === 0) break;
       }
       if (!unfinished) this.#told.given(peer);
@@ -188,7 +188,7 @@ export class SyncService {
       try {
         if ((await this.#ports.log.receive(entry)) === 'applied') applied += 1;
       } catch (error) {
-        // One author's bad entry must not keep back the others' good ones.
+        // One author's bad entry must not hold back the good ones of others.
         if (!(error instanceof DtkdError) || !REFUSED_ENTRY.has(error.code)) throw error;
         refused ??= error;
       }
@@ -227,7 +227,7 @@ export class SyncService {
     }
   }
 
-  /** Sends new items to a member; if the sets still differ afterwards, makes them equal. */
+  /** Sends new items to a member. If the sets still differ afterwards, makes them equal. */
   async pushFacts(peer: PeerKey, items: readonly SignedItem[]): Promise<void> {
     const link = this.#ports.link(peer);
     if (link === undefined) return;
@@ -309,7 +309,7 @@ export class SyncService {
     else await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Whoever waits takes the place over, so that nobody slips in between. */
+  /** Hands the slot to the next one that waits, so that nobody slips in between. */
   #leave(): void {
     const next = this.#waiting.shift();
     if (next === undefined) this.#running -= 1;
@@ -317,7 +317,7 @@ export class SyncService {
   }
 }
 
-/** How much to send after a chunk that was asked on after so long. Pure. */
+/** Size of the next chunk, given how long the request for it took to come after the last one. Pure. */
 export function nextChunk(bytes: number, tookMs: number): number {
   if (tookMs < QUICK_MS) return Math.min(bytes * 2, SYNC_CHUNK_BYTES);
   return tookMs > SLOW_MS ? Math.max(bytes / 2, FIRST_CHUNK_BYTES) : bytes;
@@ -326,7 +326,7 @@ export function nextChunk(bytes: number, tookMs: number): number {
 /** Codes with which the log refuses an entry for good. */
 const REFUSED_ENTRY: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ENTRY_INVALID', 'SIGNATURE_INVALID', 'QUOTA_EXCEEDED']);
 
-/** Ids of all removed keys, sorted, so that equal sets are equal lists; in a very old domain, of as many as a frame may name. */
+/** Ids of removed keys, sorted, so that equal sets are equal lists; at most as many as a frame may name. */
 export function removedIds(membership: Pick<Membership, 'state'>): PeerId[] {
   return [...membership.state().removed.keys()].map(peerIdOf).sort().slice(0, MAX_HEARD_REMOVALS);
 }

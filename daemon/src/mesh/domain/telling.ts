@@ -1,7 +1,7 @@
 /**
- * Gossip of one domain: sends what is new here to all members, and judges incoming messages before forwarding them. Owns what was sent
- * already and who sends it: the creator of a thing at once, whoever got it in a conversation a little later, in case gossip did not bring
- * it. What gossip cannot carry goes by synchronisation.
+ * Gossip of one domain: sends what is new here to all members, and judges incoming messages before they are forwarded. Owns what was
+ * already sent and who sends it: the creator of an item at once, a member that got it in a conversation a little later, in case gossip did
+ * not bring it. What gossip cannot carry goes by synchronisation.
  */
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import { type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
@@ -12,10 +12,10 @@ import type { Host, Verdict } from '../host/host.types.ts';
 import type { DomainLog } from '../log/log.types.ts';
 import type { Membership, SignedItem } from '../membership/membership.types.ts';
 
-/** What came in by hello or a pull is gossiped on after this time; if gossip brought it meanwhile, that costs nothing. */
+/** Delay before items that came by hello or a pull are gossiped on; if gossip brought them meanwhile, that costs nothing. */
 const RETELL_DELAY_MS = 200;
 
-/** What whoever passed it on could have seen itself. Any other error is this node's own: a full disk, a store that closes. */
+/** Errors that the forwarder could have found itself. Any other is this node's own: a full disk, a closing store. */
 const BLAMED: readonly ErrorCode[] = ['ENTRY_INVALID', 'SIGNATURE_INVALID', 'QUOTA_EXCEEDED', 'FRAME_INVALID', 'FRAME_TOO_LARGE'];
 
 export interface TellingPorts {
@@ -31,13 +31,13 @@ export interface TellingPorts {
 }
 
 export class Telling {
-  /** The membership as conversations use it: what they add counts as heard, not as made here. */
+  /** The membership as conversations use it: what they add counts as received, not as made here. */
   readonly received: Membership;
   readonly counters = { gossipAccepted: 0, gossipIgnored: 0, gossipRejected: 0 };
   readonly #ports: TellingPorts;
   readonly #known: Set<string>;
   readonly #timers = new Set<NodeJS.Timeout>();
-  /** Those with whom facts are being made equal because of what they told. */
+  /** Members with which facts are being made equal because of what they gossiped. */
   readonly #equalising = new Set<PeerKey>();
   readonly #seldom = new Seldom();
   #receiving = 0;
@@ -54,13 +54,13 @@ export class Telling {
     host
       .publish(encodeGossip(kind, bytes))
       .then((sent) => {
-        // Too large for gossip: a rotation of a large domain. Rare enough to go to each neighbour by itself.
+        // Too large for gossip, as a rotation in a large domain. This is rare enough to sync with each neighbour instead.
         if (!sent) this.#push([]);
       })
       .catch((err: unknown) => logger.debug({ err }, 'A message was not gossiped; it goes by synchronisation'));
   }
 
-  /** Tells what is new in the membership. What is urgent goes to each neighbour by itself too, and each says that it has heard. */
+  /** Gossips what is new in the membership. Urgent items are also sent to each neighbour directly, and each acknowledges them. */
   tell({ urgent }: { urgent: boolean }): void {
     const fresh = this.#takeFresh();
     if (fresh.length === 0) return;
@@ -75,13 +75,13 @@ export class Telling {
     if (urgent) this.#push(fresh);
   }
 
-  /** Sends what is new to each neighbour by itself; resolves when all have answered or failed. */
+  /** Sends what is new to each neighbour directly; resolves when all have answered or failed. */
   async pushFresh(): Promise<void> {
     const fresh = this.#takeFresh();
     await Promise.all(this.#ports.connected().map((peer) => this.#ports.pushFacts(peer, fresh).catch(() => {})));
   }
 
-  /** Judges what a neighbour tells: one thing after the other, as they came. */
+  /** Judges gossip from neighbours, one message after another in the order of arrival. */
   judge(from: PeerKey, message: Uint8Array): Promise<Verdict> {
     const verdict = this.#turn.then(() => this.#judge(from, message));
     this.#turn = verdict.catch(() => {});
@@ -123,12 +123,12 @@ export class Telling {
     if (rejected.some(({ code }) => code === 'SIGNATURE_INVALID' || code === 'FRAME_INVALID' || code === 'FRAME_TOO_LARGE')) {
       throw new DtkdError('SIGNATURE_INVALID', rejected[0]?.message ?? 'the item does not verify');
     }
-    // It builds on something that is not known here yet.
+    // It builds on an item that is not known here yet.
     if (rejected.length > 0) this.#equalise(from);
     return 'ignore';
   }
 
-  /** One at a time with each: what it tells may be made up. What comes meanwhile is found by comparing. */
+  /** One exchange at a time with each peer, since what it gossips may be made up. Comparisons find what comes meanwhile. */
   #equalise(peer: PeerKey): void {
     if (this.#equalising.has(peer)) return;
     this.#equalising.add(peer);

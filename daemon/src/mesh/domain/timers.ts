@@ -3,7 +3,7 @@ export class Timers {
   readonly #timers = new Set<NodeJS.Timeout>();
   #stopped = false;
 
-  /** Runs it once, unless stopped before. */
+  /** Runs it once after the delay, unless stopped before. */
   later(run: () => void, ms: number): void {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
@@ -12,7 +12,7 @@ export class Timers {
     this.#timers.add(timer);
   }
 
-  /** Runs it again and again, so long after each time; `ms` may differ from time to time. */
+  /** Runs it repeatedly, `ms()` after the previous run. */
   repeat(run: () => void, ms: () => number): void {
     this.later(() => {
       run();

@@ -1,12 +1,16 @@
 /**
- * Entries that members told of and this node does not have (yet), by author: what a node is behind. A member's word counts until a conversation
- * with it has come to its end, since it has then given all it has; so what it makes up is not believed for long. Pure but for what it remembers.
+ * Entries that this node lacks according to other members, by author: how far it is behind. A member's claim counts until a conversation
+ * with it has come to its end, since it has given all it has by then; so a false claim does not count for long. Pure, apart from its
+ * state.
  */
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import { compareEpochs } from '../../../../protocol/log/log-entry.ts';
 import type { Head } from '../log/log.types.ts';
 
-/** Entries of one author that somebody with the head `theirs` has, beyond `ours`. Another entry at the same place is none: it is a fork. */
+/**
+ * Number of an author's entries that a node with the head `theirs` has beyond `ours`. A different entry at the same place is a fork, not
+ * one more.
+ */
 export function entriesBehind(theirs: Head, ours: Head | undefined): number {
   const order = ours === undefined ? 1 : compareEpochs(theirs.epoch, ours.epoch);
   if (order < 0) return 0;
@@ -26,7 +30,7 @@ export function highestHeads(heads: readonly Head[]): Map<PeerKey, Head> {
 export class ToldHeads {
   readonly #told = new Map<PeerKey, Head[]>();
 
-  /** What a member has and we lack, of authors that count here. */
+  /** Notes what a member has and we lack, of authors that count here. */
   tell(teller: PeerKey, theirs: readonly Head[], ours: readonly Head[], counts: (author: PeerKey) => boolean): void {
     const highest = highestHeads(ours);
     const ahead = theirs.filter((head) => counts(head.author) && entriesBehind(head, highest.get(head.author)) > 0);
@@ -34,12 +38,12 @@ export class ToldHeads {
     else this.#told.set(teller, ahead);
   }
 
-  /** It has given all that it has. */
+  /** Notes that the member has given all it has. */
   given(teller: PeerKey): void {
     this.#told.delete(teller);
   }
 
-  /** How many entries of each author are known to exist and not held; authors of whom nothing is missing are left out. */
+  /** Number of entries of each author that are known to exist and missing here. Only authors with missing entries. */
   behind(ours: readonly Head[], isMember: (key: PeerKey) => boolean): Map<PeerKey, number> {
     const highest = highestHeads(ours);
     const behind = new Map<PeerKey, number>();

@@ -1,6 +1,6 @@
 /**
- * The ways to one member: its known addresses, then a circuit through another member; beside them the routing table is asked where it
- * moved. Owns how a member is reached, never when. One try at a time to each member; who asks meanwhile waits for the same.
+ * The ways to one member: its known addresses, then a circuit through another member. Meanwhile the routing table is asked whether it
+ * moved. Owns how a member is reached, never when. One try per member at a time; concurrent callers share it.
  */
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import type { Address } from '../../../../protocol/peers/address.ts';
@@ -13,34 +13,34 @@ import { raceDials } from './race-dials.ts';
 import { resolveAddress } from './resolve.ts';
 import { askWhere } from './where.ts';
 
-/** Opening a circuit. */
+/** Timeout for opening a circuit. */
 const RELAY_TIMEOUT_MS = 5_000;
-/** Asking the routing table again for a member. */
+/** Interval for asking the routing table for one member. */
 const FIND_RETRY_MS = 10_000;
-/** Asking the neighbours again where a member is. */
+/** Interval for asking the neighbours where one member is. */
 const WHERE_RETRY_MS = 2_000;
-/** Neighbours asked at a time; a small frame each. */
+/** Neighbours asked at a time; each question is a small frame. */
 const MAX_ASKED = 32;
-/** Connected members that are asked to relay, for one attempt. */
+/** Connected members that are asked to relay in one attempt. */
 const RELAYS_TRIED = 3;
-/** The same while a request waits: in a large domain few of them have a connection with the member, and those without refuse at once. */
+/** The same while a request waits: in a large domain few have a connection with the member, and the others refuse at once. */
 const RELAYS_TRIED_FOR_REQUEST = 12;
-/** Asking relays again for a member that none of them could reach. */
+/** Interval for asking relays for a member that none of them could reach. */
 const RELAY_RETRY_MS = 10_000;
 
 export interface WaysPorts {
   host: Host;
   book: AddressBook;
   peers: PeerTable;
-  /** Milliseconds by a clock that nobody sets. */
+  /** Milliseconds on a monotonic clock. */
   ticks(): number;
   /** Runs hello on a new outbound link; rejects if it was not admitted. */
   greet(link: Link): Promise<void>;
-  /** True if it was tried several times in vain: it may have moved. */
+  /** True if several tries have failed: the member may have moved. */
   isMissed(peer: PeerKey): boolean;
-  /** True if somebody waits for it. */
+  /** True if a request waits for the member. */
   isRequested(peer: PeerKey): boolean;
-  /** A new address of the member was learnt. */
+  /** Called when a new address of the member was learnt. */
   onFound(peer: PeerKey): void;
 }
 
@@ -60,7 +60,10 @@ export class Ways {
     this.#stop = stop;
   }
 
-  /** Resolves with why the direct way failed, if it leads through another member; rejects with that, if nothing does. */
+  /**
+   * Connects with the member. Resolves with undefined if that was direct, or with the reason why the direct way failed if the member is
+   * connected otherwise. Rejects with that reason if nothing works.
+   */
   connect(peer: PeerKey): Promise<unknown> {
     const current = this.#connecting.get(peer);
     if (current !== undefined) return current;
@@ -69,7 +72,7 @@ export class Ways {
     return connecting;
   }
 
-  /** A member was admitted: it may lead to others. */
+  /** Lets relays be asked again at once: a member was admitted, and it may lead to others. */
   askRelaysAgain(): void {
     this.#relayTries.clear();
   }
@@ -91,15 +94,15 @@ export class Ways {
         await this.#ports.greet(await this.#ports.host.dialThrough(relay, peer, limit));
         return failure;
       } catch {
-        // The next one may have a connection with it.
+        // The next one may be connected with the member.
       }
     }
     throw failure;
   }
 
   /**
-   * Relays are asked at once when the direct way fails, then rarely: a member that is away would cost each of its neighbours three
-   * requests at every try. A newcomer whose address nobody told yet is given a moment to tell it, or to come by itself.
+   * Relays are asked at once when the direct way fails, and rarely after that: otherwise an absent member would cost each of its
+   * neighbours three requests per try. A newcomer with no known address gets a moment to announce one, or to dial us.
    */
   #mayTryRelays(peer: PeerKey): boolean {
     const { book, ticks, isMissed, isRequested } = this.#ports;
@@ -133,7 +136,7 @@ export class Ways {
     return resolved.flat();
   }
 
-  /** Nobody has told where the member is, as may be in a large domain. */
+  /** Asks the neighbours where the member is, for a large domain in which no hint of it has come. */
   async #askNeighbours(peer: PeerKey): Promise<void> {
     const { book, peers, ticks } = this.#ports;
     if (ticks() - (this.#whereTries.get(peer) ?? Number.NEGATIVE_INFINITY) < WHERE_RETRY_MS) return;
@@ -145,7 +148,7 @@ export class Ways {
     book.hinted(peer, await askWhere(links.slice(0, MAX_ASKED), peer));
   }
 
-  /** Asks the routing table, beside whatever else is tried. */
+  /** Asks the routing table, while other ways are tried. */
   #find(peer: PeerKey): void {
     const { book, host, ticks, onFound } = this.#ports;
     if (ticks() - (this.#findTries.get(peer) ?? Number.NEGATIVE_INFINITY) < FIND_RETRY_MS) return;

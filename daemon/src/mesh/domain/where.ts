@@ -1,4 +1,4 @@
-/** Asks members where another one is, and answers that question: for a member of which this node knows no address. */
+/** Asks members where another one is whose address is unknown here, and answers that question. */
 import type { Duplex } from 'node:stream';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
@@ -16,17 +16,19 @@ import { FrameChannel } from '../host/frame-channel.ts';
 import type { Link } from '../host/host.types.ts';
 import { type AddressBook, parseAddresses } from './address-book.ts';
 
-/** One round trip between two that are connected; a request waits for it. */
+/** One round trip between connected members; a request waits for it. */
 const WHERE_TIMEOUT_MS = 2_000;
 
-/** Asks the other side of each link; those that know nothing, or do not answer in time, add nothing. The most credible first. */
+/**
+ * Asks the other side of each link. Those that know nothing or do not answer in time add nothing. The most credible addresses come first.
+ */
 export async function askWhere(links: readonly Link[], key: PeerKey): Promise<Address[]> {
   return weigh(await Promise.all(links.map((link) => askOne(link, key).catch(() => []))));
 }
 
 /**
- * What most name comes first, then what was named first: few addresses are kept and tried, and one that names many wrong ones must not
- * keep out the right one of another.
+ * Orders addresses by how many name them, then by how early they are named. Few addresses are kept and tried, and a member that names many
+ * wrong ones must not keep out the right one of another.
  */
 export function weigh(answers: readonly (readonly Address[])[]): Address[] {
   const named = new Map<string, { address: Address; votes: number; place: number }>();
@@ -53,7 +55,7 @@ async function askOne(link: Link, key: PeerKey): Promise<Address[]> {
   }
 }
 
-/** Serves WHERE_PROTOCOL. Of a key that is not a member's, or not any more, nothing is told. */
+/** Serves WHERE_PROTOCOL. Reveals nothing of a key that is not a present member's. */
 export async function answerWhere(
   stream: Duplex,
   { book, isMember }: { book: AddressBook; isMember(key: PeerKey): boolean },
@@ -65,7 +67,7 @@ export async function answerWhere(
     await channel.sendBytes(encodeWhereAnswer({ addresses: addresses.map((address) => formatAddress(address, -1)) }));
     channel.finish();
   } catch (error) {
-    // It harms nobody but the asker.
+    // Only the asker is harmed.
     channel.fail(error);
   }
 }

@@ -5,7 +5,7 @@ import type { Address } from '../../../../protocol/peers/address.ts';
 import { MAX_ADDRESSES } from '../../../../protocol/peers/hello.ts';
 import { ownAddresses } from './own-addresses.ts';
 
-/** Asking the system for its interfaces costs milliseconds, and every view of the domain shows an address. */
+/** How long own addresses are cached: listing the interfaces costs milliseconds, and every view of the domain shows an address. */
 const ADDRESSES_KEPT_MS = 2_000;
 
 export interface WhereaboutsOptions {
@@ -17,7 +17,7 @@ export interface WhereaboutsOptions {
 
 export class Whereabouts {
   readonly #options: WhereaboutsOptions;
-  /** Addresses at which others see us, with who said so: hints for nodes behind NAT. */
+  /** Addresses at which others see us, with the members that said so: hints for nodes behind NAT. */
   readonly #observed = new Map<string, Set<PeerKey>>();
   #own: { at: number; addresses: readonly Address[] } = { at: Number.NEGATIVE_INFINITY, addresses: [] };
 
@@ -34,7 +34,7 @@ export class Whereabouts {
     return [...own, ...seen.filter(({ host }) => !own.some((other) => other.host === host))].slice(0, MAX_ADDRESSES);
   }
 
-  /** Each member's word counts for one address, which strangers are then given as a hint: so it must be one. */
+  /** Each member's word counts for one address. It must be a valid IP address, since it is passed on to others as a hint. */
   observedBy(peer: PeerKey, host: string | undefined): void {
     for (const [known, sayers] of this.#observed) if (sayers.delete(peer) && sayers.size === 0) this.#observed.delete(known);
     if (host === undefined || isIP(host) === 0) return;

@@ -8,9 +8,7 @@ export const MAX_LIVE_OBJECTS = 10_000;
 export const MAX_LIVE_BYTES = 16 * 1024 * 1024;
 /** JSON values in one author's objects. Each takes about 64 bytes of memory at every member, though an update can hold one in two bytes. */
 export const MAX_LIVE_VALUES = 512 * 1024;
-/**
- * Bytes of entries in one epoch. Far above what an author reaches before `outgrown` has it open the next one: 32 MiB and one transaction.
- */
+/** Bytes of entries in one epoch. `outgrown` makes an author open the next one after 32 MiB and one transaction at most; more is abuse. */
 export const MAX_EPOCH_BYTES = 56 * 1024 * 1024;
 /** Bytes of one Yjs update: an entry without its signature, chain and the longest lineage. */
 export const MAX_UPDATE_BYTES = 63_000;
