@@ -38,7 +38,7 @@ export function readAnsibleIni(text: string, source: string): Draft {
 function readHost(draft: AnsibleDraft, group: string, said: string, source: string, line: number): void {
   const [first = '', ...rest] = words(said, source, line);
   const variables: [string, DraftValue][] = [];
-  // a port may follow the name: web1:2222, but not within a range
+  // a port may follow the name, as in web1:2222, but a colon inside a range is part of it
   const port = /^(.*[^:[\]]|.*\])(?::(\d{1,5}))$/.exec(first);
   const name = port === null || first.includes('::') ? first : (port[1] ?? first);
   if (port !== null && name !== first) variables.push(['ansible_port', Number(port[2])]);
@@ -58,7 +58,7 @@ function variableOf(said: string, source: string, line: number): Record<string, 
   return { [said.slice(0, cut).trim()]: quoted === null ? literalOf(value.replace(/\s+#.*$/, '')) : (quoted[2] ?? '') };
 }
 
-/** Splits at white space outside quotes, as a shell does; a word that begins with # ends the line. */
+/** Splits at white space outside quotes, as a shell does; a word that begins with # starts a comment. */
 function words(said: string, source: string, line: number): string[] {
   const found: string[] = [];
   let word = '';
@@ -86,7 +86,7 @@ function words(said: string, source: string, line: number): string[] {
   return found;
 }
 
-/** Whole numbers, booleans and JSON are what they say; all else is text. */
+/** Parses whole numbers, booleans and JSON; anything else is text. */
 function literalOf(text: string): DraftValue {
   if (/^-?(0|[1-9]\d{0,14})$/.test(text)) return Number(text);
   if (/^(true|false)$/i.test(text)) return text.toLowerCase() === 'true';

@@ -6,9 +6,9 @@ import type { Draft, DraftValue } from './draft.ts';
 import { draftValue } from './rundeck.ts';
 import { parseYaml, type YamlDocument } from './yaml.ts';
 
-/** What inventories that programs make have besides groups. */
+/** The key that dynamic inventories have besides their groups. */
 const LISTED = '_meta';
-/** Groups within groups at most. */
+/** The deepest nesting of groups. */
 const MAX_DEPTH = 64;
 
 /** Errors: BAD_REQUEST with the line. */
@@ -26,7 +26,7 @@ export async function readAnsibleYaml(text: string, source: string): Promise<Dra
   return draft.build('Ansible inventory (YAML)');
 }
 
-/** True for what looks like groups of an inventory. */
+/** True if the value looks like groups of an inventory. */
 export function looksLikeAnsible(value: unknown): boolean {
   if (!isRecord(value)) return false;
   if (isRecord(value[LISTED]) && Object.hasOwn(value[LISTED], 'hostvars')) return true;
@@ -69,7 +69,7 @@ function readGroup(reader: Reader, name: string, value: unknown, path: readonly 
   }
 }
 
-/** A mapping, or nothing at all, which YAML writes as an empty value. */
+/** A mapping; an empty value counts as an empty one. */
 function mapping({ document, source }: Reader, value: unknown, path: readonly string[], what: string): JsonRecord {
   if (value === null || value === undefined) return {};
   if (isRecord(value)) return value;

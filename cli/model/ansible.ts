@@ -1,11 +1,11 @@
-/** Ansible's inventories as drafts: hosts, groups as Sites and tags, variables as properties of what they were written at. */
+/** Ansible's inventories as drafts: hosts; groups as Sites and tags; variables as properties of the host or group that has them. */
 import { DtkdError } from '../../protocol/errors.ts';
 import { type Draft, DraftBuilder, type DraftValue, HOST, type ResourceDraft, SITE } from './draft.ts';
 
-/** Groups that every inventory has by itself. */
+/** Groups that every inventory has implicitly. */
 const ALL = 'all';
 const UNGROUPED = 'ungrouped';
-/** Connection variables that the built-in type Host calls otherwise. */
+/** Connection variables that have another name in the built-in type Host. */
 const RENAMED: ReadonlyMap<string, string> = new Map([
   ['ansible_host', 'hostname'],
   ['ansible_ssh_host', 'hostname'],
@@ -14,19 +14,19 @@ const RENAMED: ReadonlyMap<string, string> = new Map([
 ]);
 const CREDENTIAL = /pass(word|phrase|wd)?$|_pass_|secret|token$|private_key$/i;
 const VAULTED = /^\s*\$ANSIBLE_VAULT;/;
-/** A pattern like `web[001:500]` makes so many hosts at most. */
+/** The most hosts that a pattern like `web[001:500]` may make. */
 const MAX_RANGE = 10_000;
 
-/** Directories beside an inventory from which Ansible takes variables, too. */
+/** Directories beside an inventory from which Ansible also reads variables. */
 export const VARIABLE_DIRECTORIES = ['group_vars', 'host_vars'];
-/** Writes an inventory with all that belongs to it in the form that is read here. */
+/** The command that writes a complete inventory in a form that can be imported. */
 export const WHOLE_INVENTORY = 'ansible-inventory -i INVENTORY --list --yaml --export';
 
-/** Collects what an inventory says; both of its notations end here. */
+/** Collects the contents of an inventory, in either notation. */
 export class AnsibleDraft {
   readonly #builder = new DraftBuilder();
   readonly #source: string;
-  /** Groups that were named as such, and those that were only named as children. */
+  /** Groups that are declared, and groups that are only named as children. */
   readonly #groups = new Map<string, number | undefined>();
   readonly #children = new Map<string, { group: string; line: number | undefined }>();
 
@@ -38,13 +38,13 @@ export class AnsibleDraft {
     this.#builder.note(text, line);
   }
 
-  /** A group stands in the file. */
+  /** Declares a group. */
   group(name: string, line?: number): void {
     if (!this.#groups.has(name)) this.#groups.set(name, line);
     if (name !== ALL && name !== UNGROUPED) this.#site(name, line);
   }
 
-  /** Hosts by a name or a range pattern, in a group. */
+  /** Adds the hosts of a name or a range pattern to a group. */
   hosts(pattern: string, group: string | undefined, variables: Readonly<Record<string, DraftValue>>, line?: number): void {
     for (const name of expandRange(pattern, this.#source, line)) {
       const host = this.#builder.resource({ type: HOST, name }, line);
@@ -69,7 +69,7 @@ export class AnsibleDraft {
     else this.#variables(this.#site(group, line), variables, line);
   }
 
-  /** Errors: BAD_REQUEST for a child group that is declared nowhere. */
+  /** Errors: BAD_REQUEST for a child group that is never declared. */
   build(format: string): Draft {
     for (const [child, { group, line }] of this.#children) {
       if (this.#groups.has(child)) continue;
@@ -98,7 +98,7 @@ export class AnsibleDraft {
   }
 }
 
-/** Numbers of more digits are not counted through exactly. */
+/** Limited to 15 digits, which a number holds exactly. */
 const RANGE = /^(.*?)\[([0-9]{1,15}|[a-z]|[A-Z]):([0-9]{1,15}|[a-z]|[A-Z])(?::([0-9]{1,15}))?\](.*)$/;
 
 /** `web[01:03].example` gives web01.example, web02.example, web03.example; several ranges multiply. */

@@ -1,22 +1,25 @@
-/** Reads ControlTier's project XML: nodes, settings, packages and deployments, each with its `resources` (children) and `referrers` (parents). */
+/**
+ * Reads ControlTier's project XML: nodes, settings, packages and deployments, each with its `resources` (children) and `referrers`
+ * (parents).
+ */
 import { DtkdError } from '../../protocol/errors.ts';
 import { type Draft, DraftBuilder, type DraftRef, HOST, type ResourceDraft } from './draft.ts';
 import { parseXml, type XmlElement } from './xml.ts';
 
-/** Elements that are resources, and the built-in type that each stands for. */
+/** Elements that are resources, and their built-in types. */
 const BASES: ReadonlyMap<string, string> = new Map([
   ['node', HOST],
   ['setting', 'Setting'],
   ['package', 'Package'],
   ['deployment', 'Service'],
 ]);
-/** Types that dtkd brings, which a file need not declare. */
+/** Built-in types, which a file need not declare. */
 const BUILT_IN: ReadonlySet<string> = new Set(['host', 'service', 'site', 'package', 'setting']);
-/** What these hold is not brought over: credentials belong into Secrets. */
+/** Attributes that are not imported: credentials belong in Secrets. */
 const SECRET_ATTRIBUTES: ReadonlySet<string> = new Set(['ctlpassword', 'password']);
-/** Attributes that become something else than a property. */
+/** Attributes that do not become properties. */
 const STRUCTURAL: ReadonlySet<string> = new Set(['name', 'type', 'description', 'tags']);
-/** ControlTier's names of what dtkd's built-in types call otherwise. */
+/** ControlTier's names for properties of built-in types. */
 const RENAMED: ReadonlyMap<string, string> = new Map([
   ['settingValue', 'value'],
   ['settingType', 'kind'],
@@ -25,7 +28,7 @@ const RENAMED: ReadonlyMap<string, string> = new Map([
   ['installrank', 'install-rank'],
   ['installRoot', 'install-root'],
 ]);
-/** Properties of built-in types that are whole numbers; in XML all is text. */
+/** Integer properties of built-in types; in XML everything is text. */
 const NUMBERS: ReadonlySet<string> = new Set(['startup-rank', 'install-rank', 'port']);
 
 /** Errors: BAD_REQUEST with the line. */
@@ -97,7 +100,7 @@ function readRelations(builder: DraftBuilder, element: XmlElement, draft: Resour
   }
 }
 
-/** Type and name of an element; a node is a Host whatever its type attribute says. */
+/** The type and name of an element. A node is a Host, whatever its type attribute says. */
 function refOf(element: XmlElement, source: string, base?: string): DraftRef {
   const { name, type } = element.attributes;
   if (name === undefined || name === '') throw wrong(source, element, `<${element.name}> has no name`);

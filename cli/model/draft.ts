@@ -1,9 +1,9 @@
-/** What a foreign file says, before it becomes dtkd's objects: the one form that all readers produce. */
+/** The contents of a foreign file before they become dtkd's objects: the common output of all readers. */
 
-/** A property's value as the file has it. */
+/** The value of a property, as in the file. */
 export type DraftValue = string | number | boolean | null | DraftValue[] | { [key: string]: DraftValue };
 
-/** Names a resource within the file: types and names as the file writes them. */
+/** Names a resource within the file, with type and name as written there. */
 export interface DraftRef {
   type: string;
   name: string;
@@ -11,14 +11,14 @@ export interface DraftRef {
 
 export interface ResourceDraft extends DraftRef {
   description?: string;
-  /** Words that the file attaches to it; they become labels and the property `tags`. */
+  /** Tags in the file; they become labels and the property `tags`. */
   tags?: string[];
   properties: Record<string, DraftValue>;
-  /** What it is a child of. */
+  /** The resources that it is a child of. */
   parents: DraftRef[];
-  /** True: its parents are exactly these; else they are added to those that it has. */
+  /** True: its parents are exactly these; otherwise they are added to those that it has. */
   replaceParents?: boolean;
-  /** Line of the file, from 1. */
+  /** Line in the file, from 1. */
   line?: number | undefined;
 }
 
@@ -28,25 +28,25 @@ export interface TypeDraft {
   line?: number | undefined;
 }
 
-/** Something that could not be kept, and why. */
+/** Something that could not be imported, and why. */
 export interface Note {
   line?: number | undefined;
   text: string;
 }
 
 export interface Draft {
-  /** What the file is, for people. */
+  /** The format of the file, for people. */
   format: string;
   types: TypeDraft[];
   resources: ResourceDraft[];
   notes: Note[];
 }
 
-/** The built-in type of machines that a file names; whether a daemon runs there is not for the file to say. */
+/** The built-in type of machines in a file; the file cannot say whether a daemon runs there. */
 export const HOST = 'Host';
 export const SITE = 'Site';
 
-/** Parts that readers collect into: resources by type and name, each once. */
+/** Collects what a reader finds: each resource once, by type and name. */
 export class DraftBuilder {
   readonly #resources = new Map<string, ResourceDraft>();
   readonly #types = new Map<string, TypeDraft>();
@@ -56,7 +56,7 @@ export class DraftBuilder {
     this.notes.push({ text, line });
   }
 
-  /** The resource of that type and name; made if there is none yet. */
+  /** The resource of that type and name; created if new. */
   resource(ref: DraftRef, line?: number): ResourceDraft {
     const key = keyOf(ref);
     let draft = this.#resources.get(key);
@@ -71,20 +71,20 @@ export class DraftBuilder {
     return this.#resources.get(keyOf(ref));
   }
 
-  /** Declares a type, once. */
+  /** Declares a type; later declarations of it are ignored. */
   type(type: TypeDraft): void {
     const key = type.name.toLowerCase();
     if (!this.#types.has(key)) this.#types.set(key, type);
   }
 
-  /** A property as the file names it; one that no document can have is left out, and that is noted. */
+  /** Sets a property. A name that no document can have is left out and noted. */
   property(draft: ResourceDraft, name: string, value: DraftValue, line?: number): void {
-    // assigning it would not make a property but change what the record inherits
+    // assigning it would change the prototype of the record
     if (name === '__proto__') this.note(`property "${name}" of ${draft.type} "${draft.name}" was left out: nothing can be called so`, line);
     else draft.properties[name] = value;
   }
 
-  /** Makes one the parent of the other, once. */
+  /** Makes one the parent of the other; repeating it has no effect. */
   relate(child: ResourceDraft, parent: DraftRef): void {
     if (!child.parents.some((each) => keyOf(each) === keyOf(parent))) child.parents.push({ type: parent.type, name: parent.name });
   }

@@ -1,4 +1,4 @@
-/** A model as text: dtkd's own YAML, which imports back to the same model, and Rundeck's resource YAML. Pure but for the YAML library. */
+/** A model as text: dtkd's own YAML, which imports back to the same model, or Rundeck's resource YAML. Pure but for the YAML library. */
 import { CREATOR_ANNOTATION } from '../../protocol/rights/principal.ts';
 import { isRecord, type JsonRecord, listAt, recordAt, textAt } from '../json.ts';
 import { toYaml } from '../output/format.ts';
@@ -6,7 +6,7 @@ import { HOST } from './draft.ts';
 
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
-/** Only what people write: no owner, no versions, no times. */
+/** The fields that people write: without owner, versions and times. */
 export function userDocument(object: JsonRecord): JsonRecord {
   const { apiVersion, kind, spec } = object;
   const annotations = Object.fromEntries(
@@ -25,7 +25,7 @@ export function userDocument(object: JsonRecord): JsonRecord {
   };
 }
 
-/** The own types that resources of a model are of, with all that they extend. */
+/** The node's own types that the resources of a model use, with the types that these extend, bases first. */
 export function typesUsed(types: readonly JsonRecord[], resources: readonly JsonRecord[]): JsonRecord[] {
   const byName = new Map(types.map((type) => [nameOfType(type), type]));
   const used = new Set<JsonRecord>();
@@ -50,7 +50,7 @@ export async function dtkdYaml(objects: readonly JsonRecord[]): Promise<string> 
   return documents.join('\n---\n');
 }
 
-/** Rundeck's mapping of nodes by name, of the resources that are hosts. Attributes are text there. */
+/** The resources that are hosts, as Rundeck's mapping of nodes by name. Attributes are text there. */
 export function rundeckNodes(resources: readonly JsonRecord[]): Record<string, Record<string, string>> {
   const nodes: Record<string, Record<string, string>> = {};
   for (const resource of resources) {

@@ -1,7 +1,7 @@
-/** Joins what a file says of a resource with what is there: files of other tools add and change, they do not remove. Pure. */
+/** Merges an imported resource into the stored one: files of other tools add and change, but do not remove. Pure. */
 import { isRecord, type JsonRecord, listAt, recordAt, textAt } from '../json.ts';
 
-/** `wanted` with labels, properties and parents of `stored` that it does not speak of. */
+/** `wanted`, with labels, annotations, properties, parents and description of `stored` that it lacks. */
 export function mergeResource(stored: JsonRecord, wanted: JsonRecord, replaceParents: boolean): JsonRecord {
   const spec = recordAt(wanted, 'spec');
   const metadata = recordAt(wanted, 'metadata');
@@ -22,7 +22,7 @@ export function mergeResource(stored: JsonRecord, wanted: JsonRecord, replacePar
   };
 }
 
-/** A type that is there stays as it is, whatever a file that only names it says: the file knows nothing of its properties and rules. */
+/** Keeps a stored type unchanged, since a file that only names it knows nothing of its properties and rules. */
 export function keepType(wanted: JsonRecord, stored: readonly JsonRecord[]): JsonRecord {
   const before = stored.find((type) => typeNameIn(type) === typeNameIn(wanted));
   if (before === undefined) return wanted;
@@ -35,7 +35,7 @@ function typeNameIn(type: JsonRecord): string {
   return (textAt(type, 'spec', 'name') ?? textAt(type, 'metadata', 'name') ?? '').toLowerCase();
 }
 
-/** What stands there first, in its order, then what is new. */
+/** The first list in its order, then what is new in the second. */
 function union(first: readonly unknown[], second: readonly unknown[]): unknown[] {
   return [...new Set([...first, ...second])];
 }

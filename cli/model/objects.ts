@@ -1,4 +1,4 @@
-/** From drafts to the objects that the daemon takes: pure and deterministic, so that importing a file again changes nothing. */
+/** Converts drafts to objects. Pure and deterministic, so that importing a file again changes nothing. */
 import { createHash } from 'node:crypto';
 import { propertyName } from '../../protocol/definitions/type-rules.ts';
 import { DTKD_GROUP } from '../../protocol/kinds/model.ts';
@@ -6,21 +6,21 @@ import type { JsonRecord } from '../json.ts';
 import { type Draft, type DraftRef, type DraftValue, keyOf, type Note, type ResourceDraft } from './draft.ts';
 
 const API_VERSION = `${DTKD_GROUP}/v1`;
-/** Label of each tag that can be one, so that `-l tags.dtkd.dev/web` selects by it. */
+/** Prefix of the labels made of tags, so that `-l tags.dtkd.dev/web` selects by a tag. Tags that cannot be label names get none. */
 const TAG_LABEL_PREFIX = 'tags.dtkd.dev/';
 const LABEL_NAME = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/;
 const TYPE_NAME = /^[A-Za-z][A-Za-z0-9_-]{0,62}$/;
-/** Characters of an object's name at most, without the hash. */
+/** The longest object name without its hash, in characters. */
 const MAX_NAME = 240;
 
 export interface ImportObjects {
   objects: JsonRecord[];
-  /** Where each object stands in the file. */
+  /** The line of each object in the file. */
   lines: (number | undefined)[];
   notes: Note[];
 }
 
-/** Name of the object of a resource: `MODEL.TYPE.NAME` in the characters that names may have, with a hash where that lost something. */
+/** The object name of a resource: `MODEL.TYPE.NAME` in the characters that names may have, with a hash if characters were lost. */
 export function resourceObjectName(model: string, { type, name }: DraftRef): string {
   const wanted = `${model}.${type.toLowerCase()}.${name}`;
   const slug = wanted
@@ -33,7 +33,7 @@ export function resourceObjectName(model: string, { type, name }: DraftRef): str
   return `${slug.slice(0, MAX_NAME).replace(/[^a-z0-9]+$/, '')}-${hash}`;
 }
 
-/** The Model, the types and the resources of a draft. */
+/** The Model, the Types and the Resources of a draft. */
 export function objectsOf(draft: Draft, model: string): ImportObjects {
   const notes = [...draft.notes];
   const objects: JsonRecord[] = [{ apiVersion: API_VERSION, kind: 'Model', metadata: { name: model } }];

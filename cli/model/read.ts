@@ -1,4 +1,4 @@
-/** Tells what a file is, and reads it. */
+/** Detects the format of a file and reads it. */
 import { DtkdError } from '../../protocol/errors.ts';
 import { DTKD_GROUP } from '../../protocol/kinds/model.ts';
 import { isRecord, textAt } from '../json.ts';
@@ -12,7 +12,7 @@ import { parseYaml } from './yaml.ts';
 export const IMPORT_FORMATS = ['dtkd', 'controltier', 'rundeck', 'ansible'] as const;
 export type ImportFormat = (typeof IMPORT_FORMATS)[number];
 
-/** `dtkd`: the text is dtkd's own YAML and needs no draft. */
+/** Returns `dtkd` if the text is dtkd's own YAML, which needs no draft. */
 export async function readForeign(text: string, source: string, format?: ImportFormat): Promise<Draft | 'dtkd'> {
   if (format === 'dtkd') return 'dtkd';
   if (text.trim() === '') throw new DtkdError('BAD_REQUEST', `${source}: the file is empty`);
@@ -32,7 +32,9 @@ export async function readForeign(text: string, source: string, format?: ImportF
   });
 }
 
-/** Rundeck's document has only nodes, or says so; ControlTier's has settings, packages, deployments and relationships. */
+/**
+ * Distinguishes ControlTier's XML by its settings, packages, deployments and relationships, or its document type; Rundeck's has only nodes.
+ */
 async function readXml(text: string, source: string, format: ImportFormat | undefined): Promise<Draft> {
   if (format === 'ansible') throw notThat(source, format, 'XML');
   if (format !== undefined) return format === 'rundeck' ? readRundeckXml(text, source) : readControlTier(text, source);

@@ -5,9 +5,9 @@ import { type Draft, DraftBuilder, type DraftValue, HOST } from './draft.ts';
 import { parseXml } from './xml.ts';
 import { parseYaml } from './yaml.ts';
 
-/** Attributes that become something else than a property. */
+/** Attributes that do not become properties. */
 const STRUCTURAL: ReadonlySet<string> = new Set(['nodename', 'name', 'description', 'tags', 'type', 'attributes']);
-/** Links of Rundeck's own pages. */
+/** Links to pages of Rundeck itself. */
 const LINKS: ReadonlySet<string> = new Set(['editUrl', 'remoteUrl']);
 const CREDENTIAL = /password|passphrase|privatekey$/i;
 
@@ -32,7 +32,7 @@ export async function readRundeckXml(text: string, source: string): Promise<Draf
   return builder.build('Rundeck resource XML');
 }
 
-/** YAML, or JSON, which is YAML. */
+/** Reads YAML, and JSON, which is YAML. */
 export async function readRundeckYaml(text: string, source: string): Promise<Draft> {
   const document = await parseYaml(text, source);
   const builder = new DraftBuilder();
@@ -52,13 +52,13 @@ export async function readRundeckYaml(text: string, source: string): Promise<Dra
   return builder.build('Rundeck resource YAML');
 }
 
-/** True for what looks like a mapping or list of Rundeck's nodes. */
+/** True if the value looks like a mapping or list of Rundeck's nodes. */
 export function looksLikeRundeck(value: unknown): boolean {
   const nodes = Array.isArray(value) ? value : isRecord(value) ? Object.values(value) : [];
   return nodes.length > 0 && nodes.every((node) => isRecord(node) && ('nodename' in node || 'hostname' in node));
 }
 
-/** Rundeck's newer YAML nests further attributes under `attributes`. */
+/** The attributes of a node. Rundeck's newer YAML nests further ones under `attributes`. */
 function attributesOf(node: JsonRecord): Record<string, DraftValue> {
   const nested = isRecord(node['attributes']) ? node['attributes'] : {};
   const all = [...Object.entries(node), ...Object.entries(nested)].filter(([key]) => key !== 'attributes');
@@ -104,7 +104,7 @@ function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : typeof value === 'number' ? String(value) : undefined;
 }
 
-/** What JSON and YAML give, as a draft's value; dates and the like become text. */
+/** Converts a value of JSON or YAML to a draft's value; dates and the like become text. */
 export function draftValue(value: unknown): DraftValue {
   if (value === null || typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
   if (Array.isArray(value)) return value.map((each) => draftValue(each));

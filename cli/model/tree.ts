@@ -1,36 +1,36 @@
-/** What runs where, as trees: nodes with what is deployed there, and resources with what belongs to them. Pure. */
+/** What runs where, as trees: nodes with what is deployed on them, and resources with their children. Pure. */
 import { compareText } from '../../protocol/text/text-order.ts';
 import { type JsonRecord, listAt, textAt } from '../json.ts';
 import { escapeControls } from '../output/escape.ts';
 import type { Output } from '../output/output.ts';
 
-/** How a reference to a Node begins among the parents of a resource. */
+/** The prefix of Nodes among the parents of a resource. */
 const NODE = 'node/';
 
-/** A place in a tree. One resource stands below each of its parents. */
+/** A place in a tree. A resource is below each of its parents. */
 export interface Branch {
   /** `node/NAME`, or the name of the resource. */
   name: string;
   /** `Type/name` of a resource, as commands take it. */
   resource?: string;
   model?: string;
-  /** `above`: what stands below it is shown where it came first. `unknown`: a parent that is not among what was asked for. */
+  /** `above`: its children are shown where it came first. `unknown`: a parent that was not among the requested resources. */
   is?: 'above' | 'unknown';
-  /** How many stand directly below it and are left out, since they are deeper than was asked for. */
+  /** The number of children that are left out because they are too deep. */
   left?: number;
   children: Branch[];
 }
 
-/** The trees of what one node owns. */
+/** The trees of the resources that one node owns. */
 export interface Tree {
   owner: string;
   roots: Branch[];
 }
 
 export interface TreeOptions {
-  /** Levels below the roots. */
+  /** Levels shown below the roots. */
   depth: number;
-  /** Only what stands here, and below: `node/NAME`, the name of a resource, or `Type/name`. */
+  /** Shows only this and what is below it: `node/NAME`, the name of a resource, or `Type/name`. */
   from?: string | undefined;
 }
 
@@ -41,7 +41,10 @@ interface Entry {
   parents: string[];
 }
 
-/** Resources of any number of owners, in any order. Each is shown; one that nothing leads to, as in a circle, begins a tree of its own. */
+/**
+ * Builds the trees for resources of any number of owners, in any order. Every resource is shown; one that no root leads to, as in a cycle,
+ * becomes a root.
+ */
 export function treesOf(resources: readonly JsonRecord[], options: TreeOptions): Tree[] {
   const owners = Map.groupBy(resources, (resource) => textAt(resource, 'metadata', 'namespace') ?? '');
   return [...owners]
@@ -84,13 +87,13 @@ function rootsOf(entries: readonly Entry[], { depth, from }: TreeOptions): Branc
   return roots;
 }
 
-/** Makes branches without recursion: a chain may be as long as a model is large. */
+/** Grows branches without recursion, since a chain can be as long as a model is large. */
 class Grower {
   readonly #below: ReadonlyMap<string, readonly Entry[]>;
   readonly #depth: number;
-  /** With all that is below it in the drawing. */
+  /** Shown, with everything below them. */
   readonly #expanded = new Set<string>();
-  /** In the drawing, or left out since it would be too deep. */
+  /** Shown, or left out as too deep. */
   readonly #covered = new Set<string>();
 
   constructor(below: ReadonlyMap<string, readonly Entry[]>, depth: number) {
@@ -118,7 +121,7 @@ class Grower {
       } else {
         this.#expanded.add(branch.name);
         branch.children = under.map(branchOf);
-        // the last one goes on the stack first, so that what comes first in the drawing is grown first
+        // push in reverse, so that the first child is popped and grown first
         for (const child of branch.children.toReversed()) open.push({ branch: child, level: level + 1 });
       }
     }
@@ -154,7 +157,7 @@ function nodesFirst(a: string, b: string): number {
   return Number(b.startsWith(NODE)) - Number(a.startsWith(NODE)) || compareText(a, b);
 }
 
-/** The trees as lines; each owner is told if `owners`, a model where it is not that of what stands above, if `models`. */
+/** The trees as lines. `owners`: shows each owner. `models`: shows a resource's model if it differs from the one above. */
 export function treeLines(
   paint: Output['paint'],
   trees: readonly Tree[],
@@ -165,7 +168,7 @@ export function treeLines(
     if (owners) lines.push(paint('bold', escapeControls(owner)));
     const open: Drawn[] = [];
     const push = (branches: readonly Branch[], above: Omit<Drawn, 'branch' | 'arm'>, isArmed: boolean): void => {
-      // the first one comes off the stack first
+      // reversed, so that the first one is popped first
       branches.toReversed().forEach((branch, index) => {
         open.push({ ...above, branch, arm: isArmed ? (index === 0 ? LAST : MIDDLE) : NO_ARM });
       });
@@ -185,7 +188,7 @@ interface Drawn {
   branch: Branch;
   indent: string;
   arm: { branch: string; below: string };
-  /** Of what stands above it. */
+  /** The model of the branch above. */
   model: string | undefined;
 }
 

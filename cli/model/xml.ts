@@ -1,23 +1,23 @@
 /**
- * Reads XML into a tree, strictly and with bounds. Entities beyond XML's five, and document types that declare anything, are refused: so
- * nothing is read from elsewhere, and nothing expands.
+ * Parses XML into a tree, strictly and with limits. Refuses document types with declarations, and entities other than XML's five, so that
+ * nothing external is read and nothing expands.
  */
 import { DtkdError } from '../../protocol/errors.ts';
 
 /** Deeper documents are no inventories. */
 const MAX_DEPTH = 64;
-/** Elements at most; each costs memory. */
+/** The most elements, since each costs memory. */
 const MAX_ELEMENTS = 1_000_000;
 
 export interface XmlElement {
   name: string;
   attributes: Record<string, string>;
   children: XmlElement[];
-  /** Line on which it begins, from 1. */
+  /** The line of its start, from 1. */
   line: number;
 }
 
-/** Parses a document; returns its root. Errors: BAD_REQUEST with the line. */
+/** Parses a document and returns its root. Errors: BAD_REQUEST with the line. */
 export async function parseXml(text: string, source: string): Promise<XmlElement> {
   const { default: sax } = await import('sax');
   const parser = sax.parser(true, { position: true });

@@ -1,13 +1,13 @@
-/** Reads YAML (and JSON, which is YAML) with the line of each thing, and without being made to swell by aliases. */
+/** Parses YAML (and JSON, which is YAML), with line numbers, and with a limit on aliases so that it cannot expand. */
 import type { Node as YamlNode } from 'yaml';
 import { DtkdError } from '../../protocol/errors.ts';
 
-/** Uses of anchors beyond this are an attack on memory, not an inventory. */
+/** More uses of anchors than this are taken for an attack on memory. */
 const MAX_ALIASES = 100;
 
 export interface YamlDocument {
   value: unknown;
-  /** Line of what stands at a path of keys and indexes, from 1. */
+  /** The line of the value at a path of keys and indexes, from 1. */
   lineAt(path: readonly (string | number)[]): number | undefined;
 }
 

@@ -1,4 +1,4 @@
-/** Attends a task for a person: shows its tree, lets go or cancels on Ctrl-C, sums up at the end and sets the exit status. */
+/** Attends a task for a person: shows its tree, detaches or cancels on Ctrl-C, sums up at the end and sets the exit status. */
 import { DtkdError } from '../../protocol/errors.ts';
 import type { Cli, GlobalFlags } from '../cli.ts';
 import { type Named, nodeWords, taskTarget } from '../client/services.ts';
@@ -23,11 +23,11 @@ export interface AttendTaskOptions {
   task: Named;
   show: TaskShowFlags;
   global: GlobalFlags;
-  /** A command line that takes it up again where it did not succeed. */
+  /** The command line that continues after a failure. */
   again?: readonly string[];
 }
 
-/** A larger tree is not repeated at the end. */
+/** A larger tree is not printed again at the end. */
 const MAX_FINAL_STEPS = 100;
 
 export interface AttendedTask {
@@ -143,7 +143,7 @@ export async function attendTask(cli: Cli, options: AttendTaskOptions): Promise<
     ];
   }
 
-  /** A follow that broke says how to go on. */
+  /** Adds the command that continues to the error of a follow that broke. */
   function withWayOn(error: unknown): unknown {
     if (!(error instanceof DtkdError) || error.code !== 'DAEMON_UNREACHABLE') return error;
     return new DtkdError('DAEMON_UNREACHABLE', error.message, {

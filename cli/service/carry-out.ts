@@ -1,6 +1,6 @@
 /**
- * The way from an order to its end, the same for all that changes a service or runs something of it: violations stop it; what it would do is shown, and confirmed
- * where it has to be; then the task is followed.
+ * Carries out a request from start to end, for all commands that change a service or run something of it: violations stop it; its plan is
+ * shown and, where required, confirmed; then the task is followed.
  */
 import { type Command, Option } from 'commander';
 import { DtkdError } from '../../protocol/errors.ts';
@@ -35,21 +35,21 @@ export interface Errand {
   body: Readonly<Record<string, unknown>>;
   flags: CarryFlags;
   global: GlobalFlags;
-  /** Asked before anything is started, if there is something to do. Absent: it is done without asking. */
+  /** Asked before anything is started, if there is something to do. Undefined: starts without asking. */
   question?: string;
-  /** A command line that takes it up again where it did not succeed. */
+  /** The command line that continues after a failure. */
   again?: readonly string[];
 }
 
 export interface CarriedOut {
   plan: ServicePlanAnswer;
-  /** Undefined: nothing was run, or nobody followed it. */
+  /** Undefined: nothing was run, or the task was not followed. */
   attended: AttendedTask | undefined;
-  /** True if it was only looked at, or declined. */
+  /** True if it was only shown, or declined. */
   onlyShown: boolean;
 }
 
-/** Flags of every such command; `asks`: those of one that is confirmed. */
+/** Adds the flags of all these commands; `asks`: also those of commands that ask for confirmation. */
 export function addCarryFlags(command: Command, asks: boolean): Command {
   command
     .option('-n, --namespace <node>', 'node that has the service (default: this node)')
@@ -63,12 +63,12 @@ export function addCarryFlags(command: Command, asks: boolean): Command {
     .addOption(new Option('-o, --output <format>', 'one line of JSON for each event').choices(['json']));
 }
 
-/** What those flags say in a request. */
+/** The fields of a request for those flags. */
 function carryFields({ threads, keepGoing }: CarryFlags): { threads?: number; keepGoing?: boolean } {
   return { ...(threads === undefined ? {} : { threads }), ...(keepGoing === undefined ? {} : { keepGoing }) };
 }
 
-/** Errors: VIOLATIONS after they were shown, CONFLICT, and others of the daemon. */
+/** Errors: VIOLATIONS after these were shown, CONFLICT, and others of the daemon. */
 export async function carryOut(cli: Cli, errand: Errand): Promise<CarriedOut> {
   const { service, verb, flags, question } = errand;
   const asJson = flags.output === 'json';
@@ -92,10 +92,10 @@ export async function carryOut(cli: Cli, errand: Errand): Promise<CarriedOut> {
     confirmed = plan;
   }
   cli.out.progress(`${PROGRESS[verb]} ${service.name} ...`);
-  // what was shown is what is done, or nothing is
+  // pinned, so that either the plan that was shown is carried out, or nothing
   const pinned = confirmed !== undefined && PINNED.has(verb) ? { plan: confirmed.digest } : {};
   const plan = await ask(verb, { ...body, ...pinned });
-  // what is run is told as it runs
+  // commands that change nothing are shown as they run
   if (confirmed === undefined && (asJson || CHANGES.has(verb) || plan.task === undefined)) show(plan);
   if (plan.task === undefined) return { plan, attended: undefined, onlyShown: false };
   const task = { ...service, name: plan.task };
@@ -113,7 +113,7 @@ export async function carryOut(cli: Cli, errand: Errand): Promise<CarriedOut> {
   async function ask(sub: string, request: Record<string, unknown>): Promise<ServicePlanAnswer> {
     const client = await cli.client();
     try {
-      // others that depend on it may have to be taken down first
+      // no time limit: dependent services may have to be taken down first
       return planOf(await client.call('POST', serviceTarget(service, sub), request, { endless: request['recursive'] === true }));
     } catch (error) {
       if (error instanceof DtkdError && error.code === 'VIOLATIONS') throw shownViolations(cli, service.name, error, asJson);
@@ -122,7 +122,7 @@ export async function carryOut(cli: Cli, errand: Errand): Promise<CarriedOut> {
     }
   }
 
-  /** A task that another one waited for says more exactly how it failed. */
+  /** Takes the exit status from the task that failed, which is more exact than the error of the one that waited for it. */
   async function exitAsTask(client: ApiClient, { details }: DtkdError): Promise<void> {
     const name = textAt(details, 'task');
     const task = name === undefined ? undefined : await client.find(taskTarget({ ...service, name })).catch(() => undefined);
@@ -147,23 +147,23 @@ const PROGRESS: Readonly<Record<Errand['verb'], string>> = {
   uninstall: 'Uninstalling',
 };
 
-/** Those that refuse to do another plan than the one that was shown. */
+/** Verbs whose requests are refused if the plan is no longer the one that was shown. */
 const PINNED: ReadonlySet<Errand['verb']> = new Set(['converge', 'rollback']);
 
-/** Those that change what is applied. */
+/** Verbs that change what is applied. */
 const CHANGES: ReadonlySet<Errand['verb']> = new Set(['converge', 'rollback', 'delete', 'uninstall']);
 
-/** To converge where there is nothing to run only commits; all else that is confirmed takes something away. */
+/** True unless a converge has nothing to run, in which case it only commits; every other confirmed request takes something away. */
 function needsConsent(plan: ServicePlanAnswer, verb: Errand['verb']): boolean {
   return verb !== 'converge' || plan.steps.length > 0;
 }
 
-/** Shows the table that people see in place of a plan; answers with the error that is left to tell. */
+/** Prints the table of violations and returns the error to report. */
 function shownViolations(cli: Cli, service: string, error: DtkdError, asJson: boolean): DtkdError {
   const violations = violationsOf(error.details);
   if (asJson) cli.out.print(toJson({ type: 'violations', violations }, 0));
   else cli.out.lines(violationLines(violations));
-  // the daemon's sentence is the first row of the table
+  // the daemon's message would repeat the first row of the table
   if (asJson || violations.length === 0) return error;
   const count = `${violations.length} ${violations.length === 1 ? 'violation' : 'violations'}`;
   return new DtkdError('VIOLATIONS', `service "${service}" has ${count}: nothing was done`, {

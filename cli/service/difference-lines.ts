@@ -1,4 +1,4 @@
-/** What was changed, by kind, with the value before and after. Pure. */
+/** Changes by kind, with the values before and after. Pure. */
 import type { z } from 'zod';
 import type { difference, fileDifference, violation } from '../../protocol/requests/service.ts';
 import { alignColumns } from '../output/columns.ts';
@@ -11,10 +11,10 @@ export type ViolationView = z.infer<typeof violation>;
 
 const MARKS = { added: '+', changed: '~', removed: '-' } as const;
 const COLOURS = { added: 'green', changed: 'yellow', removed: 'red' } as const;
-/** A longer value is cut: the whole one is in `-o json`. */
+/** Longer values are cut; `-o json` has them whole. */
 const MAX_VALUE = 60;
 
-/** One line for each, under a heading; nothing for none. */
+/** One line for each difference, below a heading; empty without any. */
 export function differenceLines(paint: Output['paint'], differences: readonly DifferenceView[]): string[] {
   if (differences.length === 0) return [];
   const rows = differences.map(({ kind, what, op, before, after }) => [MARKS[op], kind, what, changeOf(op, before, after)]);
@@ -38,7 +38,7 @@ export function valueText(value: unknown, max = MAX_VALUE): string {
   return characters.length > max ? `${characters.slice(0, max - 1).join('')}…` : text;
 }
 
-/** Names of files, or with their differences as `diff -u` writes them. */
+/** The names of files or, with `texts`, also their differences as `diff -u` writes them. */
 export function fileLines(paint: Output['paint'], files: readonly FileDifferenceView[], texts: boolean): string[] {
   return files.flatMap(({ path, op, text }) => [
     paint(COLOURS[op], `${MARKS[op]} ${escapeControls(path)}`),

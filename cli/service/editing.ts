@@ -8,19 +8,19 @@ import { differenceLines } from './difference-lines.ts';
 
 type Differences = z.infer<typeof editAnswer>['differences'];
 
-/** Edits `dtk.service.yaml`, all or nothing, and shows what is different in it now, and what comes next. */
+/** Edits `dtk.service.yaml`, all or nothing, then shows what changed and what to do next. */
 export async function editService(cli: Cli, service: Named, edits: readonly ServiceEdit[], global: GlobalFlags): Promise<void> {
   showEdited(cli, service, await sendEdits(cli, service, edits), global);
 }
 
-/** The same with no word but warnings. `base`: the digest of the file that the edits were made from. */
+/** Sends edits and prints only warnings. `base`: the digest of the file that the edits are based on. */
 export async function sendEdits(cli: Cli, service: Named, edits: readonly ServiceEdit[], base?: string): Promise<Differences> {
   const client = await cli.client();
   const body = { edits, ...(base === undefined ? {} : { base }) };
   return toldOf(cli, await client.call('POST', serviceTarget(service, 'edit'), body));
 }
 
-/** What an answer to an edit says was changed; what it warns of is told. */
+/** The differences in the answer to an edit; prints its warnings. */
 export function toldOf(cli: Cli, answer: unknown): Differences {
   const { differences, notes = [] } = editAnswer.parse(answer);
   for (const note of notes) cli.out.note(`warning: ${escapeControls(note)}`);

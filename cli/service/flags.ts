@@ -1,9 +1,9 @@
-/** Flags that commands about services share. */
+/** Flags shared by commands about services. */
 import type { Command } from 'commander';
 
 export const collect = (text: string, all: string[] = []): string[] => [...all, text];
 
-/** Which node has the service. */
+/** Adds the flag for the node that has the service. */
 export function addNodeFlag(command: Command): Command {
   return command.option('-n, --namespace <node>', 'node that has the service (default: this node)');
 }

@@ -1,4 +1,4 @@
-/** `pull-module` and `push-module`, which differ in the direction only. */
+/** `pull-module` and `push-module`, which differ only in direction. */
 import type { z } from 'zod';
 import { copyAnswer, type copyRequest } from '../../protocol/requests/service.ts';
 import type { Cli } from '../cli.ts';

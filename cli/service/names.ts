@@ -1,4 +1,4 @@
-/** Names for completion: what commands about services take, one to a line. A flag that nobody sees asks for them. */
+/** Names for completion, which commands about services list with a hidden flag. */
 import { bareType } from '../../protocol/definitions/scoped-names.ts';
 import { assemblyKind } from '../../protocol/kinds/assembly.ts';
 import { typeKind } from '../../protocol/kinds/type.ts';
@@ -18,7 +18,7 @@ export async function assemblyNames(client: ApiClient): Promise<string[]> {
   return [...names].sort();
 }
 
-/** What a command about this service takes at its second place. Nothing for a word that is not known. */
+/** The candidates for the second argument of a command about this service. Empty for an unknown word. */
 export async function namesWithin(client: ApiClient, service: Named, what: string): Promise<string[]> {
   switch (what) {
     case 'components':
@@ -40,7 +40,7 @@ export async function namesWithin(client: ApiClient, service: Named, what: strin
   }
 }
 
-/** Workflows, and commands of what is there. */
+/** Workflows, and commands of its resources. */
 async function actionsOf(client: ApiClient, service: Named): Promise<string[]> {
   const [{ workflows }, { resources }, types] = await Promise.all([
     readService(client, service),
@@ -59,10 +59,10 @@ async function actionsOf(client: ApiClient, service: Named): Promise<string[]> {
   return [...names].sort();
 }
 
-/** Deeper chains of types are none. */
+/** The longest chain of types. */
 const MAX_CHAIN = 32;
 
-/** Public commands of a type, with those that it inherits within the service. */
+/** Public commands of a type, and those that it inherits within the service. */
 function commandsOf(types: ReadonlyMap<string, JsonRecord>, name: string): string[] {
   const found = new Set<string>();
   let type = types.get(bareType(name).toLowerCase());

@@ -6,7 +6,7 @@ import type { Output } from '../output/output.ts';
 import { differenceLines } from './difference-lines.ts';
 import { indented } from './task.ts';
 
-/** Differences, then steps; without steps only that there is nothing to run. */
+/** Differences, then steps; without steps, a line that says so. */
 export function servicePlanLines(paint: Output['paint'], plan: ServicePlanAnswer): string[] {
   const { steps, unchanged, differences, notes } = plan;
   const rest = unchanged === 0 ? '' : `; ${unchanged} unchanged`;

@@ -1,6 +1,6 @@
 /**
- * What a converge, a deletion or an action would do, read from the daemon's JSON. By hand, as all that the command line reads between its start and its first
- * word: loading what parses by schemas would take longer than the daemon takes to answer. Pure.
+ * What a converge, a deletion or an action would do, parsed from the daemon's JSON. Parsed by hand, like everything that the command line
+ * reads before its first output: loading a schema library would take longer than the daemon's answer. Pure.
  */
 import { DtkdError } from '../../protocol/errors.ts';
 import type { ServicePlanAnswer } from '../../protocol/requests/service.ts';
@@ -9,7 +9,7 @@ import type { DifferenceView, ViolationView } from './difference-lines.ts';
 
 const OPERATIONS = ['added', 'changed', 'removed'] as const;
 
-/** Errors: INTERNAL for what is none. */
+/** Errors: INTERNAL if the answer is not a plan. */
 export function planOf(answer: unknown): ServicePlanAnswer {
   const digest = textAt(answer, 'digest');
   const unchanged = numberAt(answer, 'unchanged');
@@ -24,7 +24,7 @@ export function planOf(answer: unknown): ServicePlanAnswer {
   };
 }
 
-/** Those of a refusal; what is none is left out. */
+/** The violations in the details of an error; invalid ones are left out. */
 export function violationsOf(details: unknown): ViolationView[] {
   return listAt(details, 'violations').flatMap((one) => {
     const { kind, where, message, next } = textsOf(one, 'kind', 'where', 'message', 'next');
@@ -33,14 +33,14 @@ export function violationsOf(details: unknown): ViolationView[] {
   });
 }
 
-/** Of an answer that cannot be read. */
+/** The error for an answer that cannot be parsed. */
 export function notKnown(what: string): DtkdError {
   return new DtkdError('INTERNAL', `the daemon answered with something that this dtkd does not know as ${what}`, {
     next: 'Compare "dtkd version" with the version of the daemon.',
   });
 }
 
-/** The fields that are there and texts. */
+/** The given fields that are text. */
 export function textsOf<K extends string>(value: unknown, ...fields: K[]): { [key in K]?: string } {
   const found: { [key in K]?: string } = {};
   for (const field of fields) {

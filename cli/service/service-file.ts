@@ -1,4 +1,4 @@
-/** `dtk.service.yaml` as commands that only show it read it: leniently, since what is wrong in it is told elsewhere. */
+/** Reads `dtk.service.yaml` for commands that only show it. Lenient, since faults in it are reported elsewhere. */
 import type { PropertyType } from '../../protocol/definitions/property-types.ts';
 import type { ApiClient } from '../client/api.ts';
 import { type Named, readServiceFile } from '../client/services.ts';

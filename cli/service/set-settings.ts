@@ -7,13 +7,16 @@ import { undeclaredNotes } from './undeclared.ts';
 import type { Setting } from './values.ts';
 
 export interface SetOptions {
-  /** Flags of the connection, for command lines that are shown. */
+  /** Connection flags, repeated in command lines that are shown. */
   global: GlobalFlags;
-  /** Paths whose values are secrets, whatever their type. */
+  /** Paths whose values are secrets, whatever their types. */
   secrets?: readonly string[];
 }
 
-/** Sets values in `dtk.service.yaml`, each as the type at its path has it, and returns what is different. Secrets go where secrets are kept, and their names into the file. */
+/**
+ * Sets values in `dtk.service.yaml`, each converted to the type of its path, and returns the differences. The value of a secret goes to a
+ * Secret, and that one's name into the file.
+ */
 export async function setSettings(
   cli: Cli,
   service: Named,

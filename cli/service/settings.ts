@@ -1,4 +1,7 @@
-/** Settings as they are sent: files and standard input are read; what belongs into a Secret goes there, and only its name goes on. */
+/**
+ * Resolves settings before they are sent: reads files and standard input, and stores secret values as Secrets, of which only the names are
+ * sent.
+ */
 import type { PropertyType } from '../../protocol/definitions/property-types.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { secretKind } from '../../protocol/kinds/secret.ts';
@@ -13,9 +16,9 @@ import { type Setting, typedValue } from './values.ts';
 export interface SettingContext {
   client: ApiClient;
   service: Named;
-  /** The type at a path, where it is known. */
+  /** The type at a path, if known. */
   typeOf(path: string): PropertyType | undefined;
-  /** Told of each Secret that was set. */
+  /** Called for each Secret that was set. */
   onSecret(name: string, path: string): void;
 }
 
@@ -24,7 +27,10 @@ export interface SetValue {
   value: unknown;
 }
 
-/** In the order of the settings. Errors: BAD_REQUEST, NOT_FOUND for a Secret that is not there; none shows what may be a secret. */
+/**
+ * The values in the order of the settings. Errors: BAD_REQUEST, NOT_FOUND for a Secret that does not exist; no message shows what may be a
+ * secret.
+ */
 export async function readSettings(settings: readonly Setting[], context: SettingContext): Promise<SetValue[]> {
   if (settings.filter(({ source }) => source === 'input').length > 1 && process.stdin.isTTY !== true) {
     throw new DtkdError('BAD_REQUEST', 'standard input can be the value of one setting only', { next: 'Give the others as @FILE.' });
@@ -41,7 +47,7 @@ export async function readSettings(settings: readonly Setting[], context: Settin
 async function plainValue({ path, source }: Setting, type: PropertyType | undefined): Promise<unknown> {
   if (source !== 'input' && 'text' in source) return typedValue(path, source.text, type);
   const text = await readFileText(source === 'input' ? '-' : source.file);
-  // a file is a text, unless something else is wanted there
+  // a file is text, unless the path has another type
   return type === undefined ? text : typedValue(path, type === 'string' ? text : text.trim(), type);
 }
 
@@ -58,7 +64,7 @@ async function secretName({ path, source }: Setting, context: SettingContext): P
   return name;
 }
 
-/** Who writes the secret itself where its name belongs is told so, and it goes nowhere. */
+/** Throws if a text is not the name of a Secret: it may be the secret itself, and must not be sent. */
 async function assertSecret(path: string, name: string, { client, service }: SettingContext): Promise<void> {
   const isName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(name);
   const found = isName && (await isThere(client, service, name));
@@ -68,7 +74,7 @@ async function assertSecret(path: string, name: string, { client, service }: Set
   });
 }
 
-/** Who may not see Secrets is believed: the converge tells what is not there. */
+/** True if the Secret exists, or if the caller may not see Secrets; then the converge reports a missing one. */
 async function isThere(client: ApiClient, { namespace }: Named, name: string): Promise<boolean> {
   try {
     if ((await client.find({ kind: secretKind, namespace, name })) !== undefined) return true;
@@ -76,7 +82,7 @@ async function isThere(client: ApiClient, { namespace }: Named, name: string): P
     if (error instanceof DtkdError && error.code === 'FORBIDDEN') return true;
     throw error;
   }
-  // what may not be seen is answered as what is not there
+  // the daemon answers a read that is not allowed as it does for a missing object
   const query = new URLSearchParams({ verb: 'READ', what: `${secretKind.singular}/${name}` });
   const answer = await client.daemon('GET', `can?${query.toString()}`).catch((error: unknown) => {
     if (error instanceof DtkdError) return { allowed: true };
@@ -85,7 +91,7 @@ async function isThere(client: ApiClient, { namespace }: Named, name: string): P
   return !booleanAt(answer, 'allowed');
 }
 
-/** `shop.db.password`; names of objects are in lower case. */
+/** `shop.db.password`; object names are lower-case. */
 export function secretNameOf(service: string, path: string): string {
   const words = path.replace(/([a-z0-9])([A-Z])/g, '$1-$2').toLowerCase();
   return `${service}.${words.replace(/[^a-z0-9.-]+/g, '-')}`.replace(/[.-]+$/, '');

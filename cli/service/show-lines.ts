@@ -1,4 +1,4 @@
-/** What a service is made of, and what can be set in it. Pure. */
+/** What a service consists of, and what can be set in it. Pure. */
 import { isRecord, type JsonRecord, recordAt, textAt, valueAt } from '../json.ts';
 import { alignColumns } from '../output/columns.ts';
 import { valueText } from './difference-lines.ts';
@@ -48,7 +48,7 @@ function countOf(on: unknown): string {
   return count === undefined ? '1' : String(count);
 }
 
-/** What is known to be a secret shows as such, whatever stands there. */
+/** The settings and their values. A secret is never shown, whatever the file says. */
 function settingLines({ document, components, types }: ServiceView): string[] {
   const rows = Object.entries(types).map(([path, type]) => {
     const value = valueOfPath(document, components, path);

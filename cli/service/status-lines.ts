@@ -1,4 +1,4 @@
-/** What a service is: staged, edited, applied, running. Pure. */
+/** The state of a service: staged, edited, applied, running. Pure. */
 import type { ServiceState } from '../../protocol/requests/service.ts';
 import { ageOf } from '../../protocol/text/age.ts';
 import { alignColumns } from '../output/columns.ts';
@@ -8,7 +8,7 @@ import { oneLine } from './task-lines.ts';
 
 type Paint = Output['paint'];
 
-/** Digits of a commit that people see. */
+/** Digits of a commit that are shown. */
 const SHORT_COMMIT = 8;
 const COLOURS = { new: 'yellow', applied: 'green', changed: 'yellow', leaving: 'yellow', changing: 'yellow', broken: 'red' } as const;
 
@@ -51,7 +51,7 @@ function headLines(
   ]);
 }
 
-/** Names in a line. */
+/** Names listed in one line. */
 const LISTED = 8;
 
 function driftLines(resources: ServiceState['resources'], now: number): string[][] {

@@ -1,8 +1,8 @@
-/** What became of a task, as an exit status. Pure. */
+/** The exit status for a task. Pure. */
 import { EXIT } from '../dispatch/summary.ts';
 import { leavesOf, type TaskView } from './task.ts';
 
-/** What steps say whose command was not told, and those of which nobody knows what became: the outcome of their execution. */
+/** The start of messages of failed steps whose command was not delivered, or whose outcome is unknown: the outcome of their execution. */
 const UNTOLD = /^(unreachable|skipped)\b/;
 const UNKNOWN = /^unknown\b/;
 

@@ -1,6 +1,6 @@
 /**
- * Follows a task to its end, over as many connections as that takes. The daemon tells everything again to who comes back: what was shown of the
- * output of a step is not shown twice, nor that there is more of it.
+ * Follows a task to its end, over as many connections as that takes. The daemon repeats everything on each connection; output that was
+ * shown, and the note that there is more of it, are not shown again.
  */
 import type { ApiClient } from '../client/api.ts';
 import { isCut, type Pause, Search } from '../client/search.ts';
@@ -20,9 +20,9 @@ export class TaskFollowing {
   readonly #named: Named;
   readonly #options: TaskFollowOptions;
   readonly #task: TaskView;
-  /** Characters of output that were shown, by step and stream. */
+  /** Characters of output shown so far, by step and stream. */
   readonly #shown = new Map<string, number>();
-  /** Executions of which it was shown that there is more output. */
+  /** Executions for which the note that there is more output was shown. */
   readonly #cut = new Set<string>();
 
   constructor(client: Pick<ApiClient, 'lines'>, task: Named, options: TaskFollowOptions) {
@@ -36,7 +36,7 @@ export class TaskFollowing {
     return this.#task;
   }
 
-  /** `running`: the person let go. Errors: of the request, DAEMON_UNREACHABLE. */
+  /** `running`: the person detached. Errors: those of the request, DAEMON_UNREACHABLE. */
   async run(): Promise<'ended' | 'running'> {
     const { signal } = this.#options;
     const search = new Search(this.#options);
@@ -53,7 +53,7 @@ export class TaskFollowing {
     }
   }
 
-  /** Reads one answer. False if it broke off. */
+  /** Reads one answer. False if it broke off before the task ended. */
   async #read(search: Search): Promise<boolean> {
     const told = new Map<string, number>();
     for await (const value of this.#client.lines(taskTarget(this.#named, 'follow'), this.#options.signal)) {
@@ -70,7 +70,7 @@ export class TaskFollowing {
     return hasEnded(this.#task.state);
   }
 
-  /** What of an output was not shown. `told`: characters of this answer so far. */
+  /** The part of an output line that was not shown yet. `told`: characters in this answer so far. */
   #unseen(line: OutputLine, told: Map<string, number>): TaskLine | undefined {
     const key = `${line.number} ${line.stream}`;
     const from = told.get(key) ?? 0;

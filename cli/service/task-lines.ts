@@ -1,4 +1,4 @@
-/** The tree of a task: as a table, as it stands at the bottom of a terminal, and as lines of a log. Pure. */
+/** The tree of a task: as a table, as a live display at the bottom of a terminal, and as lines of a log. Pure. */
 import { TASK_STATES, type TaskState } from '../../protocol/kinds/paths.ts';
 import type { TaskStep } from '../../protocol/kinds/task.ts';
 import { humanDuration } from '../../protocol/text/age.ts';
@@ -17,7 +17,7 @@ const COLOURS: Readonly<Record<TaskState, Parameters<Output['paint']>[0] | undef
   skipped: 'yellow',
 };
 
-/** All of it, with when each step began and ended. */
+/** The whole tree, with the start and end of each step. */
 export function treeLines(paint: Output['paint'], task: TaskView, now: number): string[] {
   const steps = stepsInOrder(task);
   if (steps.length === 0) return [];
@@ -34,11 +34,11 @@ export function treeLines(paint: Output['paint'], task: TaskView, now: number): 
   return coloured(paint, steps, alignColumns([['NO', 'STEP', 'STATE', 'NODE', 'TOOK', 'START', 'END', 'WHY'], ...rows]), 1);
 }
 
-/** Lines that are left to what scrolls by above. */
+/** Lines of the terminal that are left for the output above. */
 const LEFT_TO_OUTPUT = 6;
 const MAX_ROWS = 24;
 
-/** The tree as far as there is room: what runs and what failed first. The last line counts all. */
+/** The tree, cut to the available room: running and failed steps take precedence. The last line counts all steps. */
 export function liveTreeLines(paint: Output['paint'], task: TaskView, now: number, startedAt: number, size: LiveSize): string[] {
   const all = stepsInOrder(task);
   if (all.length === 0) return [];
@@ -60,7 +60,9 @@ export function liveTreeLines(paint: Output['paint'], task: TaskView, now: numbe
   ];
 }
 
-/** In the order of the tree: what executes, then what failed, then what comes next, then the latest that ended. */
+/**
+ * The most important steps, in the order of the tree. Preferred are executing, then failed, then created ones, then those that ended last.
+ */
 function mostTelling(all: readonly TaskStep[], room: number): TaskStep[] {
   const ranks: readonly TaskState[] = ['executing', 'failed', 'created', 'cancelled', 'skipped', 'succeeded'];
   const ranked = [...all].sort(
@@ -91,19 +93,19 @@ export function stepLine(step: TaskStep, now: number): string {
   return escapeControls(`${step.number} ${step.title}${where}: ${tail}`);
 }
 
-/** Why a step did not succeed: its last lines of output may stand in its message, of which one is enough here. */
+/** Why a step did not succeed, on one line. If the message contains the last lines of output, only the last one is used. */
 export function whyOf({ exitStatus, code, message, state }: TaskStep): string {
   if (!hasEnded(state) || (state === 'succeeded' && message === undefined)) return '';
   const [first = '', ...more] = message?.trim().split('\n') ?? [];
   const ended = exitStatus === undefined || exitStatus === 0 ? '' : `exit status ${exitStatus}`;
   const head = first.includes(ended) ? first : `${ended}: ${first}`;
   if (head === '') return code ?? '';
-  // only what ended with a status has its output there
+  // only steps that ended with a status have output in their message
   const last = ended === '' ? undefined : more.at(-1);
   return last === undefined ? head.replace(/: $/, '') : `${head.split(': ')[0]}: ${last}`;
 }
 
-/** A message of several lines in one. Where it ends with the last lines of output, the last of these says most. */
+/** Reduces a message to one line. If it ends with lines of output, the last of these says most. */
 export function oneLine(message: string): string {
   const [first = '', ...more] = message.trim().split('\n');
   const last = more.at(-1);
@@ -116,11 +118,11 @@ export function tookOf({ startedAt, finishedAt, state }: Pick<TaskStep, 'started
   const to = hasEnded(state) ? Date.parse(finishedAt ?? '') : now;
   if (Number.isNaN(from) || Number.isNaN(to)) return '';
   const ms = Math.max(0, to - from);
-  // a time in whole seconds has nothing smaller to tell
+  // tenths only if the timestamp has fractions of a second
   return hasEnded(state) && ms < 10_000 && (finishedAt ?? '').includes('.') ? `${(ms / 1_000).toFixed(1)}s` : humanDuration(ms);
 }
 
-/** The time of day here. */
+/** The local time of day. */
 function timeOf(text: string | undefined): string {
   const time = new Date(text ?? '');
   if (Number.isNaN(time.getTime())) return '';
@@ -135,7 +137,7 @@ function coloured(paint: Output['paint'], steps: readonly TaskStep[], lines: rea
   });
 }
 
-/** A line that wrapped could not be drawn over. */
+/** Cuts a line to the width of the terminal: a wrapped line could not be drawn over. */
 function cut(line: string, columns: number): string {
   const characters = [...line];
   return characters.length < columns ? line : `${characters.slice(0, Math.max(1, columns - 2)).join('')}…`;

@@ -10,18 +10,18 @@ import { type CutLine, hasEnded, isLeaf, leavesOf, type OutputLine, type TaskLin
 import { stepLine } from './task-lines.ts';
 
 export interface TaskFollowView {
-  /** A line, after `task` was brought up to date by it. */
+  /** Shows a line. `task` has been updated by it. */
   show(line: TaskLine, task: TaskView): void;
-  /** All has come that will come. */
+  /** Everything has come. */
   end(task: TaskView): void;
 }
 
 export interface TextOptions {
-  /** The output of every command as it comes; else that of failed ones, when they have ended. */
+  /** True: shows the output of every command as it comes. False: only that of failed commands, once they have ended. */
   verbose: boolean;
-  /** A line for each step that begins or ends. A tree that is drawn anew tells it better. */
+  /** Writes a line when a step begins or ends. Off where a live tree shows it better. */
   lines: boolean;
-  /** Shows what could command a terminal as escapes. */
+  /** Escapes what could command a terminal. */
   escape: boolean;
   /** The command that shows all output of an execution. */
   allOf(execution: string): string;
@@ -33,12 +33,12 @@ export class TaskTextView implements TaskFollowView {
   readonly #screen: Screen;
   readonly #options: TextOptions;
   readonly #held = new HeldOutput();
-  /** By number of the step: its place in `#held`. */
+  /** The place of a step in `#held`, by its number. */
   readonly #places = new Map<string, number>();
   readonly #open = new Map<string, LineAssembler>();
-  /** Steps whose held output ends within a line. */
+  /** Steps whose held output ends with an unfinished line. */
   readonly #midLine = new Set<string>();
-  /** The state of each step that was told last. */
+  /** The last state shown for each step. */
   readonly #told = new Map<string, string>();
   #next = 0;
 
@@ -78,7 +78,7 @@ export class TaskTextView implements TaskFollowView {
     this.#write(stream, assembler.add(bytes), resource);
   }
 
-  /** Told where the output breaks off, since there it would be taken for whole. */
+  /** Notes where output is cut off, since it would otherwise look complete. */
   #cut({ number, resource, execution }: CutLine): void {
     const text = `there is more output than is shown here. All of it: ${this.#options.allOf(execution)}\n`;
     if (this.#options.verbose) {
@@ -97,19 +97,19 @@ export class TaskTextView implements TaskFollowView {
     if (hasEnded(step.state)) this.#settle(step);
   }
 
-  /** The output of a failed step is shown as a block, that of others is dropped. */
+  /** Shows the output of a failed step as a block; drops that of others. */
   #settle(step: TaskStep | undefined): void {
     const place = step === undefined ? undefined : this.#places.get(step.number);
     if (step === undefined || place === undefined) return;
     this.#places.delete(step.number);
     const isShown = step.state === 'failed';
-    // its own line, just above, has said why
+    // the step's own line, just above, gives the reason
     const { message: _message, ...named } = step;
     if (isShown) this.#screen.out(`---- ${stepLine(this.#options.lines ? named : step, Date.now())} ----\n`);
     this.#held.release(place, !isShown ? NOWHERE : { out: (text) => this.#lines('out', text), err: (text) => this.#lines('err', text) });
   }
 
-  /** Lines of a step that nothing more comes to. */
+  /** Writes the unfinished lines of a step that has no more output. */
   #flush(number: string, resource: string): void {
     for (const stream of ['out', 'err'] as const) {
       const rest = this.#open.get(`${number} ${stream}`)?.flush();
@@ -143,7 +143,7 @@ export class TaskTextView implements TaskFollowView {
   }
 }
 
-/** Each line as the daemon writes it. */
+/** Writes each line as the daemon sends it. */
 export class TaskJsonView implements TaskFollowView {
   readonly #screen: Screen;
 
@@ -152,12 +152,12 @@ export class TaskJsonView implements TaskFollowView {
   }
 
   show(line: TaskLine): void {
-    // how it ended is told last, with the exit status
+    // the caller reports the end, with the exit status
     if (line.type !== 'end') this.#screen.out(`${toJson(line, 0)}\n`);
   }
 
   end(): void {
-    // nothing was held back
+    // nothing is held back
   }
 }
 

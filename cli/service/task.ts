@@ -1,4 +1,4 @@
-/** A task as the command line sees it: read from the daemon's JSON, and kept up to date by the lines of a follow. No I/O. */
+/** A task as the command line sees it: parsed from the daemon's JSON, and updated by the lines of a follow. No I/O. */
 import type { z } from 'zod';
 import { TASK_STATES, type TaskState } from '../../protocol/kinds/paths.ts';
 import type { TaskStep } from '../../protocol/kinds/task.ts';
@@ -27,7 +27,7 @@ export function emptyTask(name: string): TaskView {
   return { name, title: '', state: 'created', message: undefined, startedAt: undefined, finishedAt: undefined, steps: new Map() };
 }
 
-/** Reads a Task object. */
+/** Parses a Task object. */
 export function taskOf(object: unknown): TaskView {
   return {
     name: textAt(object, 'metadata', 'name') ?? '',
@@ -40,7 +40,7 @@ export function taskOf(object: unknown): TaskView {
   };
 }
 
-/** Reads a line. Undefined for what this dtkd does not know: a newer daemon may say more. */
+/** Parses a line. Undefined if this dtkd does not know it: a newer daemon may send more. */
 export function taskLineOf(value: unknown): TaskLine | undefined {
   const type = textAt(value, 'type');
   const { state, title, number, resource, node, text, message, execution, next } = textsOf(
@@ -68,7 +68,7 @@ export function taskLineOf(value: unknown): TaskLine | undefined {
   }
 }
 
-/** Brings a task up to date. */
+/** Updates a task by a line. */
 export function applyLine(task: TaskView, line: TaskLine): void {
   switch (line.type) {
     case 'task':
@@ -108,7 +108,7 @@ function stateOf(text: string | undefined): TaskState | undefined {
   return TASK_STATES.find((known) => known === text);
 }
 
-/** In the order of the tree: `2` after `1.10` after `1.9`. */
+/** Steps in the order of the tree: `1.9`, `1.10`, `2`. */
 export function stepsInOrder({ steps }: Pick<TaskView, 'steps'>): TaskStep[] {
   return [...steps.values()].sort((a, b) => compareNumbers(a.number, b.number));
 }
@@ -116,20 +116,20 @@ export function stepsInOrder({ steps }: Pick<TaskView, 'steps'>): TaskStep[] {
 export function compareNumbers(a: string, b: string): number {
   const [left, right] = [a.split('.').map(Number), b.split('.').map(Number)];
   for (let at = 0; at < Math.max(left.length, right.length); at += 1) {
-    // what is above comes first
+    // a step comes before the steps below it
     const order = (left[at] ?? -1) - (right[at] ?? -1);
     if (order !== 0) return order;
   }
   return 0;
 }
 
-/** Those that nothing stands below: they do the work. */
+/** Steps without steps below them: they do the work. */
 export function leavesOf(task: Pick<TaskView, 'steps'>): TaskStep[] {
   const above = new Set([...task.steps.keys()].map((number) => number.slice(0, Math.max(0, number.lastIndexOf('.')))));
   return stepsInOrder(task).filter(({ number }) => !above.has(number));
 }
 
-/** True if nothing stands below it. Of one step: large trees are not put in order for each line that comes. */
+/** True if no step is below it. Cheaper than `leavesOf`, which would sort a large tree for each line that comes. */
 export function isLeaf({ steps }: Pick<TaskView, 'steps'>, { number }: TaskStep): boolean {
   for (const other of steps.keys()) if (other.startsWith(`${number}.`)) return false;
   return true;
@@ -139,7 +139,7 @@ export function hasEnded(state: TaskState): boolean {
   return state !== 'created' && state !== 'executing';
 }
 
-/** A title under that of the step above it. */
+/** A title, indented by the depth of its step. */
 export function indented(number: string, title: string): string {
   return `${'  '.repeat(Math.min(16, number.split('.').length - 1))}${title}`;
 }

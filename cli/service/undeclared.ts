@@ -1,10 +1,10 @@
-/** What is set and no type declares: allowed where the type is open, and otherwise a slip that nobody would see. Pure. */
+/** Finds settings that no type declares: allowed if the type is open, but otherwise a typing error that nobody would notice. Pure. */
 import { nearest } from '../suggest.ts';
 
-/** What of a component is no property of it. */
+/** Keys of a component that are not properties. */
 const OTHERS: ReadonlySet<string> = new Set(['on', 'nodes', 'except', 'count', 'together', 'type', 'description', 'after', 'parents']);
 
-/** A line for each of `paths` that is no declared property of its component. `known`: paths that can be set. */
+/** A line for each of `paths` that is no declared property of its component. `known`: all paths that can be set. */
 export function undeclaredNotes(paths: readonly string[], known: readonly string[]): string[] {
   return paths.flatMap((path) => {
     const dot = path.indexOf('.');

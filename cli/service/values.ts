@@ -1,11 +1,11 @@
-/** What people write after `set`: PATH=VALUE, with a value as the type at that path has it. Pure. */
+/** Parses the arguments of `set`: PATH=VALUE, with the value in the type of that path. Pure. */
 import { readOptionValue } from '../../protocol/definitions/option-value.ts';
 import type { PropertyType } from '../../protocol/definitions/property-types.ts';
 import { DtkdError } from '../../protocol/errors.ts';
 import { splitPair } from '../dispatch/option-words.ts';
 import { isRecord, parseJson } from '../json.ts';
 
-/** Where the value of a setting stands: on the command line, in a file, or on standard input. */
+/** Where the value of a setting comes from: the command line, a file, or standard input. */
 export type ValueSource = { text: string } | { file: string } | 'input';
 
 export interface Setting {
@@ -13,7 +13,10 @@ export interface Setting {
   source: ValueSource;
 }
 
-/** `web.port=8081`, `web.page=@index.html`, `db.password=-`; `@@` begins a value that begins with `@`. Each path once. Errors: BAD_REQUEST. */
+/**
+ * Parses `web.port=8081`, `web.page=@index.html`, `db.password=-`; `@@` escapes a leading `@`. Each path may occur once. Errors:
+ * BAD_REQUEST.
+ */
 export function parseSettings(pairs: readonly string[]): Setting[] {
   const settings = pairs.map((pair): Setting => {
     const [path, text] = splitPair(pair, 'NAME=VALUE');
@@ -32,11 +35,11 @@ function sourceOf(text: string): ValueSource {
 }
 
 /**
- * The value that a text stands for where something of this type is wanted. What is none of that type stays a text, for the daemon to refuse: only it knows the
- * rules. Undefined type: what the text looks like. Errors: BAD_REQUEST for a list or a map that is begun and not well-formed.
+ * Converts a text to the type. A text that does not fit stays text, for the daemon to refuse, since only the daemon knows the rules.
+ * Undefined type: guesses from the text. Errors: BAD_REQUEST for a list or map that is not well-formed JSON.
  */
 export function typedValue(path: string, text: string, type: PropertyType | undefined): unknown {
-  // a reference takes its value with its type
+  // a reference gets its type with its value
   if (/^\$\{[^}]*\}$/.test(text)) return text;
   switch (type) {
     case 'string':
@@ -63,7 +66,7 @@ function optionValue(text: string, type: 'boolean' | 'integer' | 'number'): unkn
   return 'value' in read ? read.value : text;
 }
 
-/** A number only as it would be written again: `1.20` and `007` are texts. */
+/** Guesses a value. Only text that a number would be written as becomes a number: `1.20` and `007` stay text. */
 function guessed(path: string, text: string): unknown {
   if (text === 'true' || text === 'false') return text === 'true';
   if (text !== '' && String(Number(text)) === text && Number.isFinite(Number(text))) return Number(text);
