@@ -1,4 +1,4 @@
-/** Users of this machine as whom processes may run. */
+/** The users of this machine that processes may run as. */
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { access, constants, readFile } from 'node:fs/promises';
@@ -14,16 +14,16 @@ export interface Account {
   shell: string;
 }
 
-/** Accounts change seldom, and directories behind them can be slow. */
+/** How long a lookup is cached: accounts seldom change, and the directories behind them can be slow. */
 const KEPT_MS = 60_000;
 const LOOKUP_TIMEOUT_MS = 5_000;
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}\$?$/;
-/** Becomes another user with that user's own groups, and gives up what the daemon may. Node alone could not. */
+/** Runs a program as another user, with that user's own groups and without the daemon's capabilities. Node alone cannot do that. */
 const SETPRIV = ['/usr/bin/setpriv', '/bin/setpriv'];
 
 const run = promisify(execFile);
 
-/** The line of an account in text as /etc/passwd. */
+/** Finds an account in text of the form of /etc/passwd. */
 export function findAccount(passwd: string, name: string): Account | undefined {
   for (const line of passwd.split('\n')) {
     const [found, , uid, gid, , home, shell] = line.split(':');
@@ -34,11 +34,13 @@ export function findAccount(passwd: string, name: string): Account | undefined {
 }
 
 export interface Accounts {
-  /** Errors: INVALID if there is none. */
+  /** Errors: INVALID if there is no such user. */
   find(name: string): Promise<Account>;
   /**
-   * What goes before a program so that it runs as that user, with no right of the daemon's: nothing if it is the daemon's own (or undefined) and the daemon
-   * has none. Errors: INVALID if there is no such user, FORBIDDEN if this daemon may not become it.
+   * Returns the arguments to put before a program so that it runs as that user, without the daemon's capabilities. They are empty if the
+   * user is the daemon's own (or undefined) and the daemon has no capabilities to pass on. `account` is undefined for the daemon's own
+   * user.
+   * Errors: INVALID if there is no such user, FORBIDDEN if this daemon may not become it, or setpriv is missing.
    */
   become(name: string | undefined): Promise<{ prefix: string[]; account: Account | undefined }>;
 }
@@ -84,21 +86,21 @@ export function createAccounts(now: () => number = performance.now.bind(performa
   };
 }
 
-/** What is inheritable no more is no more handed on, either. */
+/** Without inheritable capabilities, no ambient ones are passed on either. */
 const NO_RIGHTS = ['--inh-caps=-all', '--'];
 
 export interface Rights {
-  /** To become any user. */
+  /** The process may become any user. */
   mayBecome: boolean;
-  /** A program that is started has rights that its user has not. */
+  /** Programs that it starts inherit capabilities that their user does not have. */
   handedOn: boolean;
 }
 
-/** Bits of Linux's capabilities. */
+/** Bit masks of Linux capabilities. */
 const CAP_SETGID = 1n << 6n;
 const CAP_SETUID = 1n << 7n;
 
-/** What a process may, by its /proc/PID/status. Pure. */
+/** Reads a process's rights from the text of its /proc/PID/status. Pure. */
 export function rightsOf(status: string): Rights | undefined {
   const [effective, ambient] = ['CapEff', 'CapAmb'].map((name) => new RegExp(`^${name}:\\s*([0-9a-f]{1,16})$`, 'm').exec(status)?.[1]);
   if (effective === undefined) return undefined;
@@ -108,7 +110,7 @@ export function rightsOf(status: string): Rights | undefined {
 
 let own: Rights | undefined;
 
-/** Of this process; they do not change. */
+/** The rights of this process, which do not change. */
 function ownRights(): Rights {
   own ??= readRights() ?? { mayBecome: process.geteuid?.() === 0, handedOn: false };
   return own;
@@ -126,7 +128,7 @@ async function lookUp(name: string): Promise<Account> {
   if (NAME.test(name)) {
     const local = findAccount(await readFile('/etc/passwd', 'utf8').catch(() => ''), name);
     if (local !== undefined) return local;
-    // Users of LDAP and the like.
+    // Users from LDAP and the like.
     const asked = await run('getent', ['passwd', '--', name], { timeout: LOOKUP_TIMEOUT_MS }).catch(() => undefined);
     const found = findAccount(asked?.stdout ?? '', name);
     if (found !== undefined) return found;

@@ -1,18 +1,18 @@
 /**
- * All that came of a process: its group, its session, and its descendants, also those that made sessions of their own (as long as they
- * have not lost their parents before they were first seen). For signals, which reach none but these.
+ * Finds everything that descends from a process: its group, its session, and its descendants, including those with sessions of their own,
+ * unless they lost their parents before they were first seen. Used for signals, which must reach nothing else.
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { lookAt, readStat } from './identity.ts';
 import type { ProcessIdentity } from './runner.types.ts';
 
-/** Processes looked at between two turns of the event loop. */
+/** Processes read per turn of the event loop. */
 const LOOKS_PER_TURN = 64;
-/** Numbers up to this mean everybody, or ourselves, where signals are sent. */
+/** kill() takes a number up to this to mean everybody, our own group, or init. */
 const INIT = 1;
 
-/** A living process, as a look at the table found it. */
+/** A living process, as found in the process table. */
 export interface Seen {
   pid: number;
   start: string;
@@ -22,19 +22,19 @@ export interface Seen {
 }
 
 export interface Family {
-  /** Those who live now (Linux; elsewhere none are found). */
+  /** Returns the family members that are alive now. Linux only; elsewhere it finds none. */
   look(): Promise<Seen[]>;
 }
 
 export function createFamily(leader: ProcessIdentity): Family {
-  /** Whoever was of it once is of it: by number and start. */
+  /** Once a member, always a member: known processes by number and start time. */
   const known = new Map<number, string>();
   return {
     async look() {
       if (leader.pid <= INIT) return [];
       const all = await scanOnce();
       const holder = lookAt(leader.pid);
-      // A session whose number was given away has nobody left.
+      // If the leader's number was reused, its session has nobody left.
       const taken = holder !== undefined && holder.start !== leader.start;
       const found = membersOf(all, taken ? undefined : leader.pid, known);
       known.clear();
@@ -44,7 +44,7 @@ export function createFamily(leader: ProcessIdentity): Family {
   };
 }
 
-/** Those of the table who are known, or belong to the leader's session or group, and their descendants. Pure. */
+/** Returns the processes of the table that are known or belong to the leader's session or group, and all their descendants. Pure. */
 export function membersOf(table: readonly Seen[], leader: number | undefined, known: ReadonlyMap<number, string>): Seen[] {
   const children = new Map<number, Seen[]>();
   for (const one of table) {
@@ -65,17 +65,17 @@ export function membersOf(table: readonly Seen[], leader: number | undefined, kn
   return [...found.values()];
 }
 
-/** Signals a process if it is still that one. */
+/** Signals a process if its number still refers to it. */
 export function signalSeen({ pid, start }: Seen, signal: NodeJS.Signals): void {
   if (lookAt(pid)?.start !== start) return;
   try {
     process.kill(pid, signal);
   } catch {
-    // It has ended by now, or is another user's, which the daemon may not signal.
+    // It has ended, or belongs to another user and the daemon may not signal it.
   }
 }
 
-/** Signals the whole group of a process that is certainly alive, or is our own and not reaped yet. */
+/** Signals the process group of `leader`, which must be alive, or our own child and not reaped yet. */
 export function signalGroup(leader: number, signal: NodeJS.Signals): void {
   if (leader <= INIT) return;
   try {
@@ -85,13 +85,13 @@ export function signalGroup(leader: number, signal: NodeJS.Signals): void {
   }
 }
 
-/** The arguments that a process was started with; none if it cannot be told. */
+/** Returns the arguments that a process was started with; none if they cannot be read. */
 export async function argumentsOf(pid: number): Promise<string[]> {
   const text = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
   return text.split('\0').slice(0, -1);
 }
 
-/** The numbers of all processes (Linux; elsewhere none). */
+/** Returns the numbers of all processes. Linux only; elsewhere none. */
 export async function numbersOfAll(): Promise<number[]> {
   if (process.platform !== 'linux') return [];
   return (await readdir('/proc')).map(Number).filter(Number.isInteger);
@@ -99,7 +99,7 @@ export async function numbersOfAll(): Promise<number[]> {
 
 let scanning: Promise<Seen[]> | undefined;
 
-/** Many that are killed together share a look at the table, if it begins after they asked. */
+/** Callers share one scan of the process table, as long as it begins after they asked. */
 function scanOnce(): Promise<Seen[]> {
   scanning ??= nextTurn().then(() => {
     scanning = undefined;

@@ -1,25 +1,25 @@
 /**
- * Which process it is: its number, when it started, and the boot that it belongs to. The kernel's tables are read at once: they are
- * memory, and an answer that comes a turn later is of another moment.
+ * Identifies a process by its number, its start time and the boot that it belongs to. Reads the kernel's tables synchronously: they are
+ * in memory, and an answer one turn of the event loop later describes another moment.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { ProcessIdentity } from './runner.types.ts';
 
-/** What is known of a process by its number. */
+/** What a look at a process number shows. */
 export interface ProcessLook {
   start: string;
-  /** It has ended, and nobody has asked yet how. */
+  /** It has ended but was not reaped yet. */
   zombie: boolean;
 }
 
-/** Of a process that had gone before it could be looked at: never that of a living one. */
+/** The start time of a process that ended before it could be looked at. No living process has it. */
 export const GONE = '-';
 
 let boot: Promise<string> | undefined;
 
-/** The identity of this boot. */
+/** Returns the identity of this boot. */
 export function bootId(): Promise<string> {
   boot ??= readBootId();
   return boot;
@@ -33,7 +33,7 @@ async function readBootId(): Promise<string> {
   }
 }
 
-/** The process with that number now; undefined: there is none. */
+/** Returns the process that has this number now; undefined if there is none. */
 export function lookAt(pid: number): ProcessLook | undefined {
   if (process.platform === 'linux') {
     const stat = readStat(pid);
@@ -44,7 +44,7 @@ export function lookAt(pid: number): ProcessLook | undefined {
   return match === null ? undefined : { start: match[2] ?? '', zombie: match[1]?.startsWith('Z') === true };
 }
 
-/** True while that very process lives. Another one with its number is not it. */
+/** True while that very process lives. Another process that reuses its number does not count. */
 export function isAlive(identity: ProcessIdentity, currentBoot: string): boolean {
   if (identity.boot !== currentBoot || identity.start === GONE) return false;
   const look = lookAt(identity.pid);
@@ -59,7 +59,7 @@ export interface Stat {
   start: string;
 }
 
-/** Parses /proc/PID/stat. The name of the program, in brackets, may contain anything. */
+/** Parses /proc/PID/stat. The program's name, in parentheses, may contain anything. */
 export function parseStat(text: string): Stat | undefined {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state, parent, group, session] = fields;
@@ -68,7 +68,7 @@ export function parseStat(text: string): Stat | undefined {
   return { state, parent: Number(parent), group: Number(group), session: Number(session), start };
 }
 
-/** /proc/PID/stat of a process; undefined if there is none, or no /proc. */
+/** Reads /proc/PID/stat. Undefined if there is no such process, or no /proc. */
 export function readStat(pid: number): Stat | undefined {
   try {
     return parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'));

@@ -1,21 +1,23 @@
 /**
- * The program of the launcher and what is said to it and by it. Pure. It is Perl, which every Debian and most other systems have: small, so that the
- * system copies little when it forks, and able to do all that a start takes without a further program.
+ * The launcher's program and the protocol that it speaks. Pure. It is written in Perl, which Debian and most other systems include: Perl
+ * is small, so a fork copies little, and it can do everything that a start takes without running another program.
  */
 import { BEGUN_MODE, MAX_RECORD_FILE_BYTES } from './wrapper.ts';
 
 /**
- * Descriptors: 0 requests, 1 answers, 3 kept taken (a new process gets its error output there). All others close as a program is executed.
+ * Descriptors: 0 requests, 1 answers, 3 reserved, since a new process gets its error output there. All others close on exec.
  *
- * - `ready` is said once. A request is its length (32 bits) and fields, each ended by a NUL, which no argument of a process can contain: nothing is quoted or parsed.
- * - `launch`: a process. Before it the text of its script is put into a file, if it has one. `remove`: files, and last the directory that they are in; if there is more in
- *   it, another program sees to it. That is not answered.
- * - `began NUMBER PID START`: the program runs, since the pipe `$told`, which closes as it is executed, has closed without an error number.
- *   `not NUMBER ERRNO`: it does not. `ended PID STATUS RECORD`: as `wait` tells it, and what its record says, as hexadecimal digits.
- * - What was forked marks the record, and only then lets go of the launcher's answers: once these have ended, and the record is not marked, nothing was started, and nothing
- *   will be.
- * - Where answers are not read it waits to say more, and what ends meanwhile wakes it: it goes on with the same line.
- * - A signal between a look at the children and the wait for requests would be slept over: while there are children it looks again soon.
+ * - The launcher says `ready` once. A request is its length (32 bits, big-endian) and its fields, each terminated by NUL, which no
+ *   argument of a process can contain: nothing needs quoting or parsing.
+ * - `launch` starts a process, after writing the text of its script to a file if it has one. `remove` deletes files, and the directory
+ *   that they are in as the last path; if that directory is not empty, a separate `rm` deletes it. A removal is not answered.
+ * - `began NUMBER PID START`: the program runs. The pipe `$told` closes on exec, and it closed without an error number. `not NUMBER
+ *   ERRNO`: the program does not run. `ended PID STATUS RECORD`: the status of `wait`, and the content of the record in hexadecimal.
+ * - The forked child marks the record, and only then closes the launcher's answer pipe. So once the answers have ended and the record is
+ *   not marked, nothing was started, and nothing will be.
+ * - If nobody reads the answers, the launcher blocks. A child that ends meanwhile interrupts the write, which then continues with the
+ *   same line.
+ * - A signal between the look at the children and the wait for requests would be missed, so while there are children the wait is short.
  */
 export const LAUNCHER_PROGRAM = String.raw`use strict; use POSIX ();
 my ($in, %children) = ('');
@@ -111,24 +113,24 @@ POSIX::_exit(0);
 
 export interface LaunchRequest {
   cwd: string;
-  /** Files for descriptors 1, 2 and 3. */
+  /** Files for descriptors 1, 2 and 3 of the process: `out`, `record`, `err`. */
   out: string;
   record: string;
   err: string;
-  /** A file that is made before, for its owner alone, and what is in it. */
+  /** A file, accessible to its owner only, that is written before the start. */
   script?: { path: string; text: string } | undefined;
-  /** The program with its path, and its arguments. */
+  /** The program with its full path, and its arguments. */
   argv: readonly string[];
   env: Readonly<Record<string, string>>;
 }
 
-/** Undefined: something has a NUL, which no process can be given. */
+/** Encodes a request to start a process. Undefined if something contains a NUL, which cannot be passed to a process. */
 export function encodeLaunch(number: number, { cwd, out, record, err, script, argv, env }: LaunchRequest): Buffer | undefined {
   const given = [cwd, out, record, err, script?.path ?? '', script?.text ?? ''];
   return encode(['launch', String(number), ...given, String(argv.length), ...argv, ...Object.entries(env).flat()]);
 }
 
-/** Undefined: no file can be named so. */
+/** Encodes a request to remove files. Undefined if a path contains a NUL, which no file name can. */
 export function encodeRemoval(paths: readonly string[]): Buffer | undefined {
   return encode(['remove', ...paths]);
 }
@@ -147,7 +149,7 @@ export type LauncherWord =
   | { is: 'not'; number: number; errno: number }
   | { is: 'ended'; pid: number; status: number | null; signal: number | null; record: string };
 
-/** A line of the launcher; undefined: it says something else. */
+/** Parses a line from the launcher. Undefined if it is not one of its messages. */
 export function parseWord(line: string): LauncherWord | undefined {
   const [word, first, second, third] = line.split(' ');
   if (word === 'ready') return { is: 'ready' };
@@ -161,6 +163,6 @@ export function parseWord(line: string): LauncherWord | undefined {
   return { is: 'ended', pid: a, status: signal === 0 ? b >> STATUS_SHIFT : null, signal: signal === 0 ? null : signal, record };
 }
 
-/** Where `wait` has the signal, and the exit status. */
+/** Position of the signal and the exit status in the status of `wait`. */
 const LOW_BITS = 0x7f;
 const STATUS_SHIFT = 8;

@@ -1,8 +1,9 @@
 /**
- * A small process that starts others for the daemon. When a process of hundreds of megabytes forks, the system copies tables for all of
- * them, which takes ten times as long as the rest of a start. The launcher is made after the first start, when there is time. It ends when
- * it has been idle for long, or with the daemon; what it has started goes on. Guarantees that a process reported as begun began once, and
- * that each end is reported, even if the launcher ends before. Without one (no Perl, no Linux) the daemon starts its processes itself.
+ * A small helper process that starts other processes for the daemon. When a process of hundreds of megabytes forks, the kernel copies its
+ * page tables, which takes ten times as long as the rest of a start. The launcher is started after the first process, when there is time,
+ * and ends with the daemon or after a long idle time; what it started goes on. Guarantees that a process reported as begun began exactly
+ * once, and that every end is reported, even if the launcher ends before. Without one (no Perl, or not Linux) the daemon starts its
+ * processes itself.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
@@ -16,32 +17,35 @@ import type { ProcessIdentity } from './runner.types.ts';
 import { MAX_RECORD_FILE_BYTES, signalName } from './wrapper.ts';
 
 const PERL = '/usr/bin/perl';
-/** The launcher is made so long after a start that had to do without: that one comes first. */
+/** The launcher is started this long after a process that had to start without it, so as not to delay that one. */
 const SOON_MS = 100;
-/** It ends when nothing was started for so long. */
+/** The launcher ends after this long without a start. */
 const IDLE_MS = 600_000;
-/** One that cannot be kept is not tried for ever. */
+/** After so many failures the launcher is not started again. */
 const MAX_FAILURES = 3;
-/** A start takes milliseconds; on a machine that can hardly do anything, more. */
+/** Time to answer a request: a start takes milliseconds, but more on a heavily loaded machine. */
 const ANSWER_MS = 30_000;
-/** How often those are looked at whose launcher has ended. */
+/** Interval at which processes are checked whose launcher has ended. */
 const LOOK_MS = 500;
-/** An answer is a line, with a record in it at most; more without an end of line is none of ours. */
+/** Longest line of an answer, which contains one record at most. Longer text without a newline is not an answer. */
 const MAX_LINE = 1_024 + 2 * MAX_RECORD_FILE_BYTES;
 
-/** `record`: what is in its record, if that was read. */
+/** `record`: the content of its record, if that was read. */
 export type EndListener = (status: number | null, signal: NodeJS.Signals | null, record?: string) => void;
 
 export type Launch =
   | { is: 'began'; pid: number; start: string; onExit(listener: EndListener): void }
   | { is: 'refused'; code: string }
-  /** The launcher ended meanwhile. It did not begin, nor will it, if its record is not marked; else it may have. */
+  /** The launcher ended meanwhile. If its record is not marked, the process did not begin and never will; otherwise it may have begun. */
   | { is: 'unsure' };
 
 export interface Launcher {
-  /** Starts a process, if the launcher is there now. `boot`: the identity of this boot. */
+  /** Starts a process. Undefined if there is no launcher now, or the request cannot be encoded. `boot`: the identity of this boot. */
   launch(request: LaunchRequest, boot: string): Promise<Launch | undefined>;
-  /** Removes files, and last the directory that they are in, with all else there: soon, without an answer. False: there is no launcher. */
+  /**
+   * Removes files and, as the last path, the directory that they are in with everything else in it. Happens soon, without confirmation.
+   * False if there is no launcher.
+   */
   remove(paths: readonly string[]): boolean;
   close(): void;
 }
@@ -100,7 +104,7 @@ export function createLauncher(logger: Logger): Launcher {
     const child = spawn(PERL, ['-e', LAUNCHER_PROGRAM], { detached: true, cwd: '/', env: {}, stdio: ['pipe', 'pipe', 'ignore'] });
     const { stdin: input, stdout } = child;
     if (input === null || stdout === null) return;
-    // Nothing of it keeps the daemon from ending.
+    // The launcher must not keep the daemon from ending.
     child.unref();
     for (const stream of [input, stdout]) if (isSocket(stream)) stream.unref();
     input.on('error', () => undefined);
@@ -114,7 +118,7 @@ export function createLauncher(logger: Logger): Launcher {
     const { promise: decided, resolve } = Promise.withResolvers<boolean>();
     onReady = () => resolve(true);
     child.once('error', () => resolve(false));
-    // When all that it said was heard.
+    // After all of its output was read.
     child.once('close', () => {
       resolve(false);
       lose();
@@ -154,7 +158,7 @@ export function createLauncher(logger: Logger): Launcher {
     question.answer({ is: 'began', pid, start, onExit: (listener) => void ended.then((how) => listener(...how)) });
   };
 
-  /** The launcher has ended: what it was asked is unsure, and what it has started is looked at. */
+  /** Called when the launcher has ended: pending requests become `unsure`, and its children are polled from now on. */
   const lose = (): void => {
     helper = undefined;
     if (asked.size > 0 || children.size > 0) {
@@ -188,7 +192,7 @@ export function createLauncher(logger: Logger): Launcher {
       const { child, input } = helper;
       const { promise, resolve } = Promise.withResolvers<Launch>();
       asked.set(number, { boot, answer: resolve });
-      // One that does not answer is given up.
+      // A launcher that does not answer is killed.
       const limit = setTimeout(() => child.kill('SIGKILL'), ANSWER_MS);
       input.write(bytes);
       return promise.finally(() => clearTimeout(limit));

@@ -1,7 +1,6 @@
 /**
- * Pipes of processes that were left behind by the command that started them: what they still write is thrown away, so that they neither
- * wait for ever nor die of it. After a restart of the daemon their pipes are found again. A pipe that nobody else holds any more is
- * removed.
+ * Drains the pipes of processes that outlived the command that started them, so that their writes neither block for ever nor fail. After
+ * a restart of the daemon it finds the pipes again. Removes a pipe that nobody else holds open any more.
  */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,11 +8,11 @@ import { compileMasks } from './masks.ts';
 import { type OutputReader, readOutput } from './output-reader.ts';
 import { reopenPipe } from './run-directories.ts';
 
-/** Pipes drained at most, an open file each. Of more, the oldest are closed: who writes to them waits. */
+/** Maximum number of drained pipes, each an open file. Beyond it, the oldest are closed, and their writers block. */
 const MAX_PIPES = 256;
 
 export interface LeftBehind {
-  /** Takes over a reader that let go, and its pipe from the run directory. Never rejects. */
+  /** Takes over a reader that has let go, and its pipe from the run directory. Never rejects. */
   keep(reader: OutputReader, path: string): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,14 +1,14 @@
 /**
- * Replaces secret values in output by `***`, however the output was cut into chunks: every byte of any occurrence of any value is covered,
- * and each unbroken run of covered bytes becomes one `***`. One pass over the bytes (Aho and Corasick), however many values: output that
- * nearly matches costs no more than other output. Bytes that may yet become a value are held back, at most the longest value less one
- * byte.
+ * Replaces secret values in output by `***`, however the output is cut into chunks: every byte of every occurrence of a value is covered,
+ * and each unbroken run of covered bytes becomes one `***`. Makes one pass over the bytes for any number of values (Aho-Corasick), so
+ * near matches cost no more than other output. Bytes that may yet become a value are held back: at most the length of the longest value
+ * less one byte.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 
-/** Shorter values are not masked: they would be found everywhere. */
+/** Shorter values are not masked: they would match everywhere. */
 export const MIN_MASK_BYTES = 4;
-/** Bytes of all values of a process. The automaton takes some 14 bytes for each. */
+/** Maximum bytes of all values of a process. The automaton takes about 14 bytes for each. */
 export const MAX_MASKS_BYTES = 4 * 1024 * 1024;
 
 const MASK = Buffer.from('***');
@@ -16,38 +16,38 @@ const NO_BYTES = Buffer.alloc(0);
 const ROOT = 0;
 
 export interface Masker {
-  /** Bytes that may yet become a value, or the rest of one. */
+  /** Bytes held back: they may yet become a value, or the rest of one. */
   readonly held: number;
-  /** What can be shown after these bytes. The answer is a copy: the argument may be used again. */
+  /** Takes more output and returns what can be shown now. The result is a copy, so the caller may reuse its buffer. */
   push(bytes: Uint8Array): Buffer;
-  /** What was held back and turned out to be no value: at the end. */
+  /** Returns what was still held back. Called at the end of the output. */
   end(): Buffer;
 }
 
-/** The values of a process, compiled: one for all of its streams. */
+/** The compiled values of a process, shared by all of its streams. */
 export interface Masks {
   masker(): Masker;
 }
 
 /**
- * Values in a trie with links to the longest suffix that is in it, too. Most states have one child, kept inline; further ones are in
- * `more`.
+ * A trie of the values, in which each state links to its longest suffix that is in the trie as well. Most states have one child, stored
+ * inline; further children are in `more`.
  */
 interface Automaton {
   depth: Uint32Array;
-  /** Length of the longest value that ends here; 0: none does. */
+  /** Length of the longest value that ends in this state; 0 if none does. */
   match: Uint32Array;
   link: Uint32Array;
   byte: Uint8Array;
   child: Uint32Array;
-  /** Children beyond the first, by state * 256 + byte. */
+  /** Children beyond the first, keyed by state * 256 + byte. */
   more: Map<number, number>;
   branches: Uint8Array;
-  /** Children of the root by byte: most bytes of ordinary output are looked up here alone. */
+  /** Children of the root, by byte. Most bytes of ordinary output need only this lookup. */
   first: Uint32Array;
 }
 
-/** Compiles values. Errors: INVALID if they are too large in sum. */
+/** Compiles values. Errors: INVALID if they are too large in total. */
 export function compileMasks(values: readonly Uint8Array[]): Masks {
   const longEnough = values.filter(({ length }) => length >= MIN_MASK_BYTES);
   const total = longEnough.reduce((sum, { length }) => sum + length, 0);
@@ -97,7 +97,7 @@ function build(values: readonly Uint8Array[], states: number): Automaton {
     }
     match[state] = value.length;
   }
-  // Links, the nearest states first: those of a depth need only those of lesser depths.
+  // Links, breadth-first: those of one depth depend only on those of smaller depths.
   const children = new Map<number, [number, number][]>();
   for (const [key, next] of more) {
     const state = Math.floor(key / 256);
@@ -141,16 +141,16 @@ function step(automaton: Automaton, from: number, one: number): number {
 function createMasker(automaton: Automaton): Masker {
   const { depth, match, first } = automaton;
   let state = ROOT;
-  /** Offsets in the stream: so far it was read, and so far it was shown or covered. Between them lies `held`. */
+  /** Offsets in the stream: what was read, and what was shown or covered. `held` is what lies between. */
   let seen = 0;
   let shown = 0;
   let held: Uint8Array = NO_BYTES;
-  /** What was shown last was a `***`: values that begin where it ends belong to it. */
+  /** The last thing shown was a `***`; a value that begins right where it ends is part of it. */
   let masking = false;
-  /** What is covered and not shown yet: runs apart from one another, ascending. */
+  /** Covered runs that were not shown yet: ascending, and not touching one another. */
   const covered: [number, number][] = [];
 
-  /** Shows what is decided: runs that begin before `until`, and all other bytes before it. */
+  /** Returns what is decided: the runs that begin before `until`, and all other bytes before it. */
   const show = (window: Uint8Array, until: number): Buffer => {
     const base = shown;
     const parts: Uint8Array[] = [];
@@ -193,7 +193,7 @@ function createMasker(automaton: Automaton): Masker {
         const length = at(match, state);
         if (length > 0) cover(covered, seen - length, seen);
       }
-      // No value that ends later can begin before this.
+      // No value that ends later can begin before this offset.
       return show(window, seen - at(depth, state));
     },
     end() {
@@ -203,7 +203,7 @@ function createMasker(automaton: Automaton): Masker {
   };
 }
 
-/** Adds a run that ends behind all others, and joins those that it touches. */
+/** Adds a run that ends after all others, and merges it with those that it touches. */
 function cover(covered: [number, number][], from: number, to: number): void {
   let begin = from;
   for (let last = covered.at(-1); last !== undefined && last[1] >= begin; last = covered.at(-1)) {

@@ -1,49 +1,49 @@
 /**
- * Reads one pipe of a process on the event loop (no thread waits for it), masks secrets, and passes on chunks of at most
- * OUTPUT_CHUNK_BYTES. Reads no faster than chunks are taken, and yields to other work after some bytes. When told to end while the pipe is
- * still open elsewhere, it reads what is there and lets go: later output is discarded, so that its writer can go on.
+ * Reads one pipe of a process on the event loop (without blocking a thread), masks secrets, and passes on chunks of at most
+ * OUTPUT_CHUNK_BYTES. Reads no faster than chunks are taken, and lets other work run in between. If the process has ended while others
+ * still hold the pipe open, it reads what is there and lets go: later output is discarded, so that its writers can go on.
  */
 import { Socket } from 'node:net';
 import { OUTPUT_CHUNK_BYTES } from '../../../../protocol/orders/records.ts';
 import type { Masker } from './masks.ts';
 import { createShare } from './turns.ts';
 
-/** How long a pipe is quiet before it counts as read to the end, if somebody still holds it open. */
+/** How long a pipe that others still hold open must be quiet before it counts as read to the end. */
 const QUIET_MS = 200;
-/** What a pipe can hold at most (Linux: fs.pipe-max-size). If so much came after the end, all from before it is there. */
+/**
+ * The largest pipe buffer (Linux: fs.pipe-max-size). Once this much has been read after the end of the process, everything that it wrote
+ * itself is here.
+ */
 const PIPE_BYTES = 1024 * 1024;
 
-/** How long the rest of what may be a secret is waited for, before reading stops. */
+/** How long to wait for the rest of a possible secret before reading stops. */
 const HELD_MS = 100;
-/**
- * What a process that was left behind may go on to write: so much is thrown away at a time, and then nothing for a while. A flood is
- * slowed down.
- */
+/** After this many bytes from a process that was left behind, discarding pauses, so that a flood is slowed down. */
 const DRAIN_BYTES = 128 * 1024;
 const DRAIN_REST_MS = 100;
 
-/** All readers share it: what is kept is copied before the next read. */
+/** Shared by all readers: what is kept is copied before the next read. */
 const buffer = Buffer.allocUnsafe(OUTPUT_CHUNK_BYTES);
 
 export interface OutputReader {
-  /** True once everybody else has closed the pipe and all was handed on, if not taken yet. */
+  /** True once all others have closed the pipe and everything was passed on, even if it was not taken yet. */
   readonly atEnd: boolean;
-  /** Settles when all was taken, or when it was let go. */
+  /** Settles when everything was taken, or the reader has let go. */
   readonly done: Promise<'ended' | 'left'>;
-  /** The process has ended: no longer waits for those who hold the pipe open. */
+  /** Tells that the process has ended: do not wait for others that hold the pipe open. */
   finish(): void;
-  /** Lets go now: what comes is thrown away. */
+  /** Lets go now: further output is discarded. */
   leave(): void;
-  /** Settles when the pipe is closed here. */
+  /** Settles when this end of the pipe is closed. */
   readonly closed: Promise<void>;
   /**
-   * Stops reading: what the pipe has stays there, if somebody else holds it. Within a secret it goes on for a moment, so that it is not
-   * shown in two halves.
+   * Stops reading; unread bytes stay in the pipe if somebody else holds it open. In the middle of a possible secret it goes on for a
+   * moment, so that the secret is not split in two.
    */
   stop(): void;
 }
 
-/** Takes over the descriptor. */
+/** Starts reading. Takes over the descriptor. */
 export function readOutput(descriptor: number, masker: Masker, output: (chunk: Buffer) => void | Promise<void>): OutputReader {
   const { promise: done, resolve } = Promise.withResolvers<'ended' | 'left'>();
   let atEnd = false;
@@ -54,7 +54,7 @@ export function readOutput(descriptor: number, masker: Masker, output: (chunk: B
   let sinceFinish: number | undefined;
   let quiet: NodeJS.Timeout | undefined;
   let stopping: NodeJS.Timeout | undefined;
-  /** Chunks that are not taken yet, and whether this turn has had its share. */
+  /** Chunks that were not taken yet, and whether this reader has used up its share of the turn. */
   let holding = 0;
   let resting = false;
 
@@ -64,7 +64,7 @@ export function readOutput(descriptor: number, masker: Masker, output: (chunk: B
     stopped = true;
     resolve(how);
   };
-  /** All from before the end is here: what comes now is of others. */
+  /** Everything written before the end is here; what follows comes from others. */
   const hasEnough = (): boolean => !stopped && sinceFinish !== undefined && sinceFinish >= PIPE_BYTES;
   const release = (): void => {
     if (holding > 0 || resting) return;
@@ -111,7 +111,7 @@ export function readOutput(descriptor: number, masker: Masker, output: (chunk: B
     if (sinceFinish !== undefined) {
       sinceFinish += count;
       if (hasEnough()) {
-        // let go of once it is taken
+        // It lets go once that is taken.
         if (holding > 0) return false;
         letGo();
         return drain(count);
@@ -157,7 +157,7 @@ export function readOutput(descriptor: number, masker: Masker, output: (chunk: B
     release();
   };
   socket.once('end', onClosed);
-  // A pipe that cannot be read has nothing more to say.
+  // A pipe that cannot be read counts as ended.
   socket.once('error', onClosed);
   socket.once('close', () => {
     closed = true;

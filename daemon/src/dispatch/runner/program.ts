@@ -1,12 +1,12 @@
-/** Which file a command line starts. */
+/** Finds the file that a command line starts. */
 import { access, constants, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { DtkdError } from '../../../../protocol/errors.ts';
 
-/** Where programs are looked for if the environment does not say. */
+/** The search path if the environment has no PATH. */
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
-/** The absolute path of a program, looked for as a shell does. Errors: INVALID if there is none, or it cannot be executed. */
+/** Returns the absolute path of a program, looked up as a shell does. Errors: INVALID if it does not exist or is not executable. */
 export async function findProgram(name: string, cwd: string, path: string | undefined): Promise<string> {
   if (name.includes('/')) {
     const file = resolve(cwd, name);
@@ -25,7 +25,7 @@ export async function findProgram(name: string, cwd: string, path: string | unde
   });
 }
 
-/** Errors: INVALID if a process cannot start there. */
+/** Checks a working directory. Errors: INVALID if it does not exist. */
 export async function checkDirectory(cwd: string): Promise<void> {
   const found = await stat(cwd).catch(() => undefined);
   if (found?.isDirectory() !== true) throw new DtkdError('INVALID', `there is no directory ${cwd} on this node`);

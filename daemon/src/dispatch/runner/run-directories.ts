@@ -1,7 +1,7 @@
 /**
- * Run directories, made ahead: three pipes (`out`, `err`, `taken`), and a record (`exit`) once it is used. Only a program can make a named
- * pipe, so one call makes many, while there is nothing else to do; a start then costs one rename. A used one is never reused; unused ones
- * of an earlier daemon are. A daemon that starts nothing makes none, and one that ends leaves none.
+ * Prepares run directories ahead of time: three pipes (`out`, `err`, `taken`) and, once used, a record (`exit`). Only an external program
+ * can make a named pipe, so one call makes many while the daemon is idle, and a start costs one rename. A used directory is never reused;
+ * unused ones of an earlier daemon are. A daemon that starts nothing makes none, and one that stops leaves none.
  */
 import { execFile } from 'node:child_process';
 import { closeSync, constants, fstat as fstatWithCallback, open as openWithCallback, read as readWithCallback } from 'node:fs';
@@ -12,14 +12,14 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import { isFull, systemCode } from '../../disk/system-error.ts';
 import { MAX_RECORD_FILE_BYTES } from './wrapper.ts';
 
-/** So many are made ahead, once there are fewer than `LOW`. More starts than this at once wait for a call. */
+/** Directories to prepare, once fewer than `LOW` are left. Starts beyond this number wait for another call. */
 const AHEAD = 32;
 const LOW = 8;
-/** So many of them have their ends open, three files each. */
+/** Directories kept with open ends: three open files each. */
 const OPEN_AHEAD = 4;
-/** They are made when nothing was started for so long: making some takes as long as starting a process. */
+/** Idle time before any are prepared: making some takes as long as starting a process. */
 const CALM_MS = 100;
-/** Made by one call at most: the length of a command line is limited. */
+/** Directories per call: the length of a command line is limited. */
 const MAX_CALL = 64;
 const CALL_TIMEOUT_MS = 10_000;
 
@@ -31,23 +31,26 @@ const ALONE = 'alone';
 export const PIPES = [OUT, ERR, TAKEN];
 
 const run = promisify(execFile);
-/** A program of the system: Node.js makes no named pipes. */
+/** The system's program for named pipes, which Node.js cannot make. */
 const MAKE_PIPES = 'mkfifo';
 const open = promisify(openWithCallback);
 const read = promisify(readWithCallback);
 const fstat = promisify(fstatWithCallback);
 
-/** The open ends of a run directory, as descriptors. Whoever takes it closes them. */
+/** Descriptors of a run directory's open ends. The caller of `take` must close them. */
 export interface RunPipes {
-  /** To read from. They see the end once all others are closed. */
+  /** Read ends. They reach the end of file once all write ends are closed. */
   out: number;
   err: number;
-  /** Appended to, by the shell and by us. */
+  /** Opened to append. The shell appends to the same file. */
   record: number;
 }
 
 export interface RunDirectories {
-  /** Makes `target` a run directory; it may exist, with other files. Errors: UNAVAILABLE, DISK_FULL, INVALID if it was one before. */
+  /**
+   * Turns `target` into a run directory. It may exist and contain other files. Errors: UNAVAILABLE, DISK_FULL, INVALID if it already was
+   * a run directory.
+   */
   take(target: string): Promise<RunPipes>;
   close(): Promise<void>;
 }
@@ -114,7 +117,7 @@ export function createRunDirectories(directory: string): RunDirectories {
     clearTimeout(calm);
     if (closed) return;
     calm = setTimeout(() => {
-      // Whoever needs one will hear why there is none.
+      // The error is reported to the start that needs a directory.
       preparing = prepare().catch(() => undefined);
     }, CALM_MS).unref();
   };
@@ -158,7 +161,7 @@ export function createRunDirectories(directory: string): RunDirectories {
       await preparing;
       for (const { reject } of waiting.splice(0)) reject(stopping());
       for (const { pipes } of opened.splice(0)) closePipes(pipes);
-      // Not every program that copies a data directory knows what to do with pipes.
+      // Not every program that copies a data directory can handle pipes.
       stock.length = 0;
       await rm(directory, { recursive: true, force: true });
     },
@@ -169,7 +172,7 @@ function stopping(): DtkdError {
   return new DtkdError('UNAVAILABLE', 'this daemon is stopping');
 }
 
-/** Directories that were made and not used. Others are removed: a crash came between. */
+/** Returns the complete unused directories, and removes the incomplete ones that a crash left. */
 async function findStock(directory: string): Promise<string[]> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const paths: string[] = [];
@@ -182,7 +185,7 @@ async function findStock(directory: string): Promise<string[]> {
   return paths;
 }
 
-/** What there is of the run directory of a process that was started before, and whether it was left alone (then it is so no more). */
+/** Opens what is left of the run directory of an earlier process. `alone`: the earlier daemon had left it alone; the mark is removed. */
 export async function reopen(run: string): Promise<{ [End in 'out' | 'err' | 'record']: number | undefined } & { alone: boolean }> {
   const [out, err, record] = await Promise.all([
     reopenPipe(join(run, OUT)),
@@ -197,8 +200,8 @@ export async function reopen(run: string): Promise<{ [End in 'out' | 'err' | 're
 }
 
 /**
- * The end to read from of a pipe that others may hold, or nobody any more. Linux tells the end of a pipe only to who had it open while somebody could write: for a
- * moment that is us. Undefined: it cannot be opened.
+ * Opens the read end of a pipe that others may hold open, or nobody. Linux reports the end of file only to a reader that had the pipe
+ * open while there was a writer, so this briefly opens it for writing, too. Undefined if it cannot be opened.
  */
 export async function reopenPipe(path: string): Promise<number | undefined> {
   const pipe = await open(path, READ_END).catch(() => undefined);
@@ -208,7 +211,7 @@ export async function reopenPipe(path: string): Promise<number | undefined> {
   return pipe;
 }
 
-/** Lets a shell go that waits until its pipes are open again. False: none waits, or not yet. */
+/** Releases a shell that waits for its pipes to be opened again. False if none waits, or not yet. */
 export async function letGo(run: string): Promise<boolean> {
   try {
     closeQuietly(await open(join(run, TAKEN), constants.O_WRONLY | constants.O_NONBLOCK));
@@ -219,8 +222,8 @@ export async function letGo(run: string): Promise<boolean> {
 }
 
 /**
- * Lets a user of that group open the pipes that it writes to by their names, such as /dev/stderr. To write only: others may be in the group, and what is read
- * there is not masked yet. They stay our own, for a later daemon to read.
+ * Lets a user of that group open the output pipes by name, as with /dev/stderr. Only for writing: the group may have other members, and
+ * the output in the pipes is not masked yet. The pipes stay the daemon's own, so that a later daemon can read them.
  */
 export async function letOpen(run: string, gid: number): Promise<void> {
   for (const name of [OUT, ERR]) {
@@ -229,12 +232,12 @@ export async function letOpen(run: string, gid: number): Promise<void> {
   }
 }
 
-/** Tells the shell of a run that nobody reads its pipes any more, although we are still there. */
+/** Tells the shell of a run that nobody reads its pipes any more, although this daemon is still alive. */
 export async function leaveAlone(run: string): Promise<void> {
   await writeFile(join(run, ALONE), '', { mode: 0o600 }).catch(() => undefined);
 }
 
-/** Removes the pipes of a run that has ended. The record stays, and the word that it was left alone, if it was. Never rejects. */
+/** Removes the pipes of a run that has ended. The record stays, and so does the mark of a run that was left alone. Never rejects. */
 export async function removePipes(run: string): Promise<void> {
   await Promise.all(PIPES.map((name) => unlink(join(run, name)).catch(() => undefined)));
 }
@@ -243,7 +246,7 @@ export function closePipes({ out, err, record }: RunPipes): void {
   for (const one of [out, err, record]) closeQuietly(one);
 }
 
-/** The ends for the process, open for reading and writing. Whoever takes them closes them. */
+/** Opens the process's ends, for reading and writing. The caller must close them. */
 export async function openEnds(run: string): Promise<{ out: number; err: number }> {
   const [out, err] = await Promise.allSettled([open(join(run, OUT), constants.O_RDWR), open(join(run, ERR), constants.O_RDWR)]);
   if (out.status === 'fulfilled' && err.status === 'fulfilled') return { out: out.value, err: err.value };
@@ -251,14 +254,14 @@ export async function openEnds(run: string): Promise<{ out: number; err: number 
   throw toRefusal([out, err].find((one) => one.status === 'rejected')?.reason);
 }
 
-/** What a record says so far. Never rejects. */
+/** Returns what a record contains so far. Never rejects. */
 export async function readRecord(record: number): Promise<string> {
   const buffer = Buffer.alloc(MAX_RECORD_FILE_BYTES);
   const { bytesRead } = await read(record, buffer, 0, buffer.length, 0).catch(() => ({ bytesRead: 0 }));
   return buffer.toString('latin1', 0, bytesRead);
 }
 
-/** Of what a launcher was asked for that has ended: false if it is certain that it did not begin. Never rejects. */
+/** Called after a launcher has ended during a launch. False if it is certain that the process did not begin. Never rejects. */
 export async function mayHaveBegun(record: number): Promise<boolean> {
   return fstat(record).then(
     ({ mode }) => (mode & constants.S_IXUSR) !== 0,
@@ -266,12 +269,15 @@ export async function mayHaveBegun(record: number): Promise<boolean> {
   );
 }
 
-/** Closes a descriptor of a pipe or a record: that waits for nothing, and costs less than to let another thread do it. Never throws. */
+/**
+ * Closes a descriptor of a pipe or a record, synchronously: that never blocks, and costs less than handing it to another thread. Never
+ * throws.
+ */
 export function closeQuietly(descriptor: number): void {
   try {
     closeSync(descriptor);
   } catch {
-    // It is closed.
+    // It is closed already.
   }
 }
 
@@ -291,12 +297,12 @@ async function openAll(path: string): Promise<RunPipes> {
   ]);
   const [out, err, record] = opened.map((one) => (one.status === 'fulfilled' ? one.value : undefined));
   if (out !== undefined && err !== undefined && record !== undefined) return { out, err, record };
-  // Of too many open files, for one.
+  // Some may have failed, as with too many open files.
   for (const one of [out, err, record]) if (one !== undefined) closeQuietly(one);
   throw opened.find((one) => one.status === 'rejected')?.reason;
 }
 
-/** Puts a prepared directory where it is wanted; into a directory that has other files, its entries. */
+/** Moves a prepared directory to `to`; if that is a directory with other files, moves its entries there. */
 async function place(from: string, to: string): Promise<void> {
   try {
     await rename(from, to);
@@ -330,7 +336,7 @@ function toRefusal(error: unknown): DtkdError {
   return new DtkdError('UNAVAILABLE', `no process can be started now${code === undefined ? '' : ` (${code})`}`, { cause: error });
 }
 
-/** Of an error before anything was started. Errors: DISK_FULL, UNAVAILABLE. */
+/** Throws the refusal for an error that occurred before anything was started. Errors: DISK_FULL, UNAVAILABLE. */
 export function throwRefusal(error: unknown): never {
   throw toRefusal(error);
 }

@@ -1,9 +1,9 @@
 /**
- * The runner: starts processes that outlive this daemon, watches them to their end, and finds those of an earlier daemon again. Guarantees
- * that a process has only the environment given, a session of its own and an empty standard input; that its output is passed on in order,
- * once, with secrets masked, no faster than it is taken; and that only its own processes are ever signalled. If the daemon is killed,
- * output that it had read and not passed on is lost; unread output is not. It decides nothing: who may run what, limits and journals are
- * the target's.
+ * The runner: starts processes that outlive this daemon, watches them to their end, and finds those of an earlier daemon again.
+ * Guarantees that a process has only the given environment, its own session and an empty standard input; that its output is passed on in
+ * order, once, with secrets masked, no faster than it is taken; and that only its own processes are ever signalled. If the daemon is
+ * killed, output that it had read and not passed on is lost; unread output is not. Decides nothing: who may run what, limits and journals
+ * belong to the target.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -43,22 +43,25 @@ import { type Supervised, supervise } from './running.ts';
 import { removeSecretFiles, writeSecretFiles } from './secret-files.ts';
 import { recordedPid, SHELL, wrapperArguments } from './wrapper.ts';
 
-/** Where secret files are put on systems that have it: memory, not a disk. */
+/** Preferred place for secret files: memory instead of a disk. */
 const MEMORY_DIRECTORY = '/dev/shm';
-/** What a shell, between us and the process, hands on. */
+/** Names that the shell between the daemon and the process passes on. */
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 export interface RunnerOptions {
-  /** The runner's own: run directories made ahead, pipes of those left behind. On the file system of the run directories. */
+  /**
+   * The runner's own directory, for prepared run directories and the pipes of processes left behind. Must be on the same file system as
+   * the run directories.
+   */
   directory: string;
   logger: Logger;
-  /** Where secret files are put; default: memory, where there is such a place. */
+  /** Directory for secret files; default: in memory, if there is such a place. */
   secrets?: string;
 }
 
 type Output = Parameters<Runner['start']>[1];
 
-/** Makes the runner of a daemon. */
+/** Creates the runner of a daemon. */
 export function createRunner({ directory: own, logger, secrets }: RunnerOptions): Runner {
   const directories = createRunDirectories(join(own, 'ahead'));
   const leftBehind = createLeftBehind(join(own, 'left'));
@@ -144,12 +147,12 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
       const [program, who, boot, memoryPlace] = checked.value;
       const startWrapper = async () => {
         if (closed) throw new DtkdError('UNAVAILABLE', 'this daemon is stopping');
-        // a daemon that may not give files away runs it all the same
+        // Without the right to change the group, the process still runs.
         if (who.account !== undefined) await letOpen(run, who.account.gid).catch(() => undefined);
         const variables = await writeSecretFiles(run, spec.secretFiles, who.account, memoryPlace).catch(throwRefusal);
         const { cwd } = spec;
         const whole = { ...spec.env, ...variables };
-        // what stands between has rights that the process has not
+        // The programs in between have rights that the process must not have.
         const { env, prefix } = who.prefix.length === 0 ? { env: whole, prefix: [] } : holdVariables(whole);
         const [first = program, ...rest] = [...who.prefix, ...prefix, program, ...spec.argv.slice(1)];
         const args = wrapperArguments(join(run, TAKEN), process.pid, first, rest);
@@ -218,7 +221,7 @@ export function createRunner({ directory: own, logger, secrets }: RunnerOptions)
   };
 }
 
-/** Errors: INVALID for names that a shell would not hand on. */
+/** Errors: INVALID for names that a shell would not pass on. */
 function checkEnvironment({ env, secretFiles }: ProcessSpec): void {
   const odd = [...Object.keys(env), ...secretFiles.map(({ variable }) => variable)].find((name) => !VARIABLE.test(name));
   if (odd !== undefined) throw new DtkdError('INVALID', `${JSON.stringify(odd)} is not the name of an environment variable`);
@@ -231,7 +234,7 @@ async function findMemory(): Promise<string | undefined> {
   );
 }
 
-/** Removes what a start has made that came to nothing. */
+/** Removes what a failed start has made. */
 async function removeRun(run: string): Promise<void> {
   await removeSecretFiles(run);
   await removePipes(run);
@@ -239,7 +242,7 @@ async function removeRun(run: string): Promise<void> {
   await rmdir(run).catch(() => undefined);
 }
 
-/** Starts the shell. Its number is looked up at once: later it may have ended, and been reaped. Errors: INVALID, UNAVAILABLE. */
+/** Starts the shell. Reads its start time at once: later the shell may have ended and been reaped. Errors: INVALID, UNAVAILABLE. */
 async function spawnWrapper(args: string[], cwd: string, env: Record<string, string>, run: string, record: number) {
   const { out, err } = await openEnds(run);
   let child: ChildProcess;
@@ -276,8 +279,8 @@ function notStarted(code: string | undefined, cwd: string, cause?: unknown): Dtk
 }
 
 /**
- * The process of a run directory whose number was not noted: the shell of this run, by its record, or among all, if its daemon died
- * before the shell had written that. `GONE` if there is none: it has ended, or never began.
+ * Finds the process of a run directory whose number was not noted: the shell that its record names, or, if its daemon died before the
+ * shell wrote that, the one among all processes that has the pipe as an argument. `GONE` if there is none: it has ended, or never began.
  */
 async function findNumber(record: number | undefined, run: string): Promise<{ pid: number; start: string }> {
   if (record === undefined) return { pid: 0, start: GONE };

@@ -1,6 +1,6 @@
 /**
- * One process from its start, or from being found again, to its end: notices that it has ended, reads its record and the rest of its
- * output, kills it with its group and session. It signals a process only while that is certainly the one it knows.
+ * Supervises one process, from its start or adoption to its end: notices that it has ended, reads its record and the rest of its output,
+ * and kills it with its group and session. Signals a process only while it is certain to be the right one.
  */
 import { type FSWatcher, fstat as fstatWithCallback, watch, write as writeWithCallback } from 'node:fs';
 import { join } from 'node:path';
@@ -13,22 +13,22 @@ import { closeQuietly, leaveAlone, letGo, RECORD, readRecord, TAKEN } from './ru
 import type { ProcessEnd, ProcessIdentity, RunningProcess } from './runner.types.ts';
 import { isRecorded, KILL_MARK, parseRecord, shellSaid } from './wrapper.ts';
 
-/** TERM is followed by KILL after this, if nobody says otherwise. */
+/** Default time from TERM to KILL. */
 const DEFAULT_GRACE_MS = 10_000;
-/** How often a process is looked at whose end is told to us, and one whose end is not. */
+/** Polling interval for a process whose end is reported to us, and for an adopted one, whose end is not. */
 const LOOK_TOLD_MS = 5_000;
 const LOOK_ADOPTED_MS = 1_000;
-/** First pause, and its growth, while something is about to happen. */
+/** First pause, growth factor and longest pause while something is about to happen. */
 const SOON_MS = 5;
 const SOON_GROWTH = 2;
 const LONGEST_SOON_MS = 250;
-/** A shell takes a few milliseconds to start its process; on a machine that is very busy, more. */
+/** How long to wait for the shell to start its process. It takes milliseconds, but more on a very busy machine. */
 const START_MS = 2_000;
-/** How long a process that is just ending is waited for when it is left alone. */
+/** How long to wait for a process that is just ending before it is left alone. */
 const LEAVE_MS = 500;
-/** KILL is sent so often to what still appears in the session. */
+/** Rounds of KILL for whatever still appears in the session. */
 const KILL_ROUNDS = 8;
-/** Said of a process that the shell could not start, as shells do. */
+/** Exit status of a process that the shell could not start, as shells have it. */
 const NOT_STARTED_STATUS = 126;
 
 const write = promisify(writeWithCallback);
@@ -39,27 +39,27 @@ export interface RunningOptions {
   boot: string;
   /** The run directory. */
   run: string;
-  /** Descriptor of the record, taken over. */
+  /** Descriptor of the record. Taken over. */
   record: number | undefined;
   readers: readonly OutputReader[];
-  /** Its end will be told by `gone`. */
+  /** The end will be reported through `gone`. */
   told: boolean;
-  /** The shell is a child of this process: until it is told to have ended, its number is nobody else's. */
+  /** The shell is a child of this daemon: until its end is reported, nobody else can have its number. */
   own: boolean;
-  /** For what the shell says if it could not start the process. */
+  /** Receives the shell's message if it could not start the process. */
   complain(text: string): void;
-  /** Clears up after the end, before it is told. Never rejects. */
+  /** Cleans up after the end, before `ended` settles. `left`: readers whose pipes others still hold open. Never rejects. */
   clear(left: readonly OutputReader[]): Promise<void>;
 }
 
-/** What the runner does with it. */
+/** What the runner uses of it. */
 export interface Supervised {
   process: RunningProcess;
-  /** The shell, a child of ours, has ended so; `record`: what its record says, if that is known. */
+  /** Reports the end of the shell. `record`: the content of its record, if known. */
   gone(status: number | null, signal: NodeJS.Signals | null, record?: string): void;
-  /** See whether something has happened. */
+  /** Checks whether something has happened. */
   look(): void;
-  /** Lets it run on, unwatched: for a later daemon to find. One that has just ended is seen to its end. */
+  /** Leaves the process running, unwatched, for a later daemon to find. A process that has just ended is still followed to its end. */
   abandon(): Promise<void>;
 }
 
@@ -91,7 +91,7 @@ export function supervise(options: RunningOptions): Supervised {
       if (goneAt !== undefined || abandoned) return;
       if (!told && !isAlive(identity, boot)) return gone();
       const recorded = isRecorded(await recordText());
-      // Between its record and its end the shell may wait for us to have opened the pipes.
+      // After writing its record, the shell may still wait for somebody to open the pipes.
       if (recorded) await letGo(run);
       if (recorded || readers.every(({ atEnd }) => atEnd)) lookSoon();
       else lookAfter(told ? LOOK_TOLD_MS : LOOK_ADOPTED_MS);
@@ -107,7 +107,7 @@ export function supervise(options: RunningOptions): Supervised {
   };
 
   const conclude = async (noticedAt: number): Promise<void> => {
-    // What a kill has yet to end may still write.
+    // Processes that are being killed may still write.
     await killing;
     for (const reader of readers) reader.finish();
     const [text, ...ways] = await Promise.all([toldRecord ?? recordText(), ...readers.map(({ done }) => done)]);
@@ -122,10 +122,11 @@ export function supervise(options: RunningOptions): Supervised {
   const toEnd = async (text: string, noticedAt: number): Promise<ProcessEnd> => {
     const recorded = parseRecord(text);
     if (recorded !== undefined) return { ...recorded, endedAt: told ? noticedAt : await recordedAt(noticedAt) };
-    // We have ended it before it could record anything.
+    // We killed it before it could record anything.
     if (killing !== undefined && shellEnd?.signal) return { signal: shellEnd.signal, endedAt: noticedAt };
     if (shellEnd?.status == null) return { unknown: true };
-    // By itself, without a record: it could not write one, on a disk that is full, and gives the status of the process; or it says why it could not start it.
+    // The shell ended by itself without a record: either it could not write one because the disk is full, and exits with the process's
+    // status; or it could not start the process, and says why.
     const said = shellSaid(text);
     if (said === '' || shellEnd.status === 0) return { exitStatus: shellEnd.status, endedAt: noticedAt };
     options.complain(said);
@@ -149,7 +150,7 @@ export function supervise(options: RunningOptions): Supervised {
     return others.length;
   };
 
-  /** Until the shell has become, in part, the process: before, a signal would end with the shell. */
+  /** Waits until the shell has started the process: an earlier signal would end with the shell. */
   const untilStarted = async (): Promise<void> => {
     const end = Math.min(killAt, performance.now() + START_MS);
     for (let pause = SOON_MS; performance.now() < end && goneAt === undefined && !abandoned; pause *= SOON_GROWTH) {
@@ -162,7 +163,7 @@ export function supervise(options: RunningOptions): Supervised {
 
   const killAll = async (): Promise<void> => {
     if (process.platform === 'linux') await untilStarted();
-    // What is stopped would not see that it shall end.
+    // A stopped process would not notice TERM.
     await signalAll('SIGTERM', 'SIGCONT');
     let pause = SOON_MS;
     while (performance.now() < killAt && !abandoned) {
@@ -172,7 +173,7 @@ export function supervise(options: RunningOptions): Supervised {
       pause = Math.min(pause * SOON_GROWTH, LONGEST_SOON_MS);
     }
     if (abandoned) return;
-    // The shell goes, too, and cannot record it.
+    // KILL ends the shell, too, so it cannot record the end.
     if (record !== undefined) await write(record, KILL_MARK).catch(() => undefined);
     pause = SOON_MS;
     for (let round = 0; round < KILL_ROUNDS && !abandoned; round += 1) {
@@ -186,7 +187,7 @@ export function supervise(options: RunningOptions): Supervised {
 
   const watchRecord = (): FSWatcher | undefined => {
     try {
-      // An error of the watcher leaves the regular looks.
+      // If the watcher fails, polling remains.
       return watch(join(run, RECORD), look).on('error', () => undefined);
     } catch {
       return undefined;
@@ -223,7 +224,7 @@ export function supervise(options: RunningOptions): Supervised {
       await leaveAlone(run);
       if (goneAt === undefined && isRecorded(await recordText())) await Promise.race([isGone, pauseFor(LEAVE_MS)]);
       if (goneAt !== undefined) {
-        // Unless its output is not taken any more.
+        // Give up if its output is not taken any more.
         await Promise.race([ended, pauseFor(LEAVE_MS)]);
         return;
       }
@@ -237,7 +238,7 @@ export function supervise(options: RunningOptions): Supervised {
   };
 }
 
-/** Keeps nothing from ending. */
+/** A pause that does not keep the daemon alive. */
 function pauseFor(ms: number): Promise<void> {
   return delay(ms, undefined, { ref: false });
 }

@@ -1,7 +1,7 @@
 /**
- * Secrets as files for one process: in memory where the system has a place for that, else in its run directory; owned by the user that it
- * runs as, mode 0600, in a directory that nobody else enters. A link in the run directory says where they are, so that a later daemon can
- * remove them.
+ * Passes secrets to one process as files: in memory if the system offers that, else in its run directory; owned by the user that the
+ * process runs as, mode 0600, in a directory that nobody else can enter. A link in the run directory points to them, so that a later
+ * daemon can remove them.
  */
 import { chmod, chown, lchown, lstat, mkdir, mkdtemp, readdir, readlink, rm, rmdir, symlink, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { basename, join } from 'node:path';
 import { isMissing } from '../../disk/system-error.ts';
 import type { Account } from './accounts.ts';
 
-/** Of the run directory: a link to a directory, or the directory. */
+/** Entry of the run directory: a link to the directory of secrets, or that directory itself. */
 const NAME = 'secrets';
 const PREFIX = 'dtkd-secrets-';
 const PRIVATE_DIRECTORY = 0o700;
@@ -19,7 +19,7 @@ export interface SecretFile {
   value: Buffer;
 }
 
-/** Writes them, and answers with the variables that have their paths. `memory`: a directory that is not on a disk, if there is one. */
+/** Writes the files, and returns the variables with their paths. `memory`: a directory that is not on a disk, if there is one. */
 export async function writeSecretFiles(
   run: string,
   files: readonly SecretFile[],
@@ -48,8 +48,8 @@ export async function writeSecretFiles(
 }
 
 /**
- * Removes what may be another user's, who may be changing it at this very moment: each directory is taken, and closed to everybody else, before anything in it is
- * looked at, so that no path leads elsewhere meanwhile. Nothing behind a link is touched.
+ * Removes a tree that another user may own and may be changing at this very moment. Takes over each directory and closes it to everybody
+ * else before reading it, so that no path can be redirected meanwhile. Does not follow links.
  */
 async function removeTaken(path: string): Promise<void> {
   const own = process.geteuid?.();
@@ -61,7 +61,7 @@ async function removeTaken(path: string): Promise<void> {
   await rmdir(path);
 }
 
-/** Removes what there is. Never rejects. */
+/** Removes the secret files of a run, if any. Never rejects. */
 export async function removeSecretFiles(run: string): Promise<void> {
   const path = join(run, NAME);
   try {
@@ -72,7 +72,7 @@ export async function removeSecretFiles(run: string): Promise<void> {
     }
     await rm(path, { recursive: true, force: true });
   } catch {
-    // There are none.
+    // There are none, or they cannot be removed.
   }
 }
 

@@ -1,18 +1,19 @@
 /**
- * Where the records of a spool begin and end: walking over their lengths, and remembering some borders so that a walk is never long. Pure.
+ * Finds where the records of a spool begin and end, by walking over their lengths, and remembers some borders so that no walk is long.
+ * Pure.
  */
 import { MAX_RECORD_BYTES } from '../../../../protocol/orders/records.ts';
 
-/** Before each record: its length, big-endian. */
+/** Length prefix of each record, big-endian. */
 export const LENGTH_BYTES = 4;
-/** Bytes of a record with its length at most. */
+/** Maximum bytes of a record with its length prefix. */
 export const MAX_ENTRY_BYTES = LENGTH_BYTES + MAX_RECORD_BYTES;
-/** A border is remembered in about every so many bytes: a walk reads no more than this and one record. */
+/** About one border per so many bytes is remembered: a walk reads no more than this and one record. */
 const STRIDE_BYTES = 64 * 1024;
 
 /**
- * Visits whole records, from the border at which `bytes` begins, as long as `visit` says so. `end`: behind the last one visited so.
- * `invalid`: what follows is no record.
+ * Visits whole records from the start of `bytes`, which must be a border, until `visit` returns false. `end`: the end of the last record
+ * that `visit` accepted. `invalid`: what follows is not a record.
  */
 export function walk(bytes: Uint8Array, visit: (start: number, end: number) => boolean): { end: number; invalid: boolean } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -27,11 +28,11 @@ export function walk(bytes: Uint8Array, visit: (start: number, end: number) => b
   return { end: at, invalid: false };
 }
 
-/** Borders of a spool, ascending, far enough apart. */
+/** Remembered borders of a spool, ascending, some distance apart. */
 export interface Borders {
-  /** Tells of a border behind all that were told of. */
+  /** Adds a border after all earlier ones. */
   add(offset: number): void;
-  /** The last remembered border at or before an offset. */
+  /** Returns the last remembered border at or before an offset. */
   before(offset: number): number;
 }
 
@@ -55,7 +56,7 @@ export function createBorders(): Borders {
 }
 
 /**
- * Cuts bytes that begin at a border down to whole records of at most so many bytes, but to one record at least. Empty: there is no whole
+ * Cuts bytes that begin at a border down to whole records: at most `maxBytes`, but at least one record. Empty if there is no whole
  * record.
  */
 export function wholeRecords(bytes: Uint8Array, maxBytes: number): Uint8Array {

@@ -1,23 +1,23 @@
-/** The last records of a spool, in memory for those who follow it. Pure. */
+/** The last records of a spool, kept in memory for its followers. Pure. */
 
-/** Bytes kept at most; the last record always is. */
+/** Maximum bytes kept. The last record is always kept. */
 const TAIL_BYTES = 64 * 1024;
-/** Forgotten entries are cleared out when they are so many. */
+/** Dropped entries are cleared out once there are this many. */
 const CLEAR_ENTRIES = 256;
 
 export interface Tail {
-  /** Offset of the first record that it has. */
+  /** Offset of the first kept record. */
   readonly start: number;
-  /** Forgets all; the next record begins there. */
+  /** Drops everything; the next record begins at `offset`. */
   restart(offset: number): void;
   add(entry: Uint8Array): void;
-  /** Whole records from a border on, at most so many bytes, but one at least; undefined if that is no border. */
+  /** Returns whole records from a border: at most `maxBytes`, but at least one. Undefined if the offset is not a kept border. */
   read(offset: number, maxBytes: number): Uint8Array | undefined;
 }
 
 export function createTail(): Tail {
   let entries: { offset: number; bytes: Uint8Array }[] = [];
-  /** Index of the first that still counts. */
+  /** Index of the first entry that was not dropped. */
   let first = 0;
   let start = 0;
   let end = 0;

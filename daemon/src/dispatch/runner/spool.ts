@@ -1,7 +1,7 @@
 /**
- * A spool: the kept output of a part, a file of records that only grows. What `offset` counts is in the file: it outlives the daemon and,
- * once the spool is closed, a loss of power. Additions that come together are written together; readers at the end are served from
- * memory. It does not decide how long anything is kept.
+ * A spool: the kept output of a part, in an append-only file of records. Everything up to `offset` has been written to the file: it
+ * survives the daemon and, once the spool is closed, a power failure. Records added together are written together; readers at the end are
+ * served from memory. Does not decide how long anything is kept.
  */
 import {
   close as closeWithCallback,
@@ -23,17 +23,17 @@ import type { Spool } from './runner.types.ts';
 import { createBorders, LENGTH_BYTES, MAX_ENTRY_BYTES, walk, wholeRecords } from './spool-borders.ts';
 import { createTail } from './spool-tail.ts';
 
-/** What dtkd says itself may go beyond the cap by this: that there is a cap, and how it ended. */
+/** How far dtkd's own lines may exceed the cap: that the cap was reached, and how the part ended. */
 export const LOG_BEYOND_CAP_BYTES = 64 * 1024;
-/** A spool that lacks no more than this to its cap is full: its last record was cut to fit. */
+/** A reopened spool within this distance of its cap counts as full: its last record was cut to fit. */
 const FULL_SLACK_BYTES = 16;
-/** Bytes that wait to be written before who adds has to wait. */
+/** Unwritten bytes at which writers have to wait. */
 const WAITING_BYTES = 256 * 1024;
-/** Read at once while a spool that is found is looked through. */
+/** Bytes per read while an existing spool is scanned. */
 const SCAN_BYTES = 1024 * 1024;
-/** Ends of reads that are remembered: who comes back with one need not be checked by walking. */
+/** Ends of recent reads to remember: a reader that continues there needs no walk to check its offset. */
 const REMEMBERED_ENDS = 64;
-/** What surrounds the bytes of a record, with the longest names. */
+/** Encoding overhead of a record, with the longest names. */
 const RECORD_OVERHEAD_BYTES = 1_024;
 
 const open = promisify(openWithCallback);
@@ -48,11 +48,11 @@ const NOTHING = new Uint8Array();
 
 interface Waiting {
   bytes: Uint8Array;
-  /** Bytes of output in it. */
+  /** Bytes of output in `bytes`. */
   output: number;
 }
 
-/** Opens one; `changed` hears when it begins and ceases to have something to write. */
+/** Opens a spool. `changed` is called when it starts having something to write (true), and when it is closed (false). */
 export async function openSpool(path: string, capBytes: number, changed: (spool: Spool, writing: boolean) => void): Promise<Spool> {
   const borders = createBorders();
   const tail = createTail();
@@ -60,7 +60,7 @@ export async function openSpool(path: string, capBytes: number, changed: (spool:
   const listeners = new Set<() => void>();
   let offset = await scan(path, borders.add);
   tail.restart(offset);
-  /** Where it will end when all that waits is written. */
+  /** Where it will end once everything that waits is written. */
   let accepted = offset;
   let dropped = 0;
   let full = offset >= capBytes - FULL_SLACK_BYTES;
@@ -74,7 +74,7 @@ export async function openSpool(path: string, capBytes: number, changed: (spool:
   let room: PromiseWithResolvers<void> | undefined;
 
   const flush = async (): Promise<void> => {
-    // What is added in the same breath goes along.
+    // Records added in the same turn go along.
     await TAKEN;
     while (waiting.length > 0) {
       const batch = waiting;
@@ -114,7 +114,7 @@ export async function openSpool(path: string, capBytes: number, changed: (spool:
     return room.promise;
   };
 
-  /** Of output that does not fit, what does: the kept output is one piece from the beginning on. */
+  /** Adds output, cut to what fits below the cap. What is kept is one piece from the beginning. */
   const putOutput = (record: OutputRecord): Promise<void> => {
     const entry = full ? NOTHING : toEntry(record);
     const over = accepted + entry.length - capBytes;
@@ -204,7 +204,7 @@ function notABorder(offset: number): DtkdError {
   });
 }
 
-/** Tells of each border, and cuts off what a crash has left half written. Answers where it ends. */
+/** Reports each border of an existing file, and cuts off what a crash left half-written. Returns where it ends. */
 async function scan(path: string, border: (offset: number) => void): Promise<number> {
   const file = await open(path, constants.O_RDWR).catch((cause: unknown) => {
     if (systemCode(cause) === 'ENOENT') return undefined;

@@ -1,12 +1,12 @@
-/** The spools of a node: one object for each file, as long as somebody uses it. */
+/** The spools of a node: one object per file, as long as somebody uses it. */
 import type { Spool, Spools } from './runner.types.ts';
 import { openSpool } from './spool.ts';
 
-/** Spools that nobody holds any more are forgotten when so many are known; and then when there are twice as many as were left. */
+/** Number of known spools at which the collected ones are dropped. Next time, it is at least twice the number that remained. */
 const FORGET_FROM = 256;
 
 export function createSpools(): Spools {
-  /** Those that are being opened, and those with something to write, are kept; of others it is only known that somebody may have them. */
+  /** Spools that are being opened or have something to write are held. The others are held only weakly, in case somebody uses them. */
   const opening = new Map<string, Promise<Spool>>();
   const writing = new Set<Spool>();
   const known = new Map<string, WeakRef<Spool>>();

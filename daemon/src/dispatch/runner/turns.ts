@@ -1,13 +1,13 @@
 /**
- * Shares the event loop among readers: together they take in so many bytes a turn; who has read when that is reached waits in line. Other
- * work comes in between.
+ * Shares the event loop among readers: together they read a limited number of bytes per turn. A reader that exceeds the limit waits in
+ * line, so that other work can run.
  */
 
-/** Bytes between two turns of the event loop: one or two milliseconds of masking and encoding. */
+/** Bytes per turn of the event loop: one or two milliseconds of masking and encoding. */
 const TURN_BYTES = 256 * 1024;
-/** Of one reader. */
+/** Bytes per turn of one reader. */
 const SHARE_BYTES = 64 * 1024;
-/** Readers that go on in the next turn: each reads 32 KiB at a time. */
+/** Waiting readers resumed per turn; each reads 32 KiB at a time. */
 const NEXT_READERS = 8;
 
 const waiting: (() => void)[] = [];
@@ -15,13 +15,13 @@ let spent = 0;
 let scheduled = false;
 let turns = 0;
 
-/** One reader's part. */
+/** One reader's share. */
 export interface Share {
-  /** Counts what was read. True: enough for now, `goOn` will be called when it is this reader's turn again. */
+  /** Counts bytes that were read. True: stop for now; `goOn` is called when it is this reader's turn again. */
   spend(bytes: number, goOn: () => void): boolean;
 }
 
-/** A share of the turns of this process. */
+/** Creates a share for one reader. */
 export function createShare(): Share {
   let own = 0;
   let turn = turns;
