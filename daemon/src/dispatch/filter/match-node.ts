@@ -1,9 +1,9 @@
-/** Which nodes a filter chooses, and why none. Pure. */
+/** Decides which nodes a filter chooses, and explains why it chooses none. Pure. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { CompiledFilter, Condition, FilteredNode } from '../../../../protocol/filter/filter.types.ts';
 import { ignoresCase, valuesOf } from '../../../../protocol/filter/filter-keys.ts';
 
-/** How long matching may hold the event loop at a time. */
+/** Milliseconds that matching may block the event loop at a time. */
 const TURN_MS = 8;
 
 /** True if the filter chooses this node. */
@@ -15,7 +15,7 @@ export function matchNode(filter: CompiledFilter, node: FilteredNode): boolean {
   return !filter.exclude.some((conditions) => conditions.every((condition) => holds(condition, node)));
 }
 
-/** Those that the filter chooses, in their order. Lets other work go on in between: a domain may have thousands of nodes. */
+/** The nodes that the filter chooses, in their order. Yields to other work in between: a domain may have thousands of nodes. */
 export function selectNodes<T extends FilteredNode>(filter: CompiledFilter, nodes: Iterable<T>): Promise<T[]> {
   return passing(nodes, (node) => matchNode(filter, node));
 }
@@ -32,7 +32,7 @@ async function passing<T>(nodes: Iterable<T>, passes: (node: T) => boolean): Pro
   return chosen;
 }
 
-/** Narrows nodes to those that are named. `unknown` are names that none of them has. */
+/** Narrows nodes to those that are named. `unknown`: names that no node has. */
 export function narrowTo<T extends FilteredNode>(nodes: readonly T[], only: readonly string[]): { items: T[]; unknown: string[] } {
   const names = new Set(only);
   const items = nodes.filter(({ node }) => names.has(node));
@@ -40,7 +40,7 @@ export function narrowTo<T extends FilteredNode>(nodes: readonly T[], only: read
   return { items, unknown: [...names] };
 }
 
-/** Says which part of a filter leaves no node over: for the refusal of a filter that chooses none. */
+/** Explains which part of a filter leaves no node. */
 export async function whyNone(filter: CompiledFilter, nodes: readonly FilteredNode[]): Promise<string> {
   const among = `${nodes.length} ${nodes.length === 1 ? 'node' : 'nodes'}`;
   if (nodes.length === 0) return 'there is no node to choose from';
@@ -58,14 +58,14 @@ export async function whyNone(filter: CompiledFilter, nodes: readonly FilteredNo
   return `all ${included.length} of ${among} that are taken in are left out again`;
 }
 
-/** A host name is often mistaken for a node's name. */
+/** A hint for a host name filter that matches nodes by name: the two are often confused. */
 async function byName(condition: Condition, nodes: readonly FilteredNode[]): Promise<string> {
   if (condition.key.of !== 'fact' || condition.key.name !== 'hostname') return '';
   const named = await passing(nodes, (node) => holds({ ...condition, key: { of: 'name' } }, node));
   return named.length === 0 ? '' : `, but name=${condition.text.slice(condition.text.indexOf('=') + 1)} matches ${named.length}`;
 }
 
-/** What means something in expressions, in file names and in other tools, and reads as a value here. */
+/** A hint for syntax of expressions, file names and other tools, which is part of the value here. */
 function otherGrammar(text: string): string {
   if (/(^|=)not |\s(and|or)\s/.test(text)) return '; a comma joins conditions, -X leaves out, and words between are part of the value';
   return /[\w-]\*/.test(text) ? '; * repeats what stands before it: any text is ".*"' : '';

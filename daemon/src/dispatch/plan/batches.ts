@@ -1,8 +1,8 @@
-/** Cuts a stage into batches. Pure. */
+/** Splits a stage into batches. Pure. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Batch } from './plan.types.ts';
 
-/** Reads `5` or `10%`. Errors: BAD_REQUEST for none at a time. */
+/** Reads `5` or `10%`. Errors: BAD_REQUEST for a size that is not positive, or above 100%. */
 export function parseBatch(text: string): Batch {
   const percent = text.endsWith('%');
   const number = Number.parseInt(text, 10);
@@ -14,7 +14,7 @@ export function parseBatch(text: string): Batch {
   return percent ? { percent: number } : { count: number };
 }
 
-/** The items in batches, in their order. A part of them is rounded up, so that there is always one. */
+/** The items in batches, in order. A percentage rounds up, so that a batch is never empty. */
 export function inBatches<T>(items: readonly T[], batch: Batch | undefined): T[][] {
   if (items.length === 0) return [];
   const size = batch === undefined ? items.length : 'count' in batch ? batch.count : Math.ceil((items.length * batch.percent) / 100);

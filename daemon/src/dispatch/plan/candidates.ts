@@ -1,16 +1,16 @@
-/** Which resource is meant by model, type and name. Pure. */
+/** Finds the resource that a model, type and name mean. Pure. */
 import { meansType } from '../../../../protocol/definitions/scoped-names.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { nearMiss } from '../../../../protocol/text/near-miss.ts';
 import type { ResourceMatch } from '../dispatch.types.ts';
 
-/** Candidates named in a refusal. */
+/** Candidates listed in an error. */
 const MAX_NAMED = 20;
 
-/** Resources of this node that are looked at for advice where one was not found. */
+/** Resources of this node that are searched for a similar name when none was found. */
 export const MAX_ADVICE = 500;
 
-/** What was asked for. `node` and `model` are of `NODE/MODEL`. */
+/** What is looked for. `node` and `model` come from `NODE/MODEL`. */
 export interface Sought {
   node?: string;
   model?: string;
@@ -26,8 +26,9 @@ export function parseModel(text: string | undefined): Pick<Sought, 'node' | 'mod
 }
 
 /**
- * The one that is meant: of this node's own, if there is just one; else of all. What is exactly of the type goes before what only extends it. Errors: NOT_FOUND,
- * AMBIGUOUS with all candidates. `there`: what else there is, for advice where nothing was found.
+ * The resource that is meant: the only match among this node's own or, if it has none, the only match at all. Resources of exactly this
+ * type take precedence over those whose type only extends it. `there`: other resources, for advice if nothing was found. Errors:
+ * NOT_FOUND; AMBIGUOUS with the candidates.
  */
 export function chooseResource(
   sought: Sought,
@@ -46,7 +47,7 @@ export function chooseResource(
   throw ambiguous(sought, candidates, unanswered);
 }
 
-/** True if there is one that nothing found elsewhere could go before. */
+/** True if this node has a match over which none found elsewhere takes precedence. */
 export function isExact(sought: Sought, own: readonly ResourceMatch[]): boolean {
   return own.some((one) => sought.type === undefined || isOfType(sought, one));
 }
@@ -82,7 +83,7 @@ function textOf({ model, type, name }: Sought): string {
   return model === undefined ? what : `${what} in model "${model}"`;
 }
 
-/** The one that differs in one word alone, and that word by a slip: of what has the other words, the nearest. */
+/** The resource that matches except for a typing error in one word: the nearest, if there are several. */
 function nearResource(sought: Sought, there: readonly ResourceMatch[]): ResourceMatch | undefined {
   const words = ['name', 'type', 'model'] as const;
   const same = (a: string | undefined, b: string) => a === undefined || a.toLowerCase() === b.toLowerCase();
@@ -99,7 +100,7 @@ function nearResource(sought: Sought, there: readonly ResourceMatch[]): Resource
   return undefined;
 }
 
-/** A name that was perhaps meant. */
+/** Advice that suggests the nearest name; empty if none is near. */
 export function meant(name: string, there: readonly string[]): string {
   const near = nearMiss(name, there);
   return near === undefined ? '' : ` Did you mean "${near}"?`;

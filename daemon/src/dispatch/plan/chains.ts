@@ -1,4 +1,4 @@
-/** Types of a bundle with their commands, also those that stand in modules. Pure. */
+/** The types of a bundle with their commands, including those defined in modules. Pure. */
 import type { ModuleManifest } from '../../../../protocol/definitions/module.ts';
 import { bareCode, bareType } from '../../../../protocol/definitions/scoped-names.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -15,7 +15,10 @@ function isInline(codeName: string): boolean {
   return codeName.startsWith('type/');
 }
 
-/** The chain of a type, the nearest first. Errors: CONTENT_ALTERED if a type is not in the bundle, or not in its module. */
+/**
+ * Returns a function that gives the inheritance chain of a type, nearest first. Errors: CONTENT_ALTERED if a type is not in the bundle,
+ * or not in its module.
+ */
 export function chainsOf(
   { types }: Pick<Bundle, 'types'>,
   manifests: ReadonlyMap<string, ModuleManifest>,

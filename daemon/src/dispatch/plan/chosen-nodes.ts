@@ -1,4 +1,4 @@
-/** The nodes that a request goes to, before it is known what is deployed where. */
+/** Chooses the nodes of a request, before it is known what is deployed where. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { propertyKeysOf } from '../../../../protocol/filter/filter-keys.ts';
 import { parseNodeFilter } from '../../../../protocol/filter/parse-filter.ts';
@@ -8,7 +8,7 @@ import { narrowTo, selectNodes, whyNone } from '../filter/match-node.ts';
 import type { ChosenNodes } from './plan.types.ts';
 import { some } from './some.ts';
 
-/** Errors: BAD_REQUEST for a filter that cannot be read. */
+/** Errors: BAD_REQUEST for a filter that cannot be parsed. */
 export async function chooseNodes(request: Pick<DispatchRequestSpec, 'filter' | 'only'>, all: readonly NodeView[]): Promise<ChosenNodes> {
   const { only } = request;
   const filter = hasTexts(request.filter) ? request.filter : undefined;
@@ -32,7 +32,7 @@ export async function chooseNodes(request: Pick<DispatchRequestSpec, 'filter' | 
   return { all, chosen: new Set(chosen), filtered: filter !== undefined || only !== undefined, text, none, notes };
 }
 
-/** No node at all. */
+/** The error for a request that chooses no node. */
 export function noNode({ none, text }: ChosenNodes): DtkdError {
   return new DtkdError('NO_MATCH', `${text} matches no node: ${none ?? 'there is none'}`, {
     next: 'Look at names, tags and facts with "dtkd get nodes -o wide", or say --allow-empty if nothing is fine, too.',
@@ -43,7 +43,7 @@ function hasTexts(filter: NodeFilter | undefined): filter is NodeFilter {
   return (filter?.include?.length ?? 0) + (filter?.exclude?.length ?? 0) > 0;
 }
 
-/** Without the names of flags: each way of asking has its own. */
+/** The filter in words. Does not name flags, since each client has its own. */
 function filterText(filter: NodeFilter | undefined, only: readonly string[] | undefined): string {
   const listed = only === undefined ? [] : [`the list of ${only.length} ${only.length === 1 ? 'node' : 'nodes'}`];
   if (filter === undefined) return listed[0] ?? 'this node alone';

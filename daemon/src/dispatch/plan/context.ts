@@ -1,4 +1,4 @@
-/** What an incomplete request could be completed with: models, types, resources, commands. */
+/** Completes an incomplete request: the models, types, resources and commands that are possible. */
 import type { Command } from '../../../../protocol/definitions/commands.ts';
 import type { ContextAnswer } from '../../../../protocol/requests/follow.ts';
 import type { Principal } from '../../../../protocol/rights/principal.ts';
@@ -9,11 +9,11 @@ import type { Models, ResourceMatch } from '../dispatch.types.ts';
 import { chooseResource, MAX_ADVICE, parseModel, type Sought } from './candidates.ts';
 import type { Subject } from './expansion.ts';
 
-/** Resources listed at most. */
+/** The most resources listed. */
 const MAX_LISTED = 500;
-/** Resources looked through for those that have a command: their types tell, which takes one bundle of each. */
+/** Resources searched for those that have a command; that takes one bundle for each of their types. */
 const MAX_SOUGHT = 10_000;
-/** Resources whose deployments are looked up, each by its bundle. */
+/** Resources whose deployments are looked up, for each of which a bundle is fetched. */
 const MAX_DETAILED = 50;
 
 export interface ContextPorts {
@@ -22,7 +22,7 @@ export interface ContextPorts {
   subject(of: { node: string; object: string }): Promise<Subject>;
 }
 
-/** What is known so far. */
+/** What the request says so far. */
 export interface KnownContext {
   model?: string;
   type?: string;
@@ -31,8 +31,8 @@ export interface KnownContext {
 }
 
 /**
- * Without a resource: the models, types and resources that match what is known so far; with a command, only those that have it, and its options. With a resource: its
- * commands, with their options. Errors: NOT_FOUND and AMBIGUOUS for a resource that is named.
+ * Without a resource: the models, types and resources that match what is known so far; with a command, only those that have it, and its
+ * options. With a resource: its commands, with their options. Errors: NOT_FOUND and AMBIGUOUS for a named resource.
  */
 export async function contextOf(
   { models, self, subject }: ContextPorts,
@@ -71,7 +71,7 @@ export async function contextOf(
   };
 }
 
-/** Those of types that have the command, and the command as these have it. A type that cannot be looked at now is left out. */
+/** The resources whose types have the command, and the command as each type has it. Leaves out a type whose bundle is not available now. */
 async function havingCommand(
   items: readonly ResourceMatch[],
   name: string,
@@ -91,7 +91,7 @@ async function havingCommand(
   return { items: items.filter((match) => found.has(typeAt(match))), commands: [...distinct.values()].map(shownCommand) };
 }
 
-/** A name means one type at one node. */
+/** A key for a type: a type's name is unique only within a node. */
 function typeAt({ node, type }: ResourceMatch): string {
   return `${node}/${type}`;
 }

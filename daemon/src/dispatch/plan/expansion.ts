@@ -1,6 +1,6 @@
 /**
- * A command of a resource becomes stages of targets. What the starting node has to unfold itself are dispatches over other nodes, and workflows of such; all
- * else is one stage on the nodes where the resource is deployed, and runs wholly there.
+ * Expands a command of a resource into stages of targets. The starter itself unfolds only dispatches over other nodes, and workflows of
+ * such dispatches; everything else is one stage on the nodes where the resource is deployed, and runs entirely there.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
@@ -26,20 +26,20 @@ import { some } from './some.ts';
 import { type Block, inSequence, sideBySide } from './stages.ts';
 import { type Deployed, deployedOn, indexOf, inOrder, type NodeIndex } from './targets.ts';
 
-/** Bundles that are asked for at a time. */
+/** Bundles requested at a time. */
 const BUNDLES_AT_ONCE = 16;
-/** Commands that one may unfold into, also those that have no target: workflows of workflows multiply. */
+/** Commands that one command may unfold into, also those without targets: workflows of workflows multiply. */
 const MAX_UNFOLDED = 10_000;
-/** Commands after which others have the event loop. */
+/** After this many commands the event loop gets a turn. */
 const BREATH = 64;
 
-/** A resource with all that its owner says of it. */
+/** A resource with all that its owner publishes about it. */
 export interface Subject {
   bundle: Bundle;
   bytes: Uint8Array;
   resource: BundledResource;
   chainOf(type: string): readonly CommandType[];
-  /** The owner, as it is called here. */
+  /** The owner's name here. */
   owner: string;
   /** This node owns it. */
   own: boolean;
@@ -56,9 +56,9 @@ export interface ExpansionOptions {
   /** This node's name. */
   node: string;
   nodes: readonly NodeView[];
-  /** True for nodes that the filter lets through. */
+  /** The nodes that the filter chooses. */
   chosen: ReadonlySet<NodeView>;
-  /** There is a filter: without one a command that is no dispatch runs on this node alone. */
+  /** There is a filter. Without one a command that is not a dispatch runs on this node only. */
   filtered: boolean;
   threads: number | undefined;
   keepGoing: boolean;
@@ -69,11 +69,11 @@ type Options = Readonly<Record<string, OptionValue>>;
 
 export interface Expanded {
   block: Block<Item>;
-  /** Where the resource itself is deployed, if its command is no dispatch. */
+  /** Where the resource itself is deployed; undefined if its command is unfolded here. */
   deployed: Deployed | undefined;
-  /** It is dispatches alone that found none, and need none. */
+  /** There are only dispatches that found no resources, and none of them requires any. */
   idle: boolean;
-  /** The longest time that one of the commands says for itself. Milliseconds. */
+  /** The longest timeout that one of the commands declares, in milliseconds. */
   timeoutMs: number | undefined;
   notes: string[];
 }
@@ -86,7 +86,7 @@ export async function expandCommand(options: ExpansionOptions, subject: Subject,
   return new Expansion(options).start(subject, command, given);
 }
 
-/** `demo.Service.web`, as the seed writes it. */
+/** A resource as texts name it: `demo.Service.web`. */
 export function resourceText({ model, type, name }: { model: string; type: string; name: string }): string {
   return `${model}.${bareType(type)}.${name}`;
 }
@@ -131,12 +131,12 @@ class Expansion {
     return this.#leaf(subject, resolved, given, path.length > 0);
   }
 
-  /** Runs wholly at its targets. */
+  /** A stage for a command that runs entirely at its targets. */
   async #leaf(subject: Subject, resolved: ResolvedCommand, given: Options, within: boolean): Promise<Block<Item>> {
     const { resource, bundle, bytes, own } = subject;
     const { chosen, filtered, threads, keepGoing } = this.#options;
     this.#leaves += 1;
-    // an order is for what can be asked for
+    // resolved as for a user: an order cannot name a private command
     const asked = resolveCommand(subject.chainOf(resource.type), resolved.name);
     const code = await codeOf(this.#planContext(subject), asked, given);
     const deployed = deployedOn(resource, this.#nodes, own);
@@ -193,7 +193,7 @@ class Expansion {
     return inSequence(blocks.map((block) => ({ block, ignored: keepGoing })));
   }
 
-  /** What a dispatch is over, in groups, each with its own bundle. */
+  /** The resources that a dispatch is over, in groups, each resource with its own bundle. */
   async #groups(subject: Subject, dispatch: Dispatch): Promise<Subject[][]> {
     if (dispatch.over === 'deployments') {
       const groups = await selectRelated({ related: () => [subject.resource], chainOf: subject.chainOf }, subject.resource, dispatch);
@@ -240,7 +240,7 @@ class Expansion {
     );
   }
 
-  /** Options for a command that this one calls. */
+  /** The options that this command passes to one that it calls. */
   #passed({ resource }: Subject, resolved: ResolvedCommand, given: Options, options: Options): Record<string, OptionValue> {
     const own = resolveOptions(resolved, given, resource.properties);
     const declared = Object.fromEntries(Object.keys(resolved.command.options ?? {}).map((name) => [name, own[name]]));
@@ -269,7 +269,7 @@ class Expansion {
     if (timeout !== undefined) this.#timeoutMs = Math.max(this.#timeoutMs ?? 0, durationMs(timeout));
   }
 
-  /** A resource with what its owner says of it, asked for once in a plan. */
+  /** A resource with what its owner publishes about it, fetched once per plan. */
   #fetched(owner: string, object: string): Promise<Subject> {
     const id = `${owner} ${object}`;
     const found = this.#subjects.get(id) ?? this.#options.subject({ node: owner, object });
@@ -301,10 +301,10 @@ function isSpread(dispatch: Dispatch): boolean {
   return dispatch.strategy !== 'local';
 }
 
-/** True for a command that the starting node has to unfold: a dispatch over nodes, or a workflow with such a step. */
+/** True if the starter has to unfold the command: it is a dispatch over nodes, or a workflow with such a step. */
 function spreads(chain: readonly CommandType[], command: Command, seen = new Set<Command>()): boolean {
   if (command.dispatch !== undefined) return isSpread(command.dispatch);
-  // each once: there may be more ways through workflows than anybody could go
+  // each command once: the paths through workflows can be too many to walk
   if (command.workflow === undefined || seen.has(command)) return false;
   seen.add(command);
   return allSteps(command.workflow.steps).some((step) => {
@@ -322,7 +322,7 @@ function allSteps(steps: readonly Step[]): Step[] {
   });
 }
 
-/** The command of a step that can be unfolded. Errors: INVALID. */
+/** The command of a step, which must be one that can be unfolded. Errors: INVALID. */
 function plainStep(workflow: string, step: Step, at: number): string {
   const problem =
     step.command === undefined
@@ -345,7 +345,7 @@ function soughtText({ over, type, name }: Dispatch): string {
   return `${over}${which.length === 0 ? '' : ` with ${which.join(' and ')}`}`;
 }
 
-/** In the order of the items, so many at a time. */
+/** Maps the items in batches that run in parallel; results are in the order of the items. */
 async function inParallel<T, R>(items: readonly T[], each: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   for (let start = 0; start < items.length; start += BUNDLES_AT_ONCE) {

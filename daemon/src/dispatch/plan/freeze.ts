@@ -7,7 +7,7 @@ import { type ExecutionId, MAX_ORDER_BYTES, MAX_TARGETS, planEntry } from '../..
 import { encodeEntry, encodeHeader, executionIdOf, merkleProofs, merkleRoot } from '../../../../protocol/orders/plan-tree.ts';
 import type { Plan } from './plan.types.ts';
 
-/** Bytes of all entries of one plan: they are kept together in its Execution object. */
+/** Bytes of all entries of one plan, which one Execution object holds. */
 const MAX_PLAN_BYTES = 16 * 1024 * 1024;
 
 export interface FrozenPlan {
@@ -15,7 +15,7 @@ export interface FrozenPlan {
   /** CBOR of the header. */
   header: Uint8Array;
   targets: PlannedTarget[];
-  /** CBOR of the order of a target. Made when it is asked for. */
+  /** CBOR of the order for a target, encoded on demand. */
   order(index: number): Uint8Array;
   notAfter: number;
 }
@@ -27,7 +27,7 @@ export interface FreezeOptions {
   notAfter: number;
 }
 
-/** Errors: TOO_LARGE if there are too many targets, or an order would be too large. */
+/** Errors: TOO_LARGE if there are too many targets, or if all entries or one order would be too large. */
 export function freeze(plan: Plan, { starter, user, createdAt, notAfter }: FreezeOptions): FrozenPlan {
   const { parts, timeoutMs } = plan;
   if (parts.length > MAX_TARGETS) {
@@ -35,7 +35,7 @@ export function freeze(plan: Plan, { starter, user, createdAt, notAfter }: Freez
       next: 'Choose fewer nodes, and run it for the others afterwards.',
     });
   }
-  // parsed, so that the fields have one order whoever made them
+  // parsed, so that the fields are always in the same order
   const entries = parts.map(({ target: { node, key, domain, starter: own }, work }) =>
     planEntry.parse({ node, key, domain, starter: own, work }),
   );
@@ -75,7 +75,7 @@ export function freeze(plan: Plan, { starter, user, createdAt, notAfter }: Freez
   return { id: executionIdOf(header), header, targets, order, notAfter };
 }
 
-/** The orders of a plan that was frozen before, by index; undefined if its targets are not those of the header. */
+/** The orders of a plan frozen earlier, by index; undefined if the targets do not match the header. */
 export function ordersAgain(
   header: Uint8Array,
   root: Uint8Array,

@@ -1,25 +1,25 @@
-/** A plan: which targets get which work, in which order, before it is frozen and anything runs. */
+/** A plan before it is frozen and anything runs: which targets get which work, and in which order. */
 import type { Work } from '../../../../protocol/orders/order.ts';
 import type { NodeView } from '../dispatch.types.ts';
 
 /** One target with its work. */
 export interface PlannedPart {
-  /** The node as it is called here, and how it is reached. */
+  /** The node under its name here, and how to reach it. */
   target: Reached;
   work: Work;
-  /** Index of the stage that it belongs to. */
+  /** Index of its stage. */
   stage: number;
-  /** The signed bundle of what it is about. */
+  /** The signed bundle of the resource. */
   bundle?: Uint8Array;
-  /** It is not to be told, and why. */
+  /** Why the target is not to be told. */
   skip?: { code: string; reason: string };
 }
 
-/** A node that an order can be written for: this one, or a member of one of its domains. */
+/** A node for which an order can be made: this one, or a member of one of its domains. */
 export interface Reached {
   node: string;
   self: boolean;
-  /** Its key and this node's in that domain; of this node itself its signing key, and no domain. */
+  /** Its key and this node's (`starter`) in that domain. For this node both are its signing key, and the domain is empty. */
   key: string;
   domain: string;
   starter: string;
@@ -27,33 +27,36 @@ export interface Reached {
 
 /** Targets that run together; stages run one after another. */
 export interface Stage {
-  /** Targets at a time. */
+  /** How many targets run at a time. */
   threads: number;
-  /** A failure does not keep the rest of this stage from being started. */
+  /** After a failure the rest of this stage is still started. */
   keepGoing: boolean;
-  /** The stage to go on with after a failure in this one: the next, one beyond the steps that depend on it, or as many as there are stages: none. */
+  /**
+   * Index of the stage to go on with after a failure in this one: the next, one behind the steps that depend on it, or the number of
+   * stages to end.
+   */
   afterFailure: number;
   /** What it does, for people. */
   title: string;
 }
 
-/** So many targets at a time, then the next; of each stage. */
+/** Size of a batch in each stage. One batch ends before the next begins. */
 export type Batch = { count: number } | { percent: number };
 
 export interface Plan {
-  /** In the order in which they are started; the index of a part is its place here. */
+  /** In the order in which they are started; a part's index is its position here. */
   parts: PlannedPart[];
   stages: Stage[];
   batch: Batch | undefined;
-  /** How long the work may take at each target. */
+  /** Milliseconds that the work may take at each target. */
   timeoutMs: number;
-  /** Nodes that did not answer while resources were looked for. */
+  /** Nodes that did not answer when resources were looked for. */
   unanswered: string[];
-  /** For people: what was found that the targets do not show. */
+  /** Notes for people about what the targets do not show. */
   notes: string[];
 }
 
-/** What a retry takes of the execution that it repeats: (node, resource) pairs, whatever the filter says now. */
+/** The targets that a retry repeats: (node, work) pairs, whatever the filter would choose now. */
 export interface Narrowing {
   has(node: string, work: Work): boolean;
   readonly size: number;
@@ -63,11 +66,11 @@ export interface Narrowing {
 export interface ChosenNodes {
   all: readonly NodeView[];
   chosen: ReadonlySet<NodeView>;
-  /** There is a filter, or nodes are named. Else only this node is meant. */
+  /** There is a filter, or nodes are named. Otherwise only this node is meant. */
   filtered: boolean;
-  /** The filter as it is said in a sentence. */
+  /** The filter in words. */
   text: string;
-  /** Why it chooses none; undefined if it does. */
+  /** Why it chooses no node; undefined if it chooses some. */
   none: string | undefined;
   notes: string[];
 }

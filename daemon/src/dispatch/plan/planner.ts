@@ -1,6 +1,6 @@
 /**
- * Makes plans: finds the resource that is meant, gets what its owner says of it, checks the command and its options, and comes to an exact list of targets, before
- * anything runs. Starts nothing, and tells no target.
+ * Makes plans: finds the resource that is meant, gets its bundle from its owner, checks the command and its options, and determines the
+ * exact list of targets, before anything runs. Starts nothing, and tells no target.
  */
 import { readFile } from 'node:fs/promises';
 import { durationMs } from '../../../../protocol/definitions/commands.ts';
@@ -24,9 +24,9 @@ import type { ChosenNodes, Narrowing, Plan, PlannedPart } from './plan.types.ts'
 import { closed } from './stages.ts';
 import { inOrder, noTarget, reached, type Self, skipOf } from './targets.ts';
 
-/** Resources looked at to find the one that is meant; more of one name would not be told apart by people either. */
+/** Resources considered to find the one that is meant; people could not tell apart more of the same name, either. */
 const MAX_MATCHES = 64;
-/** Milliseconds to fetch a module of which only the commands are wanted. */
+/** Milliseconds to fetch a module, of which only the commands are needed. */
 const MODULE_MS = 60_000;
 
 export interface PlannerOptions {
@@ -40,11 +40,11 @@ export interface PlannerOptions {
 
 export interface Planner {
   /**
-   * Errors: NOT_FOUND, AMBIGUOUS, NOT_DEPLOYED, NO_MATCH, INVALID, BAD_REQUEST, TOO_LARGE, and those of the resource's owner. With `narrowing` it takes only those pairs, and not
-   * the filter of the request.
+   * With `narrowing` the plan has only those pairs, and ignores the request's filter. Errors: NOT_FOUND, AMBIGUOUS, NOT_DEPLOYED,
+   * NO_MATCH, INVALID, BAD_REQUEST, TOO_LARGE, and those of the resource's owner.
    */
   plan(principal: Principal, request: DispatchRequestSpec, narrowing?: Narrowing): Promise<Plan>;
-  /** What an incomplete request could be completed with. */
+  /** What could complete an incomplete request. */
   context(principal: Principal, known: KnownContext): Promise<ContextAnswer>;
 }
 
@@ -63,7 +63,7 @@ class RequestPlanner implements Planner {
     assertOneWork(request);
     const batch = request.batch === undefined ? undefined : parseBatch(request.batch);
     const all = await this.#options.nodes.list();
-    // a retry repeats pairs of its execution, wherever the filter would go now
+    // a retry repeats its execution's pairs, whatever the filter would choose now
     const nodes = await chooseNodes(narrowing === undefined ? request : { only: request.only }, all);
     if (nodes.none !== undefined && request.allowEmpty !== true) throw noNode(nodes);
     const work = plainWork(request);
@@ -98,7 +98,7 @@ class RequestPlanner implements Planner {
     return contextOf({ models, self: node.name, subject: (of) => this.#subject(principal, of, all) }, principal, known);
   }
 
-  /** exec and cp: on nodes themselves. */
+  /** A plan for exec and cp, which work on nodes themselves. */
   #ofWork(
     work: Work,
     { threads = 1, keepGoing = false }: DispatchRequestSpec,
@@ -143,7 +143,7 @@ class RequestPlanner implements Planner {
     return { plan: { parts, stages, notes: expanded.notes, unanswered }, idle, timeoutMs: expanded.timeoutMs };
   }
 
-  /** The resource that is meant. Others are asked only if this node has none: its own goes before theirs. */
+  /** The resource that is meant. Other nodes are asked only if this node has none, since its own take precedence. */
   async #meant(principal: Principal, sought: Sought): Promise<{ match: ResourceMatch; unanswered: string[] }> {
     const { models, node } = this.#options;
     if (sought.node === undefined) {
@@ -162,7 +162,7 @@ class RequestPlanner implements Planner {
     return [{ target, work, stage, ...(bundle === undefined ? {} : { bundle }), ...(skip === undefined ? {} : { skip }) }];
   }
 
-  /** `all`: the nodes as they are for the whole request, since to list them is dear; asked for only where another node is the owner. */
+  /** `all`: the nodes as listed once for the whole request, since listing is expensive; called only if another node is the owner. */
   async #subject(
     principal: Principal,
     { node, object }: { node: string; object: string },
@@ -202,7 +202,7 @@ class RequestPlanner implements Planner {
   }
 }
 
-/** Of command, exec, put and get a request has one. Errors: BAD_REQUEST. */
+/** A request has exactly one of command, exec, put and get. Errors: BAD_REQUEST. */
 function assertOneWork({ command, resource, exec, put, get }: DispatchRequestSpec): void {
   const works = [command ?? resource, exec, put, get].filter((one) => one !== undefined);
   if (works.length === 1) return;
@@ -239,7 +239,7 @@ function nothing(subject: Subject, { deployed, notes }: Expanded, nodes: ChosenN
   });
 }
 
-/** Pairs that a retry was to take, and which are targets no more. */
+/** A note about pairs that a retry was to repeat and that are no longer targets. */
 function leftOut(parts: readonly PlannedPart[], narrowing: Narrowing | undefined): string[] {
   if (narrowing === undefined || narrowing.size <= parts.length) return [];
   const count = narrowing.size - parts.length;

@@ -1,4 +1,4 @@
-/** Names in one sentence. */
+/** The most names in one sentence. */
 const MAX_NAMED = 12;
 
 /** "a, b and 3 more". */

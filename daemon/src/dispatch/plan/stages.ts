@@ -1,33 +1,31 @@
-/**
- * Stages while a command is expanded: blocks that follow one another, or run side by side. Pure.
- */
+/** Stages while a command is expanded: blocks that run one after another or side by side. Pure. */
 import type { Stage } from './plan.types.ts';
 
-/** A stage with its targets, before it has a place. `stops`: a failure ends the block that it is in. */
+/** A stage with its targets, before its place in the plan is known. */
 export interface OpenStage<T> {
   threads: number;
   keepGoing: boolean;
   title: string;
   items: T[];
-  /** Stages from this one on that are left out after a failure: 1 for none but itself, Infinity for all. */
+  /** How many stages, from this one on, end with a failure in it: 1 for this one only, Infinity for all. */
   skips: number;
 }
 
 export type Block<T> = OpenStage<T>[];
 
-/** One after another. A failure in a block that `ignored` names ends that block only; in another, all that comes after. */
+/** Blocks one after another. A failure in an `ignored` block ends only that block; in any other it ends all that follows. */
 export function inSequence<T>(blocks: readonly { block: Block<T>; ignored: boolean }[]): Block<T> {
   return blocks.flatMap(({ block, ignored }) => (ignored ? contained(block) : block));
 }
 
-/** A failure within it has no consequence beyond it. */
+/** Limits the effect of a failure in a block to that block. */
 function contained<T>(block: Block<T>): Block<T> {
   return block.map((stage, at) => ({ ...stage, skips: Math.min(stage.skips, block.length - at) }));
 }
 
 /**
- * Side by side: the first stages together, then the second, and so on. A failure in one ends what comes after, unless each of those that have a stage there
- * goes on.
+ * Blocks side by side: their first stages together, then their second ones, and so on. A failure in a stage ends as many stages as the
+ * block there with the largest `skips` says; the rest of the stage is still started only if all of its blocks keep going.
  */
 export function sideBySide<T>(blocks: readonly Block<T>[], title: string): Block<T> {
   const longest = Math.max(0, ...blocks.map((block) => block.length));
@@ -43,7 +41,7 @@ export function sideBySide<T>(blocks: readonly Block<T>[], title: string): Block
   });
 }
 
-/** The block as it is planned: places instead of lengths, and without stages that have nothing to do. */
+/** A block in its final form: indexes instead of lengths, and without stages that have no targets. */
 export function closed<T>(block: Block<T>): { stages: Stage[]; items: { stage: number; item: T }[] } {
   const places: number[] = [];
   let place = 0;

@@ -11,7 +11,7 @@ export interface Self {
   signingKey: string;
 }
 
-/** How a node is reached; undefined if it is neither this one nor a member. */
+/** How to reach a node; undefined if it is neither this node nor a member. */
 export function reached(view: NodeView, self: Self): Reached | undefined {
   if (view.self) return { node: view.node, self: true, key: self.signingKey, domain: '', starter: self.signingKey };
   const { member } = view;
@@ -19,7 +19,7 @@ export function reached(view: NodeView, self: Self): Reached | undefined {
   return { node: view.node, self: false, key: member.key, domain: member.domain, starter: member.selfKey };
 }
 
-/** Why a node is not to be told: maintenance, but of this node itself only its operator's word at the time counts. */
+/** Why a node is skipped: it is in maintenance. Undefined for this node itself: what it starts runs there during maintenance, too. */
 export function skipOf(view: NodeView): PlannedPart['skip'] {
   if (view.self) return undefined;
   const maintenance = maintenanceOf(view.object);
@@ -28,15 +28,15 @@ export function skipOf(view: NodeView): PlannedPart['skip'] {
   return { code: 'MAINTENANCE', reason: `${view.node} is in maintenance${reason === undefined ? '' : `: ${reason}`}` };
 }
 
-/** Where a resource is deployed: nodes as they are known here, and names that nobody here bears. */
+/** Where a resource is deployed: nodes known here, and names that are unknown here. */
 export interface Deployed {
   views: NodeView[];
   unknown: string[];
 }
 
-/** Nodes by what deployments name them with. */
+/** Nodes by the key or name by which deployments refer to them. */
 export interface NodeIndex {
-  /** Several may say that one key is theirs: a machine in two domains, or somebody who lies. */
+  /** Several nodes may claim one key: a machine in two domains, or an impostor. */
   byKey: ReadonlyMap<string, readonly NodeView[]>;
   byName: ReadonlyMap<string, NodeView>;
 }
@@ -56,8 +56,9 @@ export function indexOf(nodes: readonly NodeView[]): NodeIndex {
 }
 
 /**
- * Nodes on which a resource is deployed. The owner names them with their signing keys; a name alone only means something at the owner's, so it counts where the
- * resource is this node's own. A Node says its key itself: of several with one key it is the one that is called as the owner calls it, or none.
+ * The nodes on which a resource is deployed. The owner names them by signing key; a bare name means something only at the owner, so it
+ * counts only if this node owns the resource. A Node states its key itself: of several with one key this node is taken if it is among
+ * them, else the one with the name that the owner uses, else none.
  */
 export function deployedOn(resource: BundledResource, { byKey, byName }: NodeIndex, own: boolean): Deployed {
   const views = new Set<NodeView>();
@@ -74,7 +75,7 @@ export function deployedOn(resource: BundledResource, { byKey, byName }: NodeInd
   return { views: [...views], unknown };
 }
 
-/** In the order of their names, numbers in them by their size; this node first, as it needs no connection. */
+/** Nodes by name, with numbers in natural order; this node first, since it needs no connection. */
 export function inOrder(views: Iterable<NodeView>): NodeView[] {
   return [...views].sort((a, b) => Number(b.self) - Number(a.self) || compareNames(a.node, b.node));
 }
@@ -85,7 +86,7 @@ function compareNames(a: string, b: string): number {
   return collator.compare(a, b) || (a < b ? -1 : 1);
 }
 
-/** Nothing that may run it: deployed nowhere, not here, or not where the filter goes. */
+/** The error for a resource without targets: deployed nowhere, not on this node, or not where the filter goes. */
 export function noTarget(what: string, { views, unknown }: Deployed, { all, chosen, filtered, text }: ChosenNodes): DtkdError {
   const names = inOrder(views).map(({ node }) => node);
   const details = { deployedOn: names, unknown };

@@ -1,4 +1,4 @@
-/** The policy of a node as it is read: pure. Defaults, which code may run, and what is written when code is seen first. */
+/** Interprets the policy of a node: defaults, which code may run, and the pin for code that is seen first. Pure. */
 import { type CodeRef, moduleVersion } from '../../../../protocol/definitions/code.ts';
 import { durationMs } from '../../../../protocol/definitions/commands.ts';
 import { compareVersions } from '../../../../protocol/definitions/version-order.ts';
@@ -19,7 +19,7 @@ const DEFAULTS: NodeLimits = {
 
 export type Pins = NodePolicy['pins'];
 
-/** What a Policy object says (undefined: there is none), with all defaults put in. */
+/** The policy of a Policy object (undefined: there is none), with all defaults filled in. */
 export function policyOf(object: ApiObject | undefined): NodePolicy {
   const spec: PolicySpec = policySpec.safeParse(object?.['spec'] ?? {}).data ?? {};
   const limits = spec.limits ?? {};
@@ -38,7 +38,7 @@ export function policyOf(object: ApiObject | undefined): NodePolicy {
   };
 }
 
-/** Why something may not run, with what to do about it. */
+/** Why something may not run, and what to do about it. */
 export interface Objection {
   code: ErrorCode;
   reason: string;
@@ -49,18 +49,18 @@ export type CodeVerdict = { pin?: { name: string; value: Pins[string] } } | { ob
 
 function pinOf(pins: Pins, ref: CodeRef): { name: string; value: Pins[string] } | undefined {
   for (const [name, value] of Object.entries(pins)) {
-    // A node may be called otherwise since; its key is what counts.
+    // the node may have been renamed since; its key is what counts
     if (pinParts(name).code === ref.name && (!isOfNode(ref.name) || value.publisher === ref.publisher)) return { name, value };
   }
   return undefined;
 }
 
-/** True if models and code of a node count here. `self`: this node's signing key. */
+/** True if this node trusts the models and code of the node with `key`. `self`: this node's signing key. */
 export function isTrusted(policy: NodePolicy, self: string, key: string): boolean {
   return key === self || policy.trust.some((entry) => entry.key === key);
 }
 
-/** Whether code may run here, and how it is pinned if it may. `self`: this node's signing key; `here`: its name, for the advice. */
+/** Whether code may run here, and the pin to write if it may. `self`: this node's signing key; `here`: its name, for the advice. */
 export function judgeCode(policy: NodePolicy, { self, here }: { self: string; here: string }, ref: CodeRef): CodeVerdict {
   if (ref.publisher === self) return {};
   const trusted = policy.trust.find(({ key }) => key === ref.publisher);

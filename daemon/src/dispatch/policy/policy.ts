@@ -15,11 +15,11 @@ import { type Pins, policyOf } from './policy-spec.ts';
 export interface PolicyOptions {
   store: Pick<ObjectStore, 'get' | 'subscribe'>;
   node: { name: string };
-  /** The signing key that a Node object tells, by the name that the node has here. */
+  /** The signing key in the Node object of the node with this name here. */
   signingKeyOf(node: string): Promise<string | undefined>;
 }
 
-/** What the API asks before it stores a Policy. */
+/** Called by the API before it stores a Policy. */
 export interface PolicyHandler {
   create(object: ApiObject): Promise<ApiObject>;
   update(object: ApiObject, previous: ApiObject): Promise<ApiObject>;
@@ -43,7 +43,7 @@ export function createPolicy({ store, node, signingKeyOf }: PolicyOptions): Poli
     if (known !== undefined) return known;
     const reading = store.get(policyRef(node.name)).then(policyOf);
     known = reading;
-    // What could not be read is read again by the next who asks.
+    // a failed read is not kept: the next caller reads again
     reading.catch(() => {
       if (known === reading) known = undefined;
     });
@@ -92,7 +92,7 @@ interface Cause {
   message: string;
 }
 
-/** A module, a copy of one, or a type, also one of an instance. */
+/** The name of a module, of a copy of one, or of a type, which may belong to a service instance. */
 const CODE_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]*\/[A-Za-z0-9][A-Za-z0-9_-]*(@[A-Za-z0-9][A-Za-z0-9_.-]*)?$/;
 
 function pinCauses(pins: Pins): Cause[] {
@@ -115,7 +115,10 @@ export function policyRef(node: string): ObjectRef {
   return { group: policyKind.group, plural: policyKind.plural, namespace: node, name: POLICY_NAME };
 }
 
-/** Adds pins to the Policy of a node, in the transaction of what rests on them. Another pin that came in between refuses it with CONFLICT. */
+/**
+ * Adds pins to the Policy of a node, in the transaction of what relies on them. Errors: CONFLICT if another pin was written since
+ * `judgedOn`.
+ */
 export async function writePins(tx: Transaction, node: string, pins: Pins, judgedOn: Pins): Promise<void> {
   if (Object.keys(pins).length === 0) return;
   const object = await tx.get(policyRef(node));
@@ -132,7 +135,7 @@ export async function writePins(tx: Transaction, node: string, pins: Pins, judge
   await tx.put({ ...base, spec: { ...(isRecord(spec) ? spec : {}), pins: { ...now, ...pins } } });
 }
 
-/** Takes pins of code that a node publishes out of the Policy of this one, in the transaction of what makes them needless. */
+/** Removes pins of a publisher's code from this node's Policy, in the transaction that makes them needless. */
 export async function dropPins(tx: Transaction, node: string, publisher: string, isNeedless: (code: string) => boolean): Promise<void> {
   const object = await tx.get(policyRef(node));
   const spec = object?.['spec'];
@@ -143,7 +146,7 @@ export async function dropPins(tx: Transaction, node: string, publisher: string,
   await tx.put({ ...object, metadata, spec: { ...(isRecord(spec) ? spec : {}), pins: Object.fromEntries(kept) } });
 }
 
-/** True if newer code of a publisher runs on a node at once. */
+/** True if the node's policy follows a publisher: newer code of it runs at once. */
 export async function isFollowed(tx: Transaction, node: string, publisher: string): Promise<boolean> {
   return policyOf(await tx.get(policyRef(node))).trust.some(({ key, follow }) => key === publisher && follow);
 }

@@ -15,15 +15,15 @@ import type { Members, Nodes } from '../dispatch.types.ts';
 import { policyRef } from './policy.ts';
 
 const ROWS = 'p/t/';
-/** Rows read at a time. */
+/** Rows per page. */
 const PAGE = 500;
 
-/** A member that told a trusted signing key. */
+/** A member that published a trusted signing key. */
 export interface Teller {
   /** Its key in the domain. */
   member: string;
   signingKey: string;
-  /** What it was called here when it told it. */
+  /** Its name here when it published the key. */
   node: string;
 }
 
@@ -34,14 +34,14 @@ export interface PublishersOptions {
   node: { name: string };
   nodes: Nodes;
   members: Pick<Members, 'onChange'>;
-  /** True of the key of a member that was removed from a domain of this node, or has left it. */
+  /** True for the key of a member that was removed from a domain of this node, or has left it. */
   isGone(member: string): boolean;
   logger: Logger;
 }
 
 /**
- * The trust that is left when the tellers that are `gone` do not count. An entry ends with the node that it names. Where that one is called otherwise by now, it ends with
- * the last who tells its key: anybody can tell the key of somebody else. Pure.
+ * The trust that is left without the tellers that are `gone`. An entry ends with the node that it names. If that node has another name by
+ * now, the entry ends with the last member that publishes its key, since anybody can publish somebody else's key. Pure.
  */
 export function trustLeft(trust: Trust, gone: readonly Teller[], present: readonly Teller[]): Trust {
   return trust.filter(({ node, key }) => {
@@ -54,7 +54,7 @@ export function trustLeft(trust: Trust, gone: readonly Teller[], present: readon
 export class Publishers {
   readonly #options: PublishersOptions;
   readonly #unsubscribe: (() => void)[] = [];
-  /** As they are stored. Read once: nobody else writes them, and connections come and go. */
+  /** The stored rows. Read once: nobody else writes them, and members change often. */
   #stored: ReadonlyMap<string, Teller> | undefined;
   #turn: Promise<void> = Promise.resolve();
   #waiting = false;
@@ -63,7 +63,7 @@ export class Publishers {
     this.#options = options;
   }
 
-  /** Draws also the consequences of what happened while no daemon ran. */
+  /** Also handles what happened while no daemon ran. */
   async start(): Promise<void> {
     const { store, members } = this.#options;
     this.#unsubscribe.push(
@@ -81,7 +81,7 @@ export class Publishers {
     await this.#turn;
   }
 
-  /** What fails is tried again with the next change: the rows are there still. */
+  /** A failure is retried at the next change: the rows are still there. */
   #settleSoon(): void {
     if (this.#waiting) return;
     this.#waiting = true;
@@ -104,7 +104,7 @@ export class Publishers {
     for (const { node: name, member, signingKey } of await nodes.list()) {
       if (member === undefined || signingKey === undefined || !trusted.has(signingKey)) continue;
       const teller = { member: member.key, signingKey, node: name };
-      // The name under which it was trusted stays, whatever it is called later.
+      // the name under which it was trusted stays, even if the node is renamed
       const isNamed = trust.some((entry) => entry.key === signingKey && entry.node === name);
       if (isNamed || !tellers.has(rowOf(teller))) tellers.set(rowOf(teller), teller);
     }
@@ -140,7 +140,7 @@ export class Publishers {
   }
 }
 
-/** True for the policy, and for a Node that tells another key than before. */
+/** True for a change of the policy, or of the signing key in a Node. */
 function matters({ ref, object, previous }: Change): boolean {
   if (ref.group === policyKind.group && ref.plural === policyKind.plural) return true;
   return ref.group === nodeKind.group && ref.plural === nodeKind.plural && signingKeyOf(object) !== signingKeyOf(previous);
