@@ -1,7 +1,7 @@
 /**
- * Who may do what on this node: a facade. What decisions rest on is in memory (`fact-book.ts`), kept true by `fact-keeper.ts`, so that a
- * decision after an acknowledged write sees it; the pure functions of `decision.ts` decide. Owns the tokens of users. Answers nobody over a
- * network: the API and the apps ask it.
+ * Who may do what on this node: a facade. Decisions are made by the pure functions of `decision.ts`, from facts in memory (`fact-book.ts`)
+ * that `fact-keeper.ts` keeps current, so a decision after an acknowledged write takes that into account. Owns the tokens of users. Serves
+ * no network requests: the API and the apps ask it.
  */
 import { capabilityKind } from '../../../protocol/kinds/capability.ts';
 import { DTKD_GROUP } from '../../../protocol/kinds/model.ts';
@@ -32,31 +32,31 @@ export interface AccessOptions {
   store: ObjectStore;
   node: { name: string };
   mesh: AccessMesh;
-  /** Asked first for the bearer of a token. */
+  /** Asked first about each bearer token. */
   operator: { authenticate(bearerToken: string): Principal | undefined };
   audit: Audit;
   now: () => number;
   logger: Logger;
 }
 
-/** What access offers to the daemon. */
+/** What access offers to the rest of the daemon. */
 export interface AccessPart extends Access {
   /** Handlers by `group/plural`. */
   readonly kinds: ReadonlyMap<string, Handler>;
   /** By `group/plural/subresource`. */
   readonly subresources: ReadonlyMap<string, AccessAction>;
-  /** Daemon-wide actions by name: `whoami`, `can`. Users may ask these. */
+  /** Daemon-wide actions by name, also for users: `whoami`, `can`, `rules`. */
   readonly actions: ReadonlyMap<string, AccessAction>;
-  /** To be called when the operator's token was replaced. */
+  /** Call it after the operator's token was replaced. */
   tokenEnded(): void;
-  /** Reads what is stored. To be awaited before anything is decided. */
+  /** Reads the stored facts. Await it before any decision. */
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** What is wrong with the clock that grants end by, in sentences. */
+  /** Problems with the clock by which grants end, in sentences. */
   clockConditions(): string[];
 }
 
-/** To be called before the store's first transaction. */
+/** Call it before the store's first transaction. */
 export function createAccess(options: AccessOptions): AccessPart {
   return new AccessService(options);
 }
@@ -116,7 +116,7 @@ class AccessService implements AccessPart {
   }
 
   view(principal: Principal, group: string, plural: string): View {
-    // who is shown less because a grant ran out has been told before that rights have changed
+    // the timer reports a change of rights before anybody is shown less because a grant has expired
     return view(principal, group, plural, this.#book, () => this.#timer.time());
   }
 

@@ -3,59 +3,68 @@ import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import type { CapabilityVerb } from '../../../protocol/rights/capability.ts';
 import type { Principal, UserPrincipal } from '../../../protocol/rights/principal.ts';
 
-/** What a decision is about: an object (as it is, or as it would be created), or only its kind and name where there is none. */
+/** What a decision is about: an object, stored or about to be created; or only its kind and name if there is none. */
 export interface Asked {
   verb: CapabilityVerb;
   group: string;
   plural: string;
   name: string;
   object?: ApiObject;
-  /** Of a resource of another node's model: its type and those that it extends, in lower case. Absent: as this node's types say. */
+  /** For a resource of another node's model: its type and that type's supertypes, in lower case. Absent: as this node's types say. */
   lineage?: readonly string[];
 }
 
-/** `because` names what it rests on, for `dtkd can` and the audit: "the operator of this node", "capability c-x1y2z", "share s-… into research@node0". */
+/**
+ * `because` names the ground of a decision, for `dtkd can` and the audit log: "the operator of this node", "capability c-x1y2z", "share s-…
+ * into research@node0".
+ */
 export type Decision = { allowed: true; because: string } | { allowed: false; reason: string };
 
-/** How much of an object somebody sees: all of it, its kind and name, or nothing. */
+/** How much of an object a principal sees: all of it, its kind and name, or nothing. */
 export type Visibility = 'full' | 'name' | 'hidden';
 
-/** What a principal sees of a kind: everything, nothing, or what the function says of each object. */
+/** What a principal sees of a kind: everything, nothing, or what the function returns for each object. */
 export type View = 'all' | 'none' | ((object: ApiObject) => Visibility);
 
-/** Decides every request on this node, from its own store and the trusts that it knows; synchronous, always up to date with the last durable change. */
+/**
+ * Decides every request on this node, from its own store and the trusts that it knows. Synchronous, and always up to date with the last
+ * durable change.
+ */
 export interface Access {
   decide(principal: Principal, asked: Asked): Decision;
   view(principal: Principal, group: string, plural: string): View;
-  /** What somebody may do on this node, as far as rules can say it. */
+  /** What a principal may do on this node, as far as a list of rules can express it. */
   rules(principal: Principal): AccessRules;
-  /** False for a user that was deleted, and for one of a node whose word does not count. */
+  /** False for a deleted user, and for a user of a node that is no present member, or is suspended. */
   isPresent(user: UserPrincipal): boolean;
-  /** Called after anything changed that decisions rest on (grants, trusts, users, time that ran out). Returns a function that unsubscribes. */
+  /** Called after a change of anything that decisions use: grants, trusts, users, expiry. Returns a function that unsubscribes. */
   onChange(listener: () => void): () => void;
-  /** Called after a token was replaced: what was begun with the old one is to end. Returns a function that unsubscribes. */
+  /** Called after a token was replaced, so that what was begun with the old one can be ended. Returns a function that unsubscribes. */
   onTokenEnd(listener: () => void): () => void;
-  /** The user of a bearer token of this node. */
+  /** The principal of a bearer token of this node. */
   authenticate(bearerToken: string): Principal | undefined;
-  /** A user of another node, as that node vouches for it. */
+  /** A user of another node, for whom that node vouches. */
   remoteUser(from: { peerKey: string; namespace: string }, user: { name: string; uid: string }): UserPrincipal;
 }
 
-/** One line of the audit log, without what links it. */
+/** One line of the audit log, without its links to the chain. */
 export interface AuditRecord {
   /** `operator`, or `ops@node1`. */
   who: string;
-  /** Key of the home node of a remote user. */
+  /** Key of a remote user's home node. */
   home?: string;
   verb: string;
   /** `GROUP/PLURAL/NAMESPACE/NAME`, as far as the request named it. */
   what: string;
   outcome: 'allowed' | 'denied' | 'failed';
-  /** Why, or the error's code. */
+  /** The ground, or the error's code. */
   because: string;
 }
 
-/** Takes lines without waiting, and never throws; they are written with all others of the same turn, and signed and synced together soon after. */
+/**
+ * Accepts lines without waiting, and never throws. Lines of one turn of the event loop are written together, and signed and synced soon
+ * after.
+ */
 export interface Audit {
   record(line: AuditRecord): void;
 }

@@ -1,4 +1,4 @@
-/** What people ask about rights: `whoami`, `can`, `rules`, and a new token for a user. */
+/** Actions about rights: `whoami`, `can`, `rules`, and a new token for a user. */
 import { isRecord } from '../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { kindByAnyName } from '../../../protocol/kinds/index.ts';
@@ -18,7 +18,7 @@ import { modelOf, RESOURCES } from './scope.ts';
 import { allows } from './standing.ts';
 import type { UserTokens } from './user-tokens.ts';
 
-/** Resources of one model with one name: of different types. More are not looked at. */
+/** Limit on resources examined with the same name in one model; they differ in type. */
 const MAX_NAMESAKES = 8;
 
 export interface ActionParts {
@@ -46,7 +46,7 @@ export function accessActions(parts: ActionParts): ReadonlyMap<string, AccessAct
 export function userActions(tokens: UserTokens): ReadonlyMap<string, AccessAction> {
   const token: AccessAction = async ({ principal, method, name }) => {
     if (method !== 'POST') throw new DtkdError('METHOD_NOT_ALLOWED', 'use POST to make a new token');
-    // Whoever has a user's token is that user: no right on the User object can stand for what the user was granted.
+    // A token gives all that the user was granted, so no right on the User object may be enough to make one.
     if (principal.type !== 'operator' && !(principal.home === SELF && principal.name === name)) {
       throw new DtkdError('FORBIDDEN', `${principal.display} may not make a token for another user`, {
         next: 'Ask the operator of this node.',
@@ -61,7 +61,7 @@ export function userActions(tokens: UserTokens): ReadonlyMap<string, AccessActio
 function whoami({ node, mesh }: ActionParts, principal: Principal): unknown {
   if (principal.type === 'operator') return { name: principal.name, type: 'operator', node: node.name, display: displayOf(principal) };
   const { name, uid, home, display } = principal;
-  // a user of this node is known to others by its keys: what was granted under one that it had before gives nothing
+  // others know a user of this node by the node's keys: grants made under an earlier key give nothing
   const known = home === SELF ? { keys: mesh.domains().map(({ self }) => self) } : { home };
   return { name, type: 'user', node: display.slice(display.lastIndexOf('@') + 1), display, uid, ...known };
 }
@@ -71,7 +71,7 @@ async function can(parts: ActionParts, request: AccessActionRequest): Promise<un
   const asker = request.principal;
   const asked = await askedAbout(parts, asker, verb, what);
   const ofSelf = who === undefined || who === displayOf(asker);
-  // before anybody is looked up: a refusal to do so names users and nodes
+  // checked before looking anybody up, since a failed lookup names users and nodes
   if (asker.type !== 'operator' && !ofSelf) {
     const decision = parts.access.decide(asker, { ...asked, verb: 'MANAGE' });
     if (!decision.allowed) {
@@ -85,7 +85,7 @@ async function can(parts: ActionParts, request: AccessActionRequest): Promise<un
   return { who: displayOf(about), verb, what, ...(decision.allowed ? decision : explained(parts, about, asked, decision)) };
 }
 
-/** Says so if it was granted to one who had the name before: by name alone, that capability looks as if it were about this one. */
+/** Mentions a capability granted to an earlier user of the same name: judged by the name alone, it seems to be this user's. */
 function explained({ book, now }: ActionParts, about: Principal, asked: Asked, refused: Refused): Refused {
   if (about.type !== 'user') return refused;
   for (const grant of book.grantsToNamesakes(about)) {
@@ -106,7 +106,7 @@ interface Question {
   what: string;
 }
 
-/** Reads `can/WHO/VERB/KIND/…`, `can?who=&verb=&what=`, or the same as a body. Without `who` it is about whoever asks. */
+/** Parses `can/WHO/VERB/KIND/…`, `can?who=&verb=&what=`, or the same as a body. Without `who`, the question is about the asker. */
 function question({ rest, query, body }: AccessActionRequest): Question {
   const [who, verb, ...what] = rest;
   const given = isRecord(body) ? body : {};
@@ -128,7 +128,7 @@ function question({ rest, query, body }: AccessActionRequest): Question {
   return { who: text('who', who), verb: known, what: about };
 }
 
-/** The object that `kind/name`, or `resource/MODEL/NAME`, means; by name alone if there is none, or none that the asker may know of. */
+/** The object that `kind/name` or `resource/MODEL/NAME` refers to; only its kind and name if there is none that the asker may know of. */
 async function askedAbout({ store, node, access }: ActionParts, asker: Principal, verb: CapabilityVerb, what: string): Promise<Asked> {
   const [kindName = '', ...path] = what.split('/');
   const act = actNamed(kindName);

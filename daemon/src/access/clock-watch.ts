@@ -1,7 +1,7 @@
 /**
- * Notices that this machine's clock was set back, also while no daemon ran: grants that had ended by it count again. Keeps the latest time that was seen, and which grants those
- * are, and says so until they are gone or the clock is right again. Decides nothing: a clock that was ahead by mistake and is right now looks the same, and to go by the latest time
- * would end every grant then.
+ * Notices that this machine's clock was set back, even while no daemon ran, so that grants which had expired count again. Keeps the latest
+ * time seen and the list of these grants, and reports them until they are gone or the clock has caught up. Does not overrule the clock: one
+ * that was wrongly ahead and is right now looks the same, and going by the latest time would then end every grant too early.
  */
 import { z } from 'zod';
 import { humanDuration } from '../../../protocol/text/age.ts';
@@ -11,21 +11,21 @@ import type { Audit } from './access.types.ts';
 import type { FactBook } from './fact-book.ts';
 
 const ROW = 'a/clock';
-/** Between two looks. Milliseconds. */
+/** Milliseconds between two looks. */
 const LOOK_MS = 60_000;
-/** An NTP client that steps by less has only corrected what drifted. Milliseconds. */
+/** Milliseconds: a smaller step back is an NTP client correcting drift. */
 const TOLERANCE_MS = 60_000;
-/** The latest time is written down so often: a daemon at rest leaves the disk alone. Milliseconds. */
+/** Milliseconds between writes of the latest time: seldom, so that a daemon at rest leaves the disk alone. */
 const WRITE_MS = 60 * 60 * 1000;
-/** For so long it is told where no grant counts again. Milliseconds. */
+/** Milliseconds for which a step back is reported if no grant counts again. */
 const TOLD_MS = 24 * 60 * 60 * 1000;
-/** Grants that are named. */
+/** Grants that a report names. */
 const MAX_NAMED = 3;
 
 const row = z.object({
-  /** Milliseconds since the epoch, as all here. */
+  /** Milliseconds since the epoch, as all times here. */
   latest: z.number(),
-  /** It was set back from one time to another; `uids` of grants that had ended, and did not count as ended any more. */
+  /** The clock was set back `from` one time `to` another; `uids` are the grants that had expired and count again. */
   back: z.object({ from: z.number(), to: z.number(), uids: z.array(z.string()) }).optional(),
 });
 
@@ -34,7 +34,7 @@ export interface ClockWatchOptions {
   book: Pick<FactBook, 'endingBetween'>;
   audit: Audit;
   now: () => number;
-  /** Told when grants may count again. */
+  /** Called when grants may count again. */
   onSetBack: () => void;
   logger: Logger;
 }
@@ -49,7 +49,7 @@ export class ClockWatch {
     this.#options = options;
   }
 
-  /** To be called once the grants are known. */
+  /** Call it once the grants are known. */
   async start(): Promise<void> {
     const bytes = await this.#options.kv.get(ROW);
     if (bytes !== undefined) this.#seen = row.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
@@ -63,7 +63,7 @@ export class ClockWatch {
     await this.look(true);
   }
 
-  /** `last`: the latest time is written down in any case. Never rejects. */
+  /** With `last`, the latest time is written in any case. Never rejects. */
   async look(last = false): Promise<void> {
     const now = this.#options.now();
     const { latest, back } = this.#seen;
@@ -78,7 +78,7 @@ export class ClockWatch {
       .catch((err: unknown) => this.#options.logger.warn({ err }, 'The latest time could not be written down'));
   }
 
-  /** What the operator should know, in sentences. */
+  /** Conditions to report to the operator, in sentences. */
   conditions(): string[] {
     const { back } = this.#seen;
     const now = this.#options.now();

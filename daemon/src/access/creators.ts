@@ -1,6 +1,6 @@
 /**
- * Who made which of this node's objects, by kind and name, for decisions that have only a name: an index of CREATOR_ANNOTATION, kept in rows
- * (`a/c/`) that are written in the batch of the object.
+ * Who made which of this node's objects, by kind and name, for decisions that know only a name: an index of CREATOR_ANNOTATION, kept in
+ * rows (`a/c/`) written in the same batch as the object.
  */
 import { CREATOR_ANNOTATION } from '../../../protocol/rights/principal.ts';
 import { type Kv, prefixEnd } from '../store/kv.ts';
@@ -32,7 +32,7 @@ export class Creators {
     }
   }
 
-  /** Writes the row that goes with a change of an own object. */
+  /** Writes the row for a change of an own object. */
   prepare({ type, ref, object, previous }: Change, tx: Transaction): void {
     const creator = type === 'DELETED' ? undefined : creatorIn(object);
     const before = type === 'DELETED' ? creatorIn(object) : previous && creatorIn(previous);
@@ -42,7 +42,7 @@ export class Creators {
     else if (before !== undefined) tx.delRow(key);
   }
 
-  /** Takes in a durable change of an own object. */
+  /** Updates the facts after a durable change of an own object. */
   take({ type, ref, object }: Change): void {
     const creator = type === 'DELETED' ? undefined : creatorIn(object);
     const kind = kindText(ref.group, ref.plural);

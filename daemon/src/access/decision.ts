@@ -1,7 +1,7 @@
 /**
- * The one function that decides every request, local or remote: pure. The operator may do everything; a user what it made, what it was
- * granted, what was shared into a trust of which it is a member, and read what is public among nodes; nobody anything else. Only this node's
- * own grants count, and only on its own objects.
+ * The one function that decides every request, local or remote. Pure. The operator may do everything. A user may do everything with what it
+ * made, and otherwise what it was granted or what was shared into a trust that it belongs to; users of this node may also read kinds that
+ * are public among nodes. Only this node's own grants count, and only for its own objects.
  */
 import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
 import { eventKind } from '../../../protocol/kinds/event.ts';
@@ -18,7 +18,7 @@ import { INSTANCES, kindText, modelOf, RESOURCES } from './scope.ts';
 import { allows, creatorOf, isPresent } from './standing.ts';
 import { heldText } from './verbs.ts';
 
-/** What a right rests on. */
+/** The ground of a right. */
 type Ground = { by: 'operator' } | { by: 'creator' } | { by: 'public' } | { by: 'grant'; grant: Grant };
 
 export function decide(principal: Principal, asked: Asked, facts: Facts, now: number): Decision {
@@ -39,7 +39,7 @@ export function decide(principal: Principal, asked: Asked, facts: Facts, now: nu
   );
 }
 
-/** All that somebody may do with an object. */
+/** All verbs that a principal may use on an object. */
 export function heldVerbs(principal: Principal, asked: Omit<Asked, 'verb'>, facts: Facts, now: number): Set<CapabilityVerb> {
   if (principal.type === 'operator') return new Set(CAPABILITY_VERBS);
   const user = subjectText(principal);
@@ -49,19 +49,22 @@ export function heldVerbs(principal: Principal, asked: Omit<Asked, 'verb'>, fact
   );
 }
 
-/** How much a user sees of an object. */
+/** How much of an object a user sees. */
 function userVisibility(principal: UserPrincipal, user: string, asked: Omit<Asked, 'verb'>, facts: Facts, now: number): Visibility {
   if (!isPresent(user, facts)) return 'hidden';
   if (groundOf(principal, user, 'READ', { ...asked, verb: 'READ' }, facts, now) !== undefined) return 'full';
   return groundOf(principal, user, 'DISCOVER', { ...asked, verb: 'DISCOVER' }, facts, now) === undefined ? 'hidden' : 'name';
 }
 
-/** What somebody sees of a kind. A function goes by the facts and the time as they are when it is called; `all` and `none` as they are now. */
+/**
+ * What a principal sees of a kind. A returned function uses the facts and the time of each call; `all` and `none` hold for the present
+ * only.
+ */
 export function view(principal: Principal, group: string, plural: string, facts: Facts, now: () => number): View {
   if (principal.type === 'operator') return 'all';
   const user = subjectText(principal);
   if (!isPresent(user, facts)) return 'none';
-  // what they are about may be of any kind
+  // Events may be about objects of any kind
   if (isEvent({ group, plural })) return eventView(principal, user, facts, now);
   const deciding = decidingKind(group, plural);
   const kind = kindText(deciding.group, deciding.plural);
@@ -73,7 +76,7 @@ export function view(principal: Principal, group: string, plural: string, facts:
   return (object) => userVisibility(principal, user, { group, plural, name: object.metadata.name, object }, facts, now());
 }
 
-/** Nothing to those of other nodes who may nothing here. */
+/** Hides all Events from users of other nodes who have no rights here. */
 function eventView(principal: UserPrincipal, user: string, facts: Facts, now: () => number): View {
   const { group, plural } = eventKind;
   const granted = [user, ...facts.trustsOf(user)].some((recipient) => [...facts.grantsTo(recipient)].length > 0);
@@ -93,14 +96,14 @@ function groundOf(
   const really = reallyAsked({ ...asked, verb });
   if (really !== undefined) {
     const ground = groundOf(principal, user, really.verb, really, facts, now);
-    // a grant that names Events is about all of them
+    // a grant that names Events applies to all of them
     return ground ?? (isEvent(asked) && isOwn(asked, facts) ? grantOfEvents(user, asked, facts, now) : undefined);
   }
   if (verb === 'READ' || verb === 'DISCOVER') {
     if (isPublicKind(principal, kindByPlural(asked.group, asked.plural)) && !isPrivateApp(asked, facts)) return { by: 'public' };
   }
   if (!isOwn(asked, facts)) return undefined;
-  // Making an object is no right that follows from having made it.
+  // having made an object gives no right to create it
   if (verb !== 'CREATE' && creatorOf(asked, facts) === user) return { by: 'creator' };
   const grant = grantFor(user, verb, asked, facts, now) ?? grantThroughResources(user, verb, asked, facts, now);
   if (grant !== undefined) return { by: 'grant', grant };
@@ -112,7 +115,7 @@ function grantOfEvents(user: string, asked: Asked, facts: Facts, now: number): G
   return grant === undefined ? undefined : { by: 'grant', grant };
 }
 
-/** Whoever made an instance of that name since has made nothing of what was done with the one before. */
+/** Goes by the creator noted in the task: whoever made an instance of the same name later has no right to the tasks of the former one. */
 function groundThroughInstance(user: string, verb: CapabilityVerb, asked: Asked, facts: Facts, now: number): Ground | undefined {
   const instance = aboutInstance(asked);
   if (instance === undefined) return undefined;
@@ -121,7 +124,7 @@ function groundThroughInstance(user: string, verb: CapabilityVerb, asked: Asked,
   return grant === undefined ? undefined : { by: 'grant', grant };
 }
 
-/** What is done to resources is read by whoever may read each of them, and ended or gone on with by whoever may run commands on each. */
+/** An Execution may be read by users who may read each of its resources, and ended or continued by those who may run commands on each. */
 function grantThroughResources(user: string, verb: CapabilityVerb, asked: Asked, facts: Facts, now: number): Grant | undefined {
   if (!isExecution(asked) || !isAboutWhatRuns(verb)) return undefined;
   const grants = aboutResources(asked).map((about) => grantFor(user, verb, about, facts, now));
@@ -153,7 +156,7 @@ function grantAmong(recipient: string, kind: string, verb: CapabilityVerb, asked
   return (model === undefined ? undefined : buckets.byModel.get(model)?.find(allowing)) ?? buckets.rest.find(allowing);
 }
 
-/** True for what this node owns, or makes for itself: its grants are about that alone. */
+/** True for objects that this node owns or is about to make: its grants apply only to these. */
 function isOwn({ group, plural, name, object }: Asked, facts: Facts): boolean {
   const kind = kindByPlural(group, plural);
   if (kind?.scope === 'Cluster') return !kind.shared || name === '' || name === facts.node;
@@ -161,12 +164,12 @@ function isOwn({ group, plural, name, object }: Asked, facts: Facts): boolean {
   return namespace === undefined || namespace === facts.node;
 }
 
-/** What is public among nodes is readable by the users of this one; those of others have their own replicas. */
+/** Users of this node may read kinds that are public among nodes; users of others read their own node's replicas. */
 function isPublicKind({ home }: UserPrincipal, kind: Kind | undefined): boolean {
   return home === SELF && kind?.shared === true;
 }
 
-/** True for a dtApp of this node that is shared into no domain. */
+/** True for a dtApp of this node that is not shared into any domain. */
 function isPrivateApp(asked: Asked, facts: Facts): boolean {
   if (asked.plural !== dtAppKind.plural || asked.group !== dtAppKind.group) return false;
   const { object } = asked;
@@ -188,7 +191,7 @@ function becauseOf(ground: Ground, asked: Asked): string {
   }
 }
 
-/** `capability c-x1y2z, passed on by dev@node1`. */
+/** `capability c-x1y2z, granted by dev@node1`. */
 function grantText({ source, name, toTrust, shown, grantorShown }: Grant): string {
   const by = grantorShown === undefined ? '' : `, granted by ${grantorShown}`;
   if (source === 'share') return `share ${name} into ${shown}${by}`;

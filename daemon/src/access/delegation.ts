@@ -1,4 +1,7 @@
-/** Who may make and revoke grants: pure. A right is passed on by somebody who holds it with MANAGE, or given by who made the object. */
+/**
+ * Who may make and revoke grants. Pure. A right is passed on by a user who holds it together with MANAGE, or granted by the user who made
+ * the object.
+ */
 import { isRecord } from '../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { capabilityKind, scopeText } from '../../../protocol/kinds/capability.ts';
@@ -13,7 +16,7 @@ import { covers, kindOfScope, kindText, type Scope, scopeOf } from './scope.ts';
 import { above, lives } from './standing.ts';
 import { inOrder, listText } from './verbs.ts';
 
-/** What somebody wants to give. */
+/** What a new grant is to give. */
 export interface Wanted {
   verbs: readonly CapabilityVerb[];
   scope: Scope;
@@ -21,12 +24,15 @@ export interface Wanted {
 
 export type Granting = { allowed: true; because: string; parent?: ParentLink } | { allowed: false; reason: string };
 
-/** Capabilities and Shares are made and revoked with MANAGE on what they are about, and by nothing else. */
+/**
+ * True for Capabilities and Shares, which are created and revoked through MANAGE on what they are about, and not through rights on their
+ * own kind.
+ */
 export function isGrantKind({ group, plural }: Pick<Asked, 'group' | 'plural'>): boolean {
   return group === capabilityKind.group && (plural === capabilityKind.plural || plural === shareKind.plural);
 }
 
-/** Reads what a new Capability or Share is to give. Throws INVALID or BAD_REQUEST. */
+/** Parses what a new Capability or Share is to give. Throws INVALID or BAD_REQUEST. */
 export function wantedOf(object: ApiObject): Wanted {
   const spec = isRecord(object['spec']) ? object['spec'] : {};
   const on = grantScope.safeParse(spec['on']);
@@ -49,7 +55,7 @@ export function decideGranting(principal: UserPrincipal, { plural, object }: Ask
   }
 }
 
-/** Finds the right on which a new grant by a user would stand. */
+/** Finds the right that a new grant by a user would rest on. */
 export function judgeGranting(principal: UserPrincipal, wanted: Wanted, facts: Facts, now: number): Granting {
   const user = subjectText(principal);
   const { scope } = wanted;
@@ -92,7 +98,7 @@ function* managed(user: string, facts: Facts, now: number): Generator<{ grant: G
   }
 }
 
-/** True if nothing above takes away from what a grant says. */
+/** True if no grant above this one narrows it. */
 function holdsWhole(grant: Grant, facts: Facts): boolean {
   let lower = grant;
   return (above(grant, facts) ?? []).every(({ grant: upper }) => {
@@ -102,7 +108,7 @@ function holdsWhole(grant: Grant, facts: Facts): boolean {
   });
 }
 
-/** A grant is revoked by who made it, and by those on whose right it stands. */
+/** A grant can be revoked by the user who made it, and by those with a right that it rests on. */
 export function decideRevoking(principal: UserPrincipal, { plural, name, object }: Asked, facts: Facts, now: number): Decision {
   const user = subjectText(principal);
   const own = object?.metadata.namespace === undefined || object.metadata.namespace === facts.node;

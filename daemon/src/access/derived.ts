@@ -1,6 +1,7 @@
 /**
- * Questions about what follows from something else: pure. An Event is about an object, an EndpointSlice is of Endpoints; whoever may READ that one
- * sees them, whole or not at all. So a grant on an object never has to be said twice, and none on Events tells of what somebody may not know.
+ * Redirects questions about derived objects to what they derive from. Pure. An Event is about an object, an EndpointSlice derives from
+ * Endpoints; whoever may READ that object sees them, in full or not at all. So no grant has to be made twice, and none on Events reveals an
+ * object that a user may not know of.
  */
 import { EVENT_CREATOR_ANNOTATION, eventKind, involvedObject } from '../../../protocol/kinds/event.ts';
 import { kindByPlural, kindOf } from '../../../protocol/kinds/index.ts';
@@ -11,13 +12,13 @@ export function isEvent({ group, plural }: Pick<Asked, 'group' | 'plural'>): boo
   return group === eventKind.group && plural === eventKind.plural;
 }
 
-/** What is really asked; undefined if the question is about nothing but the object itself. */
+/** The question to decide instead; undefined if it is about the object itself. */
 export function reallyAsked(asked: Asked): Asked | undefined {
   if (asked.verb !== 'READ' && asked.verb !== 'DISCOVER') return undefined;
   return isEvent(asked) ? aboutInvolved(asked) : aboutSource(asked);
 }
 
-/** The kind that decides what shows of a kind. */
+/** The kind whose rights decide what shows of a kind. */
 export function decidingKind(group: string, plural: string): { group: string; plural: string } {
   return kindByPlural(group, plural)?.derived?.from ?? { group, plural };
 }
@@ -52,14 +53,14 @@ function aboutInvolved({ object: event }: Asked): Asked | undefined {
   };
 }
 
-/** The source of what is derived; its labels and its creator are handed on. */
+/** The source of a derived object, with its labels and its creator, which derived objects inherit. */
 function aboutSource({ group, plural, name, object }: Asked): Asked | undefined {
   const derivation = kindByPlural(group, plural)?.derived;
   if (derivation === undefined) return undefined;
   const about = { verb: 'READ', group: derivation.from.group, plural: derivation.from.plural } as const;
   if (object === undefined) return { ...about, name: derivation.sourceOf(name) ?? '' };
   const [owner] = object.metadata.ownerReferences ?? [];
-  // what deriving has put over the source's labels is none of them, and nobody is granted anything by it
+  // the label that derivation adds is not one of the source's, so no grant may match by it
   const { [derivation.label]: source = '', ...labels } = object.metadata.labels ?? {};
   const metadata = { ...object.metadata, name: source, uid: owner?.uid ?? '', labels };
   return { ...about, name: source, object: { ...object, metadata } };

@@ -1,4 +1,4 @@
-/** Finds out whom a text means: `USER@NODE` and `TRUST@NODE`, as nodes are called here, become keys and uids, which are what counts. */
+/** Resolves `USER@NODE` and `TRUST@NODE`, with nodes as they are named here, to the keys and uids that grants and trusts record. */
 import { DtkdError } from '../../../protocol/errors.ts';
 import { DTKD_GROUP } from '../../../protocol/kinds/model.ts';
 import { trustKind } from '../../../protocol/kinds/trust.ts';
@@ -17,14 +17,14 @@ import {
 import type { ObjectStore } from '../store/object-store.types.ts';
 import type { AccessMesh } from './ports.ts';
 
-/** Names of nodes, users or trusts in a refusal at most. */
+/** Limit on names of nodes, users or trusts in a refusal. */
 const MAX_NAMED = 20;
-/** For users of other nodes, who may know nothing of further domains of this one. */
+/** The advice for users of other nodes, who may not learn of this node's other domains. */
 const ASK = 'Ask the operator of the node that owns it.';
 
 export interface Resolved extends Subject {
   display: string;
-  /** dtDomain through which the home node is known; absent for this node. */
+  /** The dtDomain through which the home node is known; absent for this node. */
   domain?: string;
 }
 
@@ -41,7 +41,7 @@ export class Directory {
     this.#options = options;
   }
 
-  /** `asker`: who wants to know. Users of other nodes are not told which nodes, users and trusts there are. */
+  /** `asker` is who wants to know. Users of other nodes are not told which nodes, users and trusts exist. */
   user(text: string, field: string, asker?: Principal): Promise<Resolved> {
     return this.#resolve(text, userKind, field, asker);
   }
@@ -50,20 +50,20 @@ export class Directory {
     return this.#resolve(text, trustKind, field, asker);
   }
 
-  /** Whom `operator`, or `USER@NODE`, means; `asker` as of `user`. */
+  /** Resolves `operator` or `USER@NODE`; `asker` as for `user`. */
   async principal(text: string, asker: Principal): Promise<Principal> {
     if (text === OPERATOR) return { type: 'operator', name: OPERATOR };
     const { home, name, uid, display } = await this.user(text, 'who', asker);
     return { type: 'user', home, name, uid, display };
   }
 
-  /** A user as objects record it. */
+  /** A user in the form that objects record. */
   grantor({ home, name, uid, display }: UserPrincipal): Grantor {
     const domain = home === SELF ? undefined : this.#domainOf(home);
     return { home, name, uid, display, ...(domain === undefined ? {} : { domain }) };
   }
 
-  /** Where the objects of a node are; undefined if it is no member any more. */
+  /** The namespace of a node's objects; undefined if it is no longer a member. */
   namespaceOf(home: string): string | undefined {
     if (home === SELF) return this.#options.node.name;
     for (const { peers } of this.#options.mesh.domains()) {

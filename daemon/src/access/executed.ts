@@ -1,6 +1,6 @@
 /**
- * What Executions and Tasks are about: pure. Whoever may read all of those resources, or the service instance, may read what was done to them, and whoever
- * may run commands on all of them, or on it, may end that.
+ * What Executions and Tasks are about. Pure. Whoever may read all resources of an Execution, or the service instance of a Task, may read it
+ * too; whoever may run commands on them may end it.
  */
 import { executionKind, executionSchema } from '../../../protocol/kinds/execution.ts';
 import { resourceKind } from '../../../protocol/kinds/resource.ts';
@@ -12,7 +12,7 @@ export function isExecution({ group, plural }: Pick<Asked, 'group' | 'plural'>):
   return group === executionKind.group && plural === executionKind.plural;
 }
 
-/** The same question about each of the resources; empty if there are none, or the object says something else as well (programs, files). */
+/** The same question about each of the resources; empty if there are none, or if the Execution includes other work (programs, files). */
 export function aboutResources({ verb, object }: Asked): Asked[] {
   const targets = executionSchema.shape.spec.shape.targets.safeParse(Reflect.get(Object(object?.['spec']), 'targets')).data ?? [];
   const asked: Asked[] = [];
@@ -40,7 +40,10 @@ export function isTask({ group, plural }: Pick<Asked, 'group' | 'plural'>): bool
   return group === taskKind.group && plural === taskKind.plural;
 }
 
-/** The same question about the service instance of a task, and who made that, as the task says; undefined if the object does not say which it is. */
+/**
+ * The same question about a task's service instance, and the instance's creator as noted in the task; undefined if the object does not name
+ * an instance.
+ */
 export function aboutInstance({ verb, object }: Asked): { asked: Asked; creator: string | undefined } | undefined {
   const name = taskSchema.shape.spec.shape.instance.safeParse(Reflect.get(Object(object?.['spec']), 'instance')).data;
   if (name === undefined) return undefined;

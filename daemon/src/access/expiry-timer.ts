@@ -1,10 +1,10 @@
 /**
- * One timer for the next grant that ends. Decisions look at the time themselves; this tells that something has changed, and whoever asks it for the
- * time is not ahead of what it has told.
+ * One timer for the next grant that expires. Decisions check the time themselves; this reports the change to listeners. Callers that take
+ * the time from here can rely on every expiry up to it having been reported.
  */
 import type { FactBook } from './fact-book.ts';
 
-/** It then looks again: clocks are set, and timers stand still while a machine sleeps. Milliseconds. */
+/** Milliseconds after which it looks again at the latest, since clocks are set, and timers stand still while a machine sleeps. */
 const MAX_WAIT_MS = 60_000;
 
 export class ExpiryTimer {
@@ -20,17 +20,17 @@ export class ExpiryTimer {
     this.#onExpiry = onExpiry;
   }
 
-  /** The present time; what has run out by then is told of first, however late the timer is. */
+  /** The present time. Reports expiries up to it first, however late the timer is. */
   time(): number {
     const now = this.#now();
     if (this.#due !== undefined && this.#due <= now) this.#fire();
     return now;
   }
 
-  /** To be called when grants may have changed. */
+  /** Call it when grants may have changed. */
   arm(): void {
     const now = this.#now();
-    // what has run out since the last look is told of, also if this was called before the timer
+    // an expiry since the last look must be reported, even if this is called before the timer fires
     const due = this.#due !== undefined && this.#due <= now ? this.#due : this.#book.nextExpiry(now);
     if (due === this.#due && this.#timer !== undefined) return;
     clearTimeout(this.#timer);

@@ -1,6 +1,7 @@
 /**
- * The facts in memory, compiled for deciding: grants by recipient, kind and name; members of those trusts that a grant names (of other
- * trusts nothing is kept, whatever members publish). Changed one fact at a time; knows no store. `version` grows with every change.
+ * The facts in memory, indexed for decisions: grants by recipient, kind and name; members of those trusts that a grant names (nothing is
+ * kept of other trusts, whatever members publish). Changed one fact at a time; does not know the store. `version` grows with each change
+ * that affects decisions.
  */
 import { SELF, type Subject, subjectText } from '../../../protocol/rights/principal.ts';
 import type { Facts, Grant, GrantBuckets } from './facts.types.ts';
@@ -22,7 +23,7 @@ export class FactBook implements Facts {
   version = 0;
   readonly #users = new Set<string>();
   #homes: ReadonlySet<string> = new Set();
-  /** By the place of the object: `source/name`. */
+  /** By the object's place, `source/name`. */
   readonly #grants = new Map<string, Grant>();
   readonly #capabilities = new Map<string, Grant>();
   readonly #recipients = new Map<string, Recipient>();
@@ -30,7 +31,7 @@ export class FactBook implements Facts {
   readonly #trustsOf = new Map<string, Set<string>>();
   readonly #creators = new Map<string, string>();
   readonly #created = new Set<string>();
-  /** By the name of the object. */
+  /** By object name. */
   readonly #types = new Map<string, TypeFact>();
   #supertypes: ReadonlyMap<string, string> = new Map();
 
@@ -54,7 +55,10 @@ export class FactBook implements Facts {
     return this.#recipients.get(recipient)?.grants.values() ?? [];
   }
 
-  /** Grants to other users that look as this one does: who was called so before, and users of a node whose name its home has now, or that joined anew. */
+  /**
+   * Grants to other users with the same appearance: former users of that name, and users of a node that had the home's present name, or
+   * that joined anew.
+   */
   *grantsToNamesakes({ home, name, uid, display }: Subject & { display: string }): Iterable<Grant> {
     const own = subjectText({ home, name, uid });
     for (const [recipient, { grants }] of this.#recipients) {
@@ -77,7 +81,7 @@ export class FactBook implements Facts {
     return this.#isKept(trust) ? this.#trusts.get(trust)?.get(user) : undefined;
   }
 
-  /** False for a trust of a node whose word does not count. */
+  /** False for a trust of a node that is no present member, or is suspended. */
   #isKept(trust: string): boolean {
     const home = trust.slice(trust.lastIndexOf('@') + 1);
     return home === SELF || this.#homes.has(home);
@@ -93,41 +97,41 @@ export class FactBook implements Facts {
 
   ancestry(type: string): readonly string[] {
     const chain = [type];
-    // a cycle, which the model refuses, would lead back to one that is there already
+    // the model refuses cycles; if there is one, stop where it closes
     for (let next = this.#supertypes.get(type); next !== undefined && !chain.includes(next); next = this.#supertypes.get(next))
       chain.push(next);
     return chain;
   }
 
-  /** True if a grant names the trust, so that its members count. */
+  /** True if a grant names the trust, so that its members are kept. */
   isNamed(trust: string): boolean {
     return this.#recipients.has(trust);
   }
 
-  /** Grants that were passed on from a capability. */
+  /** Grants passed on from a capability. */
   below(uid: string): Grant[] {
     return [...this.#grants.values()].filter((grant) => grant.parent?.uid === uid);
   }
 
-  /** True if any grant narrows by type, so that a change of types changes decisions. */
+  /** True if any grant selects by type, so that a change of types affects decisions. */
   #hasTypeScopes(): boolean {
     for (const { scope } of this.#grants.values()) if (scope.type !== undefined) return true;
     return false;
   }
 
-  /** When the next grant ends after `now`; undefined if none does. */
+  /** The time at which the next grant ends after `now`; undefined if none does. */
   nextExpiry(now: number): number | undefined {
     let next = Number.POSITIVE_INFINITY;
     for (const { expires } of this.#grants.values()) if (expires > now && expires < next) next = expires;
     return Number.isFinite(next) ? next : undefined;
   }
 
-  /** Grants that end after `from`, and at `upTo` at the latest. */
+  /** Grants that end after `from` and not after `upTo`. */
   endingBetween(from: number, upTo: number): Grant[] {
     return [...this.#grants.values()].filter(({ expires }) => expires > from && expires <= upTo);
   }
 
-  /** Takes what a Type object says; undefined: it is gone, or extends nothing. */
+  /** Sets what a Type object says; undefined: it is gone, or extends nothing. */
   setType(object: string, fact: TypeFact | undefined): void {
     const before = this.#types.get(object);
     if (before?.type === fact?.type && before?.extended === fact?.extended) return;
@@ -148,7 +152,7 @@ export class FactBook implements Facts {
     this.version += 1;
   }
 
-  /** Takes a grant in the place of the one of that name; undefined takes it away. */
+  /** Sets or replaces the grant of that name; undefined removes it. */
   setGrant(source: Grant['source'], name: string, grant: Grant | undefined): void {
     const place = `${source}/${name}`;
     const before = this.#grants.get(place);
@@ -190,7 +194,7 @@ export class FactBook implements Facts {
     if (grant.toTrust) this.#setMembers(grant.recipient, undefined);
   }
 
-  /** Says who belongs to a trust now. Kept only if a grant names the trust. */
+  /** Sets the present members of a trust, if a grant names it. */
   setTrust({ trust, members }: TrustFact): void {
     if (this.isNamed(trust)) this.#setMembers(trust, members);
   }
@@ -218,7 +222,7 @@ export class FactBook implements Facts {
     }
   }
 
-  /** Notes who made an object; undefined: it is gone, or the operator made it. True if the user had made none of the kind before. */
+  /** Sets who made an object; undefined: it is gone, or the operator made it. True if the user had made none of the kind before. */
   setCreator(kind: string, name: string, user: string | undefined): boolean {
     const place = `${kind}/${name}`;
     if (user === undefined) {

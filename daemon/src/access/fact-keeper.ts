@@ -1,7 +1,7 @@
 /**
- * Keeps the fact book true: reads what is stored, follows every change, and takes part in transactions, so that the row of a user's token goes
- * with the user, the row of a creator comes with the object, and a trust's members are known from the moment that a grant names it. Decides
- * nothing. Of other nodes it believes only what their trusts say, and of those only the ones that a grant of this node names.
+ * Keeps the fact book current: reads what is stored, follows every change, and takes part in transactions, so that the row of a user's
+ * token is deleted with the user, the row of a creator is written with the object, and a trust's members are known as soon as a grant names
+ * it. Makes no decisions. Of other nodes it uses only their trusts, and of these only the ones that a grant of this node names.
  */
 import { capabilityKind } from '../../../protocol/kinds/capability.ts';
 import { DTKD_GROUP } from '../../../protocol/kinds/model.ts';
@@ -20,7 +20,7 @@ import { grantOf, type TrustFact, trustFact, typeFact } from './grants.ts';
 import type { AccessMesh } from './ports.ts';
 import { tokenRow, type UserTokens } from './user-tokens.ts';
 
-/** Objects read at a time when starting. */
+/** Objects read in one step at start. */
 const PAGE = 500;
 const KEY = /^[0-9a-f]{64}$/;
 
@@ -40,11 +40,11 @@ export class FactKeeper {
   readonly #options: FactKeeperOptions;
   readonly #creators: Creators;
   readonly #unsubscribe: (() => void)[];
-  /** Members of trusts that a transaction on its way names in a grant. */
+  /** Members of trusts that grants in pending transactions name. */
   readonly #coming = new Map<string, TrustFact>();
-  /** Transactions that were looked at and have neither ended nor failed. */
+  /** Prepared transactions that have neither been committed nor failed. */
   #underWay = 0;
-  /** Places of objects that changed while stored ones are being read: what is read of them may be older. */
+  /** Objects that changed during a read of stored ones, which may return older versions of them. */
   #touched: Set<string> | undefined;
   #reading: Promise<void> = Promise.resolve();
   #ownKeys: ReadonlySet<string> = new Set();
@@ -68,7 +68,7 @@ export class FactKeeper {
     await this.#creators.load();
     await tokens.load();
     for (const { plural } of [typeKind, userKind, capabilityKind, shareKind]) await this.#read(plural, node.name);
-    // after the grants: of trusts only those that a grant names are kept
+    // after the grants, since only trusts that a grant names are kept
     await this.#read(trustKind.plural);
     this.#options.onChange();
   }
@@ -77,7 +77,7 @@ export class FactKeeper {
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
   }
 
-  /** Whose word counts, and which keys are this node's own. */
+  /** Updates which nodes count, and which keys are this node's own. */
   #readMesh(): void {
     const domains = this.#options.mesh.domains();
     const ownKeys = new Set<string>(domains.map(({ self }) => self));
@@ -92,14 +92,14 @@ export class FactKeeper {
     this.#options.book.setHomes(homes);
     this.#options.onChange();
     if (!renamed) return;
-    // What the authors of trusts call by this node's key in a domain that it has just joined are its own users.
+    // Trusts may name users by this node's key in a domain that it has just joined: these are its own users.
     this.#read(trustKind.plural).then(
       () => this.#options.onChange(),
       (error: unknown) => this.#options.logger.error({ err: error }, 'Trusts could not be read again'),
     );
   }
 
-  /** Takes in the stored objects of a kind, one kind after another. */
+  /** Reads the stored objects of a kind; reads run one after another. */
   #read(plural: string, namespace?: string): Promise<void> {
     const run = this.#reading.then(() => this.#readNow(plural, namespace));
     this.#reading = run.catch(() => {});
@@ -158,7 +158,7 @@ export class FactKeeper {
     this.#options.onChange();
   }
 
-  /** Takes an object as it is now. */
+  /** Updates the facts from an object. */
   #set({ plural }: { plural: string }, object: ApiObject): void {
     if (plural === trustKind.plural) {
       const fact = this.#trustOf(object);
@@ -190,7 +190,7 @@ export class FactKeeper {
     }
   }
 
-  /** The author is who signed it, not whose name the namespace is at the moment. */
+  /** Takes the signer as the author, since another node may have the namespace's name by now. */
   #trustOf(object: ApiObject): TrustFact | undefined {
     const isOwn = object.metadata.namespace === this.#options.node.name;
     const author = isOwn ? SELF : object.metadata.annotations?.[AUTHOR_ANNOTATION];
@@ -198,7 +198,7 @@ export class FactKeeper {
     return trustFact(object, author, this.#ownKeys);
   }
 
-  /** Reads the trust that a new grant names, so that its members count from the moment that the grant does. */
+  /** Reads the trust that a new grant names, so that its members count as soon as the grant does. */
   async #fetchTrust({ ref, object }: Change, tx: Transaction): Promise<void> {
     const grant = ref.group === DTKD_GROUP ? grantOf(ref.plural, object) : undefined;
     if (grant?.toTrust !== true) return;
@@ -213,7 +213,7 @@ export class FactKeeper {
   }
 }
 
-/** What is being deleted counts no more, whatever finalizers still hold it. */
+/** True for an object that is being deleted: it no longer counts, even while finalizers hold it. */
 function isGoing({ metadata }: ApiObject): boolean {
   return metadata.deletionTimestamp !== undefined;
 }

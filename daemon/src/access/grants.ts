@@ -1,4 +1,4 @@
-/** From stored Capabilities, Shares and Trusts to what decisions rest on: pure. What cannot be read gives nothing. */
+/** Converts stored Capabilities, Shares and Trusts to the facts that decisions use. Pure. Invalid objects grant nothing. */
 import { z } from 'zod';
 import { capabilityKind, capabilitySchema } from '../../../protocol/kinds/capability.ts';
 import { shareKind, shareSchema } from '../../../protocol/kinds/share.ts';
@@ -19,7 +19,7 @@ export function parentLink(value: unknown): ParentLink | undefined {
   return { name, uid, ...(membership === undefined ? {} : { membership }) };
 }
 
-/** `trust:research@node0` is `research@node0`. */
+/** The prefix by which a Capability names a trust: `trust:research@node0`. */
 export const TRUST_PREFIX = 'trust:';
 
 function capabilityGrant(object: ApiObject): Grant | undefined {
@@ -40,7 +40,7 @@ function capabilityGrant(object: ApiObject): Grant | undefined {
   };
 }
 
-/** A share never gives MANAGE: members of a trust do not grant what is shared with them. */
+/** A share never gives MANAGE: members of a trust cannot pass on what is shared with them. */
 function shareGrant(object: ApiObject): Grant | undefined {
   const parsed = shareSchema.safeParse(object).data;
   const scope = parsed === undefined ? undefined : readScope(parsed.spec.on);
@@ -58,7 +58,7 @@ function shareGrant(object: ApiObject): Grant | undefined {
   };
 }
 
-/** The grant that an object makes; undefined for objects of other kinds. */
+/** The grant in an object; undefined if there is none. */
 export function grantOf(plural: string, object: ApiObject): Grant | undefined {
   if (plural === capabilityKind.plural) return capabilityGrant(object);
   return plural === shareKind.plural ? shareGrant(object) : undefined;
@@ -70,7 +70,7 @@ function named({ metadata }: ApiObject): Pick<Grant, 'name' | 'uid'> {
 
 function standing(object: ApiObject, grantor: (Subject & { display?: string | undefined }) | undefined): Partial<Grant> {
   const parent = parentLink(object['parent']);
-  // A link that cannot be read leads to nothing: the grant does not stand, rather than stand on the operator's word.
+  // An invalid link leads to no capability, so that the grant is void; otherwise it would rest on the operator's word.
   const link = object['parent'] === undefined ? undefined : (parent ?? { name: '', uid: '' });
   return {
     ...(grantor === undefined ? {} : { grantor: subjectText(grantor), grantorShown: grantor.display ?? grantor.name }),
@@ -78,7 +78,7 @@ function standing(object: ApiObject, grantor: (Subject & { display?: string | un
   };
 }
 
-/** Undefined if its selector cannot be read. */
+/** Undefined if the selector is invalid. */
 function readScope(on: Parameters<typeof scopeOf>[0]): Scope | undefined {
   try {
     return scopeOf(on);
@@ -93,28 +93,28 @@ function expiryOf(text: string | undefined): number {
   return Number.isNaN(time) ? Number.NEGATIVE_INFINITY : time;
 }
 
-/** A type and the one that it extends, in lower case: types are told apart without regard to case. */
+/** A type and its supertype, in lower case since types are compared without regard to case. */
 export interface TypeFact {
   type: string;
   extended: string;
 }
 
-/** Undefined for a type that extends nothing. */
+/** Undefined for a type without a supertype. */
 export function typeFact({ metadata, ...fields }: ApiObject): TypeFact | undefined {
   const spec = typeSpec.safeParse(fields['spec']).data;
   if (spec?.extends === undefined) return undefined;
   return { type: (spec.name ?? metadata.name).toLowerCase(), extended: spec.extends.toLowerCase() };
 }
 
-/** Who belongs to a trust now, and since which stay. */
+/** The present members of a trust, each with the id of its membership. */
 export interface TrustFact {
   trust: string;
   members: ReadonlyMap<string, string>;
 }
 
 /**
- * Reads a Trust. Its author's word `self` means the author's node; `author` is that node's key, or `self` for a trust of this node. What the
- * author calls by one of this node's own keys is a user of this node.
+ * Reads a Trust. `author` is the key of its author's node, or `self` for a trust of this node. In the Trust, `self` means the author's
+ * node, and one of this node's own keys means this node.
  */
 export function trustFact({ metadata, ...fields }: ApiObject, author: string, ownKeys: ReadonlySet<string>): TrustFact | undefined {
   const parsed = trustSchema.safeParse(fields).data;

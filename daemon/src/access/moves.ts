@@ -1,6 +1,6 @@
 /**
- * Whether somebody may make a change that moves an object out of some grants and into others: nobody moves an object into a grant of their
- * own. One rule for requests and for imports. Pure but for the decisions that it asks for.
+ * Decides changes that may move an object out of some grants and into others, so that nobody can move an object into a grant of their own.
+ * The same rule for requests and imports. Pure, except for the decisions that it asks for.
  */
 import { isRecord, jsonEqual } from '../../../protocol/encoding/json.ts';
 import { changesSupertype } from '../../../protocol/kinds/type.ts';
@@ -9,10 +9,10 @@ import { CAPABILITY_VERBS, type CapabilityVerb } from '../../../protocol/rights/
 import { displayOf, type Principal } from '../../../protocol/rights/principal.ts';
 import type { Asked } from './access.types.ts';
 
-/** `all`: the right that is missing is one on all objects of the kind. */
+/** `all`: the missing right is one on all objects of the kind. */
 export type MoveDecision = { allowed: true } | { allowed: false; reason: string; all: boolean };
 
-/** True if a change touches what grants select by. */
+/** True if a change affects fields that grants select by. */
 function movesScope(before: ApiObject, after: ApiObject): boolean {
   const spec = (object: ApiObject): Record<string, unknown> => (isRecord(object['spec']) ? object['spec'] : {});
   const [old, fresh] = [spec(before), spec(after)];
@@ -21,8 +21,8 @@ function movesScope(before: ApiObject, after: ApiObject): boolean {
 }
 
 /**
- * Labels, model, type and parents are changed by who has MANAGE on the object, or by who has the same rights on it afterwards; what a type
- * extends by who has MANAGE on all types, since it moves their resources.
+ * To change labels, model, type or parents takes MANAGE on the object, or the same rights on it before and after. To change a type's
+ * supertype takes MANAGE on all types, since that affects all of their resources.
  */
 export function decideMove(
   access: { decide(principal: Principal, asked: Asked): { allowed: true } | { allowed: false; reason: string } },

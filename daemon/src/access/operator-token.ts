@@ -1,6 +1,6 @@
 /**
- * This node's operator token: a bearer secret in a file that only its owner (or an operator group) may read. Made at first start,
- * compared in constant time, replaced whole by `rotate`. Only its hash is kept in memory.
+ * This node's operator token: a bearer secret in a file that only its owner (or an operator group) may read. Created at the first start,
+ * compared in constant time, replaced as a whole by `rotate`. Memory holds only its hash.
  */
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { chmod, chown, open, readFile, rename, rm } from 'node:fs/promises';
@@ -11,14 +11,14 @@ import { syncDirectory } from '../disk/sync-directory.ts';
 import { isFull, isMissing } from '../disk/system-error.ts';
 import type { OperatorToken, OperatorTokenOptions } from './operator-token.types.ts';
 
-/** 256 bits: not to be guessed, so wrong attempts need no lock-out. */
+/** 256 bits: it cannot be guessed, so wrong attempts need no lock-out. */
 const TOKEN_BYTES = 32;
 const TOKEN = /^[A-Za-z0-9_-]{43}$/;
 
 export async function openOperatorToken(options: OperatorTokenOptions): Promise<OperatorToken> {
   const stored = await readToken(options);
   let digest = digestOf(stored ?? (await writeToken(options)));
-  // the group may have been configured after the token was made
+  // the group may have been configured after the token was created
   if (stored !== undefined) await protect(options.file, options.gid);
   let turn: Promise<unknown> = Promise.resolve();
   return {
@@ -37,9 +37,9 @@ export async function openOperatorToken(options: OperatorTokenOptions): Promise<
   };
 }
 
-/** Hashes have one length, so comparing them tells nothing, not even the token's length. */
+/** Hashes have a fixed length, so comparing them reveals nothing, not even the token's length. */
 function digestOf(token: string): Buffer {
-  // as text first: the hash would make a buffer of its own for each request, at several times the cost
+  // as text first: hashing into a buffer costs several times as much for each request
   return Buffer.from(hash('sha256', `dtkd/operator-token\n${token}`, 'hex'), 'latin1');
 }
 
@@ -56,7 +56,7 @@ async function readToken({ file }: OperatorTokenOptions): Promise<string | undef
   return text;
 }
 
-/** Writes a new token beside the old one and puts it in its place, so that nobody reads half of one. */
+/** Writes a new token beside the old one and renames it into place, so that nobody reads half of one. */
 async function writeToken({ file, gid }: OperatorTokenOptions): Promise<string> {
   const token = randomBytes(TOKEN_BYTES).toString('base64url');
   const fresh = `${file}.new`;

@@ -1,10 +1,10 @@
-/** What access needs of the rest of the daemon, and the shape of what it offers to the API. daemon.ts wires both. */
+/** What access needs from the rest of the daemon, and the shape of what it offers to the API. The daemon's wiring connects both. */
 import type { DomainId, PeerKey } from '../../../protocol/ids.ts';
 import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import type { CapabilityVerb } from '../../../protocol/rights/capability.ts';
 import type { Principal } from '../../../protocol/rights/principal.ts';
 
-/** A domain as far as rights go by it. */
+/** A domain, as far as rights depend on it. */
 export interface AccessDomain {
   id: DomainId;
   name: string;
@@ -13,14 +13,14 @@ export interface AccessDomain {
   peers: readonly { key: PeerKey; displayName: string; claimedName?: string; self: boolean; suspended: boolean }[];
 }
 
-/** The part of the mesh that tells who is who. `Mesh` satisfies it as it stands. */
+/** The part of the mesh that says who is who. `Mesh` implements it. */
 export interface AccessMesh {
   domains(): readonly AccessDomain[];
   memberNamed(namespace: string): { domain: DomainId; peer: PeerKey } | undefined;
   onChange(listener: () => void): () => void;
 }
 
-/** Of a write: who, whether it is only tried, and a way to tell them something. */
+/** A write: who makes it, whether it is a dry run, and a way to send the client warnings. */
 export interface HandlerContext {
   principal: Principal;
   dryRun: boolean;
@@ -45,8 +45,8 @@ export interface AccessActionRequest {
 
 export interface AccessAction {
   (request: AccessActionRequest): Promise<unknown>;
-  /** Of a subresource: the right on its object that it needs. */
+  /** The verb that a subresource requires on its object. */
   verb?: CapabilityVerb;
-  /** Of a daemon-wide action: also for users, of other nodes too. */
+  /** Set for daemon-wide actions that are open to all users, including those of other nodes. */
   open?: 'anybody';
 }

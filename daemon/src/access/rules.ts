@@ -1,4 +1,7 @@
-/** What somebody may do on this node, as a list of rules: pure. What narrows by labels, types or models cannot be said so, and is told as missing. */
+/**
+ * What a principal may do on this node, as a list of rules. Pure. Rights limited by labels, types or models cannot be listed, and are
+ * reported as missing.
+ */
 import { KINDS } from '../../../protocol/kinds/index.ts';
 import type { Kind } from '../../../protocol/kinds/kind.ts';
 import type { AccessRules } from '../../../protocol/kinds/review.ts';
@@ -10,7 +13,7 @@ import type { Facts, Grant } from './facts.types.ts';
 import { kindText } from './scope.ts';
 import { isPresent } from './standing.ts';
 
-/** The right that each verb of a Kubernetes client needs. */
+/** The right that each Kubernetes verb requires. */
 export const RIGHT_FOR: ReadonlyMap<string, CapabilityVerb> = new Map([
   ['get', 'READ'],
   ['list', 'DISCOVER'],
@@ -22,7 +25,7 @@ export const RIGHT_FOR: ReadonlyMap<string, CapabilityVerb> = new Map([
   ['deletecollection', 'DELETE'],
 ]);
 
-/** Names of one rule, and rules, at most: the rest is told as missing. */
+/** Limits on the names in one rule, and on rules; the rest is reported as missing. */
 const MAX_NAMES = 256;
 const MAX_RULES = 512;
 
@@ -64,7 +67,7 @@ function ruleOf(kind: Kind, verbs: string[]): Rule {
   return { verbs, apiGroups: [kind.group], resources: [kind.plural] };
 }
 
-/** The verbs of a kind that somebody may use. */
+/** The Kubernetes verbs of a kind that a principal may use. */
 function verbsFor(kind: Kind, may: (right: CapabilityVerb) => boolean): string[] {
   const rights = new Map<CapabilityVerb, boolean>();
   const all = [...kind.verbs, ...(kind.verbs.includes('delete') && kind.verbs.includes('create') ? ['deletecollection'] : [])];
@@ -77,10 +80,10 @@ function verbsFor(kind: Kind, may: (right: CapabilityVerb) => boolean): string[]
   });
 }
 
-/** Names that grants on a kind say. */
+/** Object names in grants on a kind. */
 function namesIn({ group, plural }: Kind, grants: readonly Grant[]): string[] {
   const deciding = decidingKind(group, plural);
-  // names of what is derived are others
+  // derived objects have other names than their sources
   if (deciding.group !== group || deciding.plural !== plural) return [];
   const kind = kindText(group, plural);
   return [

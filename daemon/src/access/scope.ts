@@ -1,4 +1,4 @@
-/** Which objects a grant is about: pure. Reads a `GrantScope` once, so that matching an object costs next to nothing. */
+/** Which objects a grant applies to. Pure. Parses a `GrantScope` once, so that matching an object costs next to nothing. */
 import { isRecord } from '../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { dtDomainKind } from '../../../protocol/kinds/dtdomain.ts';
@@ -15,13 +15,13 @@ import { type LabelRequirement, matchesLabels, parseLabelSelector } from '../../
 import { actNamed, GRANTABLE_ACTS, type GrantScope } from '../../../protocol/rights/capability.ts';
 import type { Asked } from './access.types.ts';
 
-/** A scope, ready to be matched. */
+/** A parsed scope, ready for matching. */
 export interface Scope {
-  /** `plural.group`, the plural alone of core kinds, or `*`. */
+  /** `plural.group`, the plural alone for core kinds, or `*`. */
   kind: string;
   name?: string;
   model?: string;
-  /** In lower case: types are told apart without regard to case. */
+  /** In lower case, since types are compared without regard to case. */
   type?: string;
   /** Undefined: any labels. */
   labels?: readonly LabelRequirement[];
@@ -29,7 +29,7 @@ export interface Scope {
 
 export type Ancestry = (type: string) => readonly string[];
 
-/** `resources.dtkd.dev`; the plural alone of core kinds. */
+/** `resources.dtkd.dev`; the plural alone for core kinds. */
 export function kindText(group: string, plural: string): string {
   return group === '' ? plural : `${plural}.${group}`;
 }
@@ -38,14 +38,17 @@ export const MODELS = kindText(DTKD_GROUP, modelKind.plural);
 export const RESOURCES = kindText(DTKD_GROUP, resourceKind.plural);
 export const INSTANCES = kindText(DTKD_GROUP, serviceInstanceKind.plural);
 
-/** Who belongs to a domain, its keys, whose code runs here, secrets, and any program at all are no part of `*`: that has to be granted by name. */
+/**
+ * Kinds and acts that `*` does not include, so that they must be granted by name: domains and their members, whose code runs here, secrets,
+ * Events, and running any program at all.
+ */
 const BY_NAME_ONLY: ReadonlySet<string> = new Set([
-  // and an Event shows to whoever may read what it is about
+  // Events show to whoever may read the object that they are about
   ...[dtDomainKind, dtPeerKind, policyKind, secretKind, eventKind].map(({ group, plural }) => kindText(group, plural)),
   ...GRANTABLE_ACTS.map((act) => kindText(DTKD_GROUP, act)),
 ]);
 
-/** Reads a stored scope. Throws BAD_REQUEST if its selector cannot be read. */
+/** Parses a stored scope. Throws BAD_REQUEST if its selector is invalid. */
 export function scopeOf({ kind, name, model, type, labelSelector }: GrantScope): Scope {
   const labels = labelSelector === undefined ? [] : parseLabelSelector(labelSelector);
   return {
@@ -57,7 +60,7 @@ export function scopeOf({ kind, name, model, type, labelSelector }: GrantScope):
   };
 }
 
-/** The kind (or act) that a scope names in any way that people do; undefined for `*`. Throws INVALID for a kind that is not known. */
+/** The kind (or act) that a scope names in any accepted spelling; undefined for `*`. Throws INVALID for an unknown kind. */
 export function kindOfScope(text: string): Pick<Kind, 'group' | 'plural'> | undefined {
   if (text === '*') return undefined;
   const act = actNamed(text);
@@ -78,7 +81,10 @@ export function kindOfScope(text: string): Pick<Kind, 'group' | 'plural'> | unde
   });
 }
 
-/** True if a scope is about what is asked. Without an object only its kind and name are known, so whatever looks further does not match. */
+/**
+ * True if a scope applies to what is asked. Without an object only its kind and name are known, so a scope that looks at more does not
+ * match.
+ */
 export function matchesScope(scope: Scope, { group, plural, name, object, lineage }: Asked, types: { ancestry: Ancestry }): boolean {
   const kind = kindText(group, plural);
   if (scope.kind !== kind && (scope.kind !== '*' || BY_NAME_ONLY.has(kind))) return false;
@@ -91,7 +97,7 @@ export function matchesScope(scope: Scope, { group, plural, name, object, lineag
   return scope.labels === undefined || (object !== undefined && matchesLabels(scope.labels, object.metadata.labels));
 }
 
-/** The model to which an object belongs; a Model belongs to itself. */
+/** The model of an object; a Model belongs to itself. */
 export function modelOf(kind: string, name: string, object: Asked['object']): string | undefined {
   if (kind === MODELS) return name;
   return kind === RESOURCES ? textAt(object, 'model') : undefined;
@@ -103,7 +109,9 @@ function textAt(object: Asked['object'], field: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** True if everything in `child` is in `parent`, going by how both are written: each narrowing of the parent stands in the child, too. */
+/**
+ * True if everything in `child` is in `parent`, judged by how they are written: each narrowing of the parent must be in the child as well.
+ */
 export function covers(parent: Scope, child: Scope): boolean {
   if (parent.kind !== child.kind && (parent.kind !== '*' || BY_NAME_ONLY.has(child.kind))) return false;
   if (parent.name !== undefined && parent.name !== child.name) return false;

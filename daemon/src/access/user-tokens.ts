@@ -1,6 +1,6 @@
 /**
- * Tokens of this node's users: bearer secrets of which only SHA-256 hashes are kept, in private rows beside the objects (Users are public).
- * One for each user; a new one ends the old one. Does not know which users there are: whoever asks checks that.
+ * Tokens of this node's users: bearer secrets, kept only as SHA-256 hashes in private rows beside the objects (Users are public). One for
+ * each user; a new one ends the old one. Does not know which users exist: its callers check that.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { z } from 'zod';
@@ -10,7 +10,7 @@ import { uid as uidText } from '../../../protocol/rights/principal.ts';
 import { prefixEnd } from '../store/kv.ts';
 import type { ObjectStore } from '../store/object-store.types.ts';
 
-/** 256 bits: not to be guessed. */
+/** 256 bits: it cannot be guessed. */
 const TOKEN_BYTES = 32;
 const TOKEN = /^dtkd_[A-Za-z0-9_-]{43}$/;
 const ROWS = 'a/u/';
@@ -22,7 +22,7 @@ export interface TokenBearer {
   uid: string;
 }
 
-/** The row that goes with a user. */
+/** The row with a user's token. */
 export function tokenRow(uid: string): string {
   return `${ROWS}${uid}`;
 }
@@ -54,14 +54,14 @@ export class UserTokens {
     }
   }
 
-  /** The comparison is of hashes in a table, so its time tells nothing of tokens that are near. */
+  /** Looks up the token's hash in a table, so the time that it takes reveals nothing about similar tokens. */
   find(token: string): TokenBearer | undefined {
     return TOKEN.test(token) ? this.#byHash.get(hashOf(token)) : undefined;
   }
 
   /**
-   * Makes a new token for a user of this node; the old one ends. `ofUid`: of that user and no other one, who may have come to the name since it
-   * was asked. Throws NOT_FOUND.
+   * Makes a new token for a user of this node, and ends the old one. `ofUid`: only if the user still has this uid, and is not another one
+   * that got the name since the request. Throws NOT_FOUND.
    */
   async rotate(name: string, ofUid?: string): Promise<string> {
     const token = `dtkd_${randomBytes(TOKEN_BYTES).toString('base64url')}`;

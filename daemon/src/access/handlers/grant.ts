@@ -1,6 +1,6 @@
 /**
- * Capabilities and Shares as they are made and revoked: whom they name becomes a key and a uid, what they are about is checked, and what
- * a user grants is tied to what it holds.
+ * Creates and revokes Capabilities and Shares: resolves the recipient to a key and a uid, checks the scope, and ties a user's grant to the
+ * right that it rests on.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { capabilityKind, capabilitySchema } from '../../../../protocol/kinds/capability.ts';
@@ -69,7 +69,7 @@ export function shareHandler(parts: GrantParts): Handler {
   };
 }
 
-/** Who grants, and on what it stands; of the operator nothing. Throws FORBIDDEN. */
+/** The grantor and the capability that the grant rests on; empty for the operator. Throws FORBIDDEN. */
 function standing({ book, now, directory }: GrantParts, principal: Principal, object: ApiObject): Pick<ApiObject, string> {
   if (principal.type === 'operator') return {};
   const granting = judgeGranting(principal, wantedOf(object), book, now());
@@ -81,7 +81,7 @@ function standing({ book, now, directory }: GrantParts, principal: Principal, ob
   return { grantor: directory.grantor(principal), ...(granting.parent === undefined ? {} : { parent: granting.parent }) };
 }
 
-/** Verbs in order and the scope with its kind in full. Throws INVALID or BAD_REQUEST. */
+/** The verbs in order, and the scope with its kind in full. Throws INVALID or BAD_REQUEST. */
 function checkedSpec(
   object: ApiObject,
   { on, expires }: { on: GrantScope; expires?: string | undefined },
@@ -110,7 +110,7 @@ function checkedSpec(
   return { verbs, on: { ...on, kind: scope.kind } };
 }
 
-/** What was passed on from a capability goes with it: it would give nothing any more. */
+/** Also deletes everything passed on from a capability, since it gives nothing any more. */
 async function revoke(
   { store, book, node }: GrantParts,
   object: ApiObject,

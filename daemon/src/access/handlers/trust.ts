@@ -1,4 +1,4 @@
-/** Trusts as they are made and edited: members become keys and uids when they are added, and stay what they were until they are removed. */
+/** Creates and edits Trusts: members are resolved to keys and uids when they are added, and stay the same until they are removed. */
 import { randomUUID } from 'node:crypto';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { type TrustMember, trustKind, trustSchema } from '../../../../protocol/kinds/trust.ts';
@@ -30,8 +30,8 @@ export function trustHandler({ directory, access }: TrustParts): Handler {
 }
 
 /**
- * The members that a Trust names now. Who was a member stays exactly that one, whatever the text would mean today: a user that was made
- * again under the same name does not slip into its place.
+ * The members that a Trust names now. An existing member stays the same user, whatever the text would resolve to today: a user that was
+ * made again under the same name does not take its place.
  */
 async function membersOf(
   object: ApiObject,
@@ -80,7 +80,10 @@ function trusteeOf(principal: Principal): object | undefined {
   return { home, name, uid };
 }
 
-/** Who belongs to a trust decides over what others shared into it: that is its maker's alone, and not for whoever may UPDATE trusts. */
+/**
+ * The members of a trust get what others have shared into it, so only those with MANAGE on the Trust, like its maker, may edit it, and not
+ * everybody with UPDATE.
+ */
 function assertTrustee(access: Pick<Access, 'decide'>, principal: Principal, object: ApiObject): void {
   const { group, plural } = trustKind;
   const decision = access.decide(principal, { verb: 'MANAGE', group, plural, name: object.metadata.name, object });

@@ -1,4 +1,4 @@
-/** Users as they are made. Their tokens and what ends with them are the store participant's business (`access.ts`). */
+/** Creates Users. The store participant in `fact-keeper.ts` deletes their tokens and what else ends with them. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { OPERATOR } from '../../../../protocol/rights/principal.ts';
 import type { Handler } from '../ports.ts';

@@ -5,7 +5,7 @@
  */
 export interface Above {
   parents: readonly string[];
-  /** Its type lets it be its own ancestor. */
+  /** Its type allows it to be its own ancestor. */
   cycles: boolean;
 }
 

@@ -34,7 +34,7 @@ export interface ImportOptions {
   node: string;
   rights: Rights;
   documents: Documents;
-  /** Types as they are durable. */
+  /** Types in the durable state. */
   reads: Reads;
   book: TypeBook;
 }
