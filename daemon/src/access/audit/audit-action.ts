@@ -1,4 +1,4 @@
-/** `dtkd audit`: the daemon action that shows and verifies the audit log. The operator's alone. */
+/** The daemon action behind `dtkd audit`: shows and verifies the audit log. Only for the operator. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Principal } from '../../../../protocol/rights/principal.ts';
 import { type AuditLog, has, type LineFilter } from './audit.ts';
@@ -8,12 +8,12 @@ import type { Testimony } from './witnesses.ts';
 
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 10_000;
-/** Lines that wait for a client that follows; a slower one misses the oldest of them, as their numbers show. */
+/** Lines buffered for a client that follows; a slower client misses the oldest of them, as the numbers of the lines show. */
 const MAX_BEHIND = 1_000;
 
 export interface AuditActionPorts {
   audit: Pick<AuditLog, 'newest' | 'onLine' | 'verify'>;
-  /** Asks the peers, and this node's own database. */
+  /** Asks the peers and this node's own database for heads. */
   gather: () => Promise<{ witnesses: Witness[]; testimonies: Testimony[] }>;
 }
 
@@ -25,12 +25,12 @@ export interface AuditRequest {
   signal: AbortSignal;
 }
 
-/** What `audit/verify` answers. */
+/** The answer of `audit/verify`. */
 export interface AuditReport extends Verdict {
   witnesses: Testimony[];
 }
 
-/** Makes the action: GET `audit/show?limit&who&verb&what&follow` and GET `audit/verify`. */
+/** Creates the action: GET `audit/show?limit&who&verb&what&follow` and GET `audit/verify`. */
 export function auditAction({ audit, gather }: AuditActionPorts): (request: AuditRequest) => Promise<unknown> {
   let verifying: Promise<AuditReport> | undefined;
   const verify = async (): Promise<AuditReport> => {
@@ -42,7 +42,7 @@ export function auditAction({ audit, gather }: AuditActionPorts): (request: Audi
     if (method !== 'GET') throw new DtkdError('METHOD_NOT_ALLOWED', 'the audit log can only be read', { next: 'Use GET.' });
     const [what = 'show'] = rest;
     if (what === 'verify') {
-      // One at a time: whoever asks meanwhile gets the same answer.
+      // One verification at a time: requests that come meanwhile share its result.
       verifying ??= verify().finally(() => {
         verifying = undefined;
       });
@@ -69,7 +69,7 @@ function limitOf(text: string | null): number {
   throw new DtkdError('BAD_REQUEST', `limit must be a whole number up to ${MAX_LIMIT}`);
 }
 
-/** The newest lines, the oldest of them first. */
+/** The newest lines, oldest of them first. */
 async function newest(audit: AuditActionPorts['audit'], filter: LineFilter, limit: number, signal: AbortSignal): Promise<RecordLine[]> {
   const lines: RecordLine[] = [];
   if (limit === 0) return lines;

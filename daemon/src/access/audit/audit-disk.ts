@@ -1,4 +1,4 @@
-/** The files of an audit log, behind a port that tests can make fail. Nothing here knows what the lines mean. */
+/** The files of an audit log, behind a port that tests can make fail. Does not know what the lines mean. */
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,12 +7,12 @@ import { seqOfFile } from './audit-line.ts';
 
 export interface AuditFile {
   size(): Promise<number>;
-  /** Fewer bytes at the end of the file. */
+  /** Reads fewer bytes only at the end of the file. */
   read(at: number, length: number): Promise<Uint8Array>;
-  /** Writes all bytes at that place. */
+  /** Writes all bytes at this position. */
   write(bytes: Uint8Array, at: number): Promise<void>;
   truncate(size: number): Promise<void>;
-  /** Resolves when what was written is on the disk. */
+  /** Resolves when everything written is on the disk. */
   sync(): Promise<void>;
   close(): Promise<void>;
 }
@@ -20,14 +20,14 @@ export interface AuditFile {
 export interface AuditDisk {
   /** Names of the log's files, in order. */
   list(): Promise<string[]>;
-  /** Opens a file to write and read; makes it, durably, if it is not there. */
+  /** Opens a file for writing and reading; creates it durably if it does not exist. */
   open(name: string): Promise<AuditFile>;
-  /** Opens a file that is there to read it. */
+  /** Opens an existing file for reading. */
   openToRead(name: string): Promise<AuditFile>;
   remove(name: string): Promise<void>;
 }
 
-/** Only the user who runs the daemon reads the log. */
+/** Only the user who runs the daemon may read the log. */
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 

@@ -1,7 +1,7 @@
 /**
- * One line of the audit log, as text and as a value: pure. A line names the hash of the line before (`prev`). Besides records there are
- * seals, which sign all lines before them, and anchors: a seal at the beginning of a file that also says where the kept part of the log
- * begins. A line can be written in one way only, so that every byte of it counts.
+ * One line of the audit log, as text and as a value. Pure. A line contains the hash of the line before it (`prev`). Besides records there
+ * are seals, which sign all lines before them, and anchors: seals at the beginning of a file that also say where the kept part of the log
+ * begins. Each line has exactly one valid encoding, so that every byte counts.
  */
 import { hash as digest } from 'node:crypto';
 import { z } from 'zod';
@@ -35,17 +35,17 @@ export type SealLine = z.infer<typeof sealLine>;
 export type AnchorLine = z.infer<typeof anchorLine>;
 export type AuditLine = RecordLine | SealLine | AnchorLine;
 
-/** Users are called NAME@NODE, and the operator is the operator. */
+/** No user can have these names: users are called NAME@NODE, and the operator is `operator`. */
 const DAEMON = 'daemon';
 const RESTORE = 'restore';
 
-/** The place after which the next line stands. */
+/** The end of the log, after which the next line comes. */
 export interface Tip {
   seq: number;
   hash: string;
 }
 
-/** A record as lines have it: fields that are too long are cut. */
+/** The record with overlong fields cut. */
 export function boundedRecord({ who, home, verb, what, outcome, because }: AuditRecord): AuditRecord {
   return {
     who: cut(who),
@@ -75,24 +75,24 @@ export function recordText({ seq, hash }: Tip, time: string, { who, home, verb, 
   });
 }
 
-/** The line after the one that the head names: it signs everything up to there. */
+/** The seal after the line that the head names: it signs everything up to there. */
 export function sealText({ key, seq, hash, time, signature }: AuditHead): string {
   return JSON.stringify({ seq: seq + 1, time, prev: hash, seal: { key, signature } });
 }
 
-/** The first line of a file, when the lines from `first` on are kept. */
+/** The first line of a file, if the lines from `first` on are kept. */
 export function anchorText(key: SigningKey, { seq, hash }: Tip, time: string, first: number): string {
   const head = signAuditHead(key, { seq, hash, time }, first);
   return JSON.stringify({ seq: seq + 1, time, prev: hash, anchor: { first, key: head.key, signature: head.signature } });
 }
 
-/** The record that a node makes of itself when it was put back from a backup. */
+/** The record that a node makes of itself when it was restored from a backup. */
 export function restoreRecord({ id, takenAt }: { id: string; takenAt: number }): AuditRecord {
   const because = `from the backup ${id} of ${new Date(takenAt).toISOString()}`;
   return { who: DAEMON, verb: RESTORE, what: 'audit', outcome: 'allowed', because };
 }
 
-/** True for such a line: nobody but the daemon itself is called so. */
+/** True for such a record: only the daemon itself has this name. */
 export function isRestore(line: AuditLine): line is RecordLine {
   return 'who' in line && line.who === DAEMON && line.verb === RESTORE;
 }
@@ -101,7 +101,7 @@ export function hashOf(line: string | Uint8Array): string {
   return digest('sha256', line, 'hex');
 }
 
-/** Reads a line, without its line break. Undefined if it is none, or not written in the one way. */
+/** Parses a line without its line break. Undefined if it is invalid, or not in the one valid encoding. */
 export function parseLine(text: string): AuditLine | undefined {
   let value: unknown;
   try {
@@ -141,7 +141,7 @@ export function fileName(seq: number): string {
   return `${String(seq).padStart(16, '0')}.log`;
 }
 
-/** Undefined if it is not the name of a file of the audit log. */
+/** Undefined if it is not the name of a file of an audit log. */
 export function seqOfFile(name: string): number | undefined {
   const digits = FILE_NAME.exec(name)?.[1];
   return digits === undefined ? undefined : Number(digits);

@@ -1,8 +1,8 @@
 /**
- * Writes the audit log: owns the last file, the chain's tip, and the order in which lines reach the disk. Lines that come in one turn of the
- * event loop are written together; they are signed and synced together soon after. Before a file grows too large the next one begins, with an
- * anchor, and the oldest is removed. A disk that refuses is tried again for as long as it takes: `record` never throws and never waits, what
- * does not fit into memory meanwhile is counted and told in a line later. Does not judge what was written before: verifying does.
+ * Writes the audit log: owns the last file, the chain's tip, and the order in which lines reach the disk. Writes the lines of one turn of
+ * the event loop together, and signs and syncs them soon after. Before a file grows too large, it begins the next one with an anchor, and
+ * removes the oldest. Retries without end while the disk refuses: `record` never throws and never waits, and lines that do not fit into
+ * memory meanwhile are counted and reported in a later line. Does not check what was written before: verification does.
  */
 import { signAuditHead } from '../../../../protocol/audit/heads.ts';
 import type { SigningKey } from '../../../../protocol/keys/signing.ts';
@@ -19,13 +19,13 @@ export interface WriterOptions {
   now: () => number;
   fileBytes: number;
   keepFiles: number;
-  /** Told once when the disk begins to refuse, and once (undefined) when it takes lines again. */
+  /** Called once when the disk begins to refuse, and once (with undefined) when it accepts lines again. */
   onCondition: (error: unknown) => void;
-  /** Records that are in the file now, as text. */
+  /** Called with records, as text, once they are in the file. */
   onLines: (lines: readonly string[]) => void;
 }
 
-/** A batch is at most this part of a file, so that files end up of about one size. */
+/** A batch is at most this fraction of a file, so that all files end up with about the same size. */
 const BATCHES_PER_FILE = 4;
 
 interface Waiting {
@@ -33,7 +33,7 @@ interface Waiting {
   record: AuditRecord;
 }
 
-/** Where the log ends, and how long its files are: what stands behind is not written yet. */
+/** The end of the log and the sizes of its files; lines beyond these are not written yet. */
 export interface Written {
   tip: Tip;
   files: { name: string; bytes: number }[];
@@ -44,13 +44,13 @@ export class AuditWriter {
   readonly #files: { name: string; first: number; bytes: number }[];
   #file: AuditFile;
   #tip: Tip;
-  /** What the last seal signs. */
+  /** The head that the last seal signs. */
   #head: AuditHead | undefined;
   #queue: Waiting[] = [];
   #lost = 0;
   #lostEver = 0;
   #lines = 0;
-  /** Since when there are lines that are not signed; undefined if all are. */
+  /** When the first unsigned line was written; undefined if all lines are signed. */
   #unsignedSince: number | undefined;
   #unsignedBytes = 0;
   #working = false;
@@ -68,7 +68,7 @@ export class AuditWriter {
     this.#unsignedSince = unsigned ? performance.now() : undefined;
   }
 
-  /** Takes a line. Never throws. */
+  /** Accepts a record. Never throws. */
   record(record: AuditRecord): void {
     if (this.#queue.length >= MAX_WAITING) {
       this.#lost += 1;
@@ -79,7 +79,7 @@ export class AuditWriter {
     this.#start();
   }
 
-  /** Resolves when all that was recorded is signed and on the disk: true; or false if the disk refuses, or the log is closed. */
+  /** Resolves to true when all records so far are signed and on the disk; to false if the disk refuses, or the log is closed. */
   settle(): Promise<boolean> {
     if (!this.#hasWork()) return Promise.resolve(this.#failure === undefined);
     if (this.#failure !== undefined || this.#closing) return Promise.resolve(false);
@@ -89,22 +89,22 @@ export class AuditWriter {
     });
   }
 
-  /** What is in the files, as of the last write. */
+  /** The contents of the files as of the last write. */
   written(): Written {
     return { tip: this.#tip, files: this.#files.map(({ name, bytes }) => ({ name, bytes })) };
   }
 
-  /** The last signature over all lines before it; undefined before the first. */
+  /** The last signature over all lines before it; undefined if there is none yet. */
   head(): AuditHead | undefined {
     return this.#head;
   }
 
-  /** `lost`: lines that no line tells of yet; `lostEver`: since the log was opened. */
+  /** `lost`: lost records that no line reports yet; `lostEver`: all since the log was opened. */
   counters(): { lines: number; lost: number; lostEver: number; waiting: number } {
     return { lines: this.#lines, lost: this.#lost, lostEver: this.#lostEver, waiting: this.#queue.length };
   }
 
-  /** Writes what waits, once more if the disk refuses, and closes the file. */
+  /** Writes what waits, unless the disk refuses, and closes the file. */
   async close(): Promise<void> {
     if (this.#closing) return;
     const settled = this.settle();
@@ -124,7 +124,7 @@ export class AuditWriter {
     if (this.#working || this.#closing) return;
     this.#working = true;
     clearTimeout(this.#timer);
-    // What else is recorded in this turn of the event loop goes with it.
+    // Everything else recorded in this turn of the event loop goes with it.
     setImmediate(() => void this.#work());
   }
 
@@ -170,7 +170,7 @@ export class AuditWriter {
     const bytes = Buffer.from(`${texts.join('\n')}\n`);
     const last = this.#files.at(-1);
     if (last !== undefined && last.bytes + bytes.length > this.#options.fileBytes && !this.#isFresh(last)) {
-      // The lines are made anew, after the seal and the anchor.
+      // The lines are built again, to follow the seal and the anchor.
       await this.#rotate();
       return;
     }
@@ -184,12 +184,12 @@ export class AuditWriter {
     this.#options.onLines(texts);
   }
 
-  /** True if the file has nothing but its anchor, so that another one would not be shorter. */
+  /** True if the file contains only its anchor, so that a new one would be no shorter. */
   #isFresh({ first }: { first: number }): boolean {
     return this.#tip.seq === first;
   }
 
-  /** Signs all lines before, and brings them to the disk. */
+  /** Signs all lines before it, and syncs them to the disk. */
   async #seal(): Promise<void> {
     const { key, now } = this.#options;
     const head = signAuditHead(key, { ...this.#tip, time: new Date(now()).toISOString() });
@@ -221,7 +221,7 @@ export class AuditWriter {
     for (const { name } of removed) await disk.remove(name).catch(() => undefined);
   }
 
-  /** At the same place again after a failure, so that half a line is written over. */
+  /** Retries at the same position after a failure, which overwrites half-written lines. */
   async #append(bytes: Uint8Array): Promise<void> {
     const file = this.#files.at(-1);
     if (file === undefined) return;
@@ -259,7 +259,7 @@ export class AuditWriter {
     });
   }
 
-  /** Tries again at once, where the disk refused. */
+  /** Retries at once if the disk refused. */
   retry(): void {
     this.#wakeUp?.();
   }

@@ -1,7 +1,7 @@
 /**
- * The audit log of this node: who did what, whether it was allowed, and because of what, as lines that each name the hash of the line before
- * and are signed soon after, in files of bounded size. Owns the files and the key. Guarantees that `record` never throws and never waits, and
- * that `verify` finds any change of what is kept. Keeping somebody who has both files and key from writing the past anew is the witnesses'.
+ * The audit log of this node: who did what, whether it was allowed, and why, in lines that each contain the hash of the line before and are
+ * signed soon after, in files of bounded size. Owns the files and the key. Guarantees that `record` never throws and never waits, and that
+ * `verify` finds any change to what is kept. Somebody who has both files and key can rewrite the past; only witnesses reveal that.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { generateSigningKey, type SigningKey, signingKeyFromSeed } from '../../../../protocol/keys/signing.ts';
@@ -19,16 +19,16 @@ import { linesBackwards, linesOf } from './reading.ts';
 
 const KEY_ROW = 'a/audit/key';
 
-/** That this node was put back from a backup, and its log says nothing of that yet. */
+/** This node was restored from a backup, and its log does not say so yet. */
 export interface AuditRestore {
-  /** Of the backup. */
+  /** The backup's id. */
   id: string;
-  /** Milliseconds since the epoch: when it was made. */
+  /** When the backup was made, in milliseconds since the epoch. */
   takenAt: number;
 }
 
 export interface AuditOptions {
-  /** Where the files are; made if it is not there. */
+  /** The directory of the files; created if it does not exist. */
   directory: string;
   kv: Kv;
   logger: Logger;
@@ -37,11 +37,11 @@ export interface AuditOptions {
   restored?: AuditRestore | undefined;
   fileBytes?: number;
   keepFiles?: number;
-  /** In place of the directory's files, for tests of faults. */
+  /** Replaces the directory's files, to test faults. */
   disk?: AuditDisk;
 }
 
-/** Which lines to show; texts are parts of fields, whatever their case. */
+/** Selects lines by parts of their fields, without regard to case. */
 export interface LineFilter {
   who?: string | undefined;
   verb?: string | undefined;
@@ -49,19 +49,22 @@ export interface LineFilter {
 }
 
 export interface AuditLog extends Audit {
-  /** Signs all that was recorded so far; undefined if the disk refuses. */
+  /** The signed head of all lines recorded so far; undefined if the disk refuses. */
   head(): Promise<AuditHead | undefined>;
-  /** Reads the whole log and judges it, and the heads that witnesses have seen of it. */
+  /** Reads and verifies the whole log, including that it contains the heads that witnesses have seen. */
   verify(witnesses: readonly Witness[]): Promise<Verdict>;
-  /** Lines that are kept, the newest first. */
+  /** The kept records, newest first. */
   newest(filter: LineFilter): AsyncGenerator<RecordLine>;
-  /** Brings all that was recorded to the disk, signed; says how far the files, the oldest first, are written. Errors: UNAVAILABLE if the disk refuses. */
+  /**
+   * Syncs all that was recorded, signed, to the disk; returns the files, oldest first, with the bytes written of each. Errors: UNAVAILABLE
+   * if the disk refuses.
+   */
   settled(): Promise<{ name: string; bytes: number }[]>;
-  /** Called with lines as they come. Returns a function that ends this. */
+  /** Called with each record once it is written. Returns a function that unsubscribes. */
   onLine(listener: (line: RecordLine) => void): () => void;
-  /** Tries again at once, where the disk refused. */
+  /** Retries at once if the disk refused. */
   retry(): void;
-  /** Sentences for `dtkd status`; none if all is well. */
+  /** Sentences for `dtkd status`; empty if all is well. */
   conditions(): string[];
   counters(): Record<string, number>;
   /** Writes what waits and closes the files. May be called more than once. */
@@ -166,7 +169,7 @@ class FileAuditLog implements AuditLog {
     const written = this.#writer.written();
     for (const { name, bytes } of written.files.reverse()) {
       const file = await this.#disk.openToRead(name).catch(() => undefined);
-      // Removed by a rotation meanwhile.
+      // a rotation has removed it meanwhile
       if (file === undefined) return;
       try {
         for await (const text of linesBackwards(file, bytes)) {
@@ -205,7 +208,7 @@ class FileAuditLog implements AuditLog {
     await this.#writer.close();
   }
 
-  /** The files that are there, up to what was written; those of a rotation that came later are left out. */
+  /** The existing files, up to what was written; excludes those of later rotations. */
   async *#open({ files }: Written): AsyncGenerator<{ name: string; file: AuditFile; size: number }> {
     const last = files.at(-1);
     for (const name of await this.#disk.list()) {
@@ -231,7 +234,7 @@ class FileAuditLog implements AuditLog {
   }
 }
 
-/** True if `text` has that part, or none is asked for. */
+/** True if `text` contains `part`, or `part` is undefined. */
 export function has(text: string, part: string | undefined): boolean {
   return part === undefined || text.toLowerCase().includes(part.toLowerCase());
 }

@@ -1,7 +1,7 @@
 /**
- * Follows an audit log line by line and tells what is wrong with it: pure. Finds lines that were altered, are missing or stand elsewhere,
- * also at the borders of files, signatures that are wrong, a beginning or an end that was cut off, and heads which somebody has seen and
- * which this log does not contain. Goes on after a problem, so that one altered line is told as one.
+ * Verifies an audit log line by line. Pure. Finds lines that were altered, removed or moved, also at the borders of files; wrong
+ * signatures; a beginning or an end that was cut off; and heads that somebody has seen but this log does not contain. Goes on after a
+ * problem, so that one altered line is one problem.
  */
 import { auditKeyText, verifyAuditHead } from '../../../../protocol/audit/heads.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
@@ -10,7 +10,7 @@ import { type AuditLine, hashOf, headOfLine, isRestore, parseLine, seqOfFile, ty
 import { MAX_PROBLEMS } from './limits.ts';
 
 export interface Problem {
-  /** Absent where it is about no line that is there. */
+  /** Absent if the problem concerns no existing line. */
   file?: string;
   /** Counted from 1. */
   line?: number;
@@ -20,9 +20,9 @@ export interface Problem {
 
 /** A head that somebody has seen: a peer, or this node's own store. */
 export interface Witness {
-  /** Who, for people: `node1`. */
+  /** Who has seen it, for people: `node1`. */
   by: string;
-  /** True if that is this node itself, which confirms nothing to anybody. */
+  /** True for this node itself, which proves nothing to others. */
   here?: boolean;
   head: AuditHead;
 }
@@ -34,22 +34,24 @@ export interface Verdict {
   /** Sequence numbers of the first and the last line; 0 if there is none. */
   first: number;
   last: number;
-  /** `MAX_PROBLEMS` at most. */
+  /** At most `MAX_PROBLEMS`. */
   problems: Problem[];
-  /** Heads of witnesses that this log contains. */
+  /** Number of witnesses' heads that this log contains. */
   confirmed: number;
-  /** Heads of witnesses older than what is kept. */
+  /** Number of witnesses' heads older than what is kept. */
   beforeKept: number;
-  /** Where the node was put back from a backup: the lines that it had written since are not there. `MAX_PROBLEMS` at most, the latest ones. */
+  /**
+   * Restores of the node from a backup: the lines written between backup and restore are missing. At most `MAX_PROBLEMS`, the latest ones.
+   */
   restores: Restore[];
 }
 
 export interface Restore {
-  /** The line that says so; what stands from there on was written after it. */
+  /** The line that records the restore; all lines from there on were written after it. */
   seq: number;
   time: string;
   because: string;
-  /** Heads of witnesses that are of the lines which were lost with it. */
+  /** Number of witnesses' heads for lines that the restore lost. */
   lost: number;
 }
 
@@ -58,9 +60,9 @@ interface Place {
   line: number;
 }
 
-/** The line before, as it is there: what the next one has to build on. */
+/** The previous line as found, which the next one must build on. */
 interface Last extends Place, Tip {
-  /** It has been told that this line is wrong, so what follows from that is not told again. */
+  /** A problem with this line has been reported, so its consequences are not. */
   told: boolean;
 }
 
@@ -73,30 +75,30 @@ export class ChainVerifier {
   #files = 0;
   #lines = 0;
   #last: Last | undefined;
-  /** Of the first line that is there. */
+  /** Of the first line found. */
   #begin: { seq: number; prev: string } | undefined;
-  /** The first line that is to be there, as the latest anchor says. */
+  /** The first line that must exist, according to the latest anchor. */
   #kept = 1;
   #unsigned = 0;
   #confirmed = 0;
   #restores: Restore[] = [];
-  /** Those who have seen another line than the one that is there. */
+  /** Witnesses that have seen another line than the one found. */
   readonly #against: Witness[] = [];
 
-  /** `key` signs this log; heads that are signed by nobody are left out by the caller. */
+  /** `key` signs this log. The caller leaves out heads without a valid signature. */
   constructor(key: PeerKey, witnesses: readonly Witness[] = []) {
     this.#key = auditKeyText(key);
     this.#witnesses = Map.groupBy(witnesses, ({ head }) => head.seq);
   }
 
-  /** The next file begins. */
+  /** Begins the next file. */
   file(name: string): void {
     this.#file = name;
     this.#lineInFile = 0;
     this.#files += 1;
   }
 
-  /** The next line of the file, without its line break. */
+  /** Takes the next line of the file, without its line break. */
   line(bytes: Uint8Array): void {
     this.#lineInFile += 1;
     this.#lines += 1;
@@ -120,13 +122,13 @@ export class ChainVerifier {
     this.#last = { ...place, seq: line.seq, hash, told };
   }
 
-  /** The file ends; `rest` is what stands after its last line break. */
+  /** Ends the file; `rest` is what follows its last line break. */
   endFile(rest: Uint8Array): void {
     if (rest.length === 0) return;
     this.#tell({ file: this.#file, line: this.#lineInFile + 1, what: 'the last line is not complete' });
   }
 
-  /** `end` is the last line that the daemon knows to have written. */
+  /** Returns the verdict. `end` is the last line that the daemon knows it has written. */
   finish(end?: Tip): Verdict {
     const last = this.#last;
     if (last === undefined || this.#begin === undefined) this.#tell({ what: 'there is no audit log' });
@@ -155,7 +157,7 @@ export class ChainVerifier {
     };
   }
 
-  /** True if something about this line was told. */
+  /** True if this line caused a problem. */
   #judge(line: AuditLine, place: Place): boolean {
     const before = this.#problems.length;
     const tell = (what: string): void => this.#tell({ ...place, seq: line.seq, what });
@@ -191,7 +193,7 @@ export class ChainVerifier {
     }
   }
 
-  /** Takes out the witnesses of that place; those that have seen something else wait for what comes after. */
+  /** Takes out the witnesses of this line; those that have seen another line are kept for `#judgeWitnesses`. */
   #match(seq: number, hash: string): void {
     const witnesses = this.#witnesses.get(seq);
     if (witnesses === undefined) return;
@@ -202,7 +204,7 @@ export class ChainVerifier {
     }
   }
 
-  /** Those whose place is not there, or has another line. Returns how many are older than the log. */
+  /** Reports heads whose line is missing or different. Returns how many are older than the log. */
   #judgeWitnesses(): number {
     const first = this.#begin?.seq ?? 1;
     const last = this.#last?.seq ?? 0;
@@ -230,8 +232,8 @@ export class ChainVerifier {
   }
 
   /**
-   * True for a head of lines that were lost with a restore: it stands where the log goes on after one, and was signed before. What stood before a restore, and
-   * what was signed after it, has to be there: a line about a restore explains nothing else.
+   * True for a head of lines lost in a restore: its line is at or after the place where the log goes on after a restore, and it was signed
+   * before that restore. Lines before a restore, and those signed after it, must be there: a recorded restore explains no other loss.
    */
   #isLost({ seq, time }: AuditHead): boolean {
     const restore = this.#restores.find((one) => seq >= one.seq && time <= one.time);

@@ -1,6 +1,6 @@
 /**
- * Finds where an audit log goes on, or begins it. What an abrupt end tore at the very end is cut off; nothing else that is there is touched,
- * also where it is wrong. Removes files that a rotation meant to remove and did not come to.
+ * Finds where an audit log goes on, or begins a new one. Cuts off what an abrupt end tore at the very end; changes nothing else, even if it
+ * is wrong. Removes files that a rotation should have removed but did not.
  */
 import { NO_LINE } from '../../../../protocol/audit/heads.ts';
 import type { SigningKey } from '../../../../protocol/keys/signing.ts';
@@ -9,7 +9,7 @@ import { anchorText, fileName, hashOf, type RecordLine, seqOfFile, type Tip } fr
 import { SIGN_BYTES } from './limits.ts';
 import { beyond, judgeTail } from './tail.ts';
 
-/** A signature, the lines after it up to the next one, and a batch of the longest lines. */
+/** Room for a signature, the lines after it up to the next one, and a batch of the longest lines. */
 const TAIL_BYTES = 4 * SIGN_BYTES;
 
 export interface Opened {
@@ -18,9 +18,9 @@ export interface Opened {
   tip: Tip;
   /** True if the last lines are not signed yet. */
   unsigned: boolean;
-  /** The last record of the process before; undefined if there was none. */
+  /** The last record of the previous process; undefined if there was none. */
   before: RecordLine | undefined;
-  /** What had to be done to go on: sentences to be recorded. */
+  /** Repairs that were needed to go on, as sentences to record. */
   repairs: string[];
 }
 
@@ -37,7 +37,7 @@ export async function openLog(options: OpeningOptions): Promise<Opened> {
   const files = await Promise.all(
     (await disk.list()).map(async (name) => ({ name, first: seqOfFile(name) ?? 0, bytes: await sizeOf(disk, name) })),
   );
-  // A file whose first line did not come to the disk whole is as good as none.
+  // a file whose first line was not written completely contains nothing
   for (let last = files.at(-1); last !== undefined; last = files.at(-1)) {
     const file = await disk.open(last.name);
     const bytes = await file.read(0, Math.min(last.bytes, TAIL_BYTES));
@@ -76,7 +76,7 @@ async function goOn(options: OpeningOptions, file: AuditFile, files: Opened['fil
   return { file, files, tip: tail.tip, unsigned: tail.unsigned, before: tail.record, repairs };
 }
 
-/** Begins the next file, after `tip`. */
+/** Begins a new file after `tip`. */
 async function begin({ disk, key, now, keepFiles }: OpeningOptions, files: Opened['files'], tip: Tip, repairs: string[]): Promise<Opened> {
   const first = tip.seq + 1;
   const kept = [...files, { first }].slice(-keepFiles);

@@ -1,11 +1,11 @@
-/** Reads audit files piece by piece: forwards, to verify them, and backwards, to show the newest lines. Memory is bounded by a piece and a line. */
+/** Reads audit files in pieces: forwards to verify them, backwards to show the newest lines. Holds at most a piece and a line in memory. */
 import type { AuditFile } from './audit-disk.ts';
 import { MAX_LINE_BYTES } from './limits.ts';
 
 const PIECE_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
 
-/** The lines of a file up to `size`, then (`rest`) what stands after the last line break. A longer line than there can be comes in parts. */
+/** The lines of a file up to `size`, then (`rest`) what follows the last line break. A line beyond the maximum length comes in parts. */
 export async function* linesOf(file: AuditFile, size: number): AsyncGenerator<{ line: Uint8Array } | { rest: Uint8Array }> {
   let held: Uint8Array = new Uint8Array();
   for (let at = 0; at < size; ) {
@@ -27,7 +27,7 @@ export async function* linesOf(file: AuditFile, size: number): AsyncGenerator<{ 
   yield { rest: held };
 }
 
-/** The lines of a file up to `size` as text, the last one first. */
+/** The lines of a file up to `size` as text, last line first. */
 export async function* linesBackwards(file: AuditFile, size: number): AsyncGenerator<string> {
   let held: Uint8Array = new Uint8Array();
   for (let end = size; end > 0; ) {

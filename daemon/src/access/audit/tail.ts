@@ -1,17 +1,17 @@
-/** Judges the end of the last file at start: how far it is whole, and after which line the log goes on. Pure. */
+/** Judges the end of the last file at start: how much of it is intact, and after which line the log goes on. Pure. */
 import { verifyAuditHead } from '../../../../protocol/audit/heads.ts';
 import { type AuditLine, hashOf, headOfLine, parseLine, type RecordLine, type Tip } from './audit-line.ts';
 
 const NEWLINE = 0x0a;
 
 export interface Tail {
-  /** After which line the log goes on. */
+  /** The line after which the log goes on. */
   tip: Tip;
-  /** Bytes of the given ones that stay; what comes after them was torn by an abrupt end. */
+  /** How many of the given bytes to keep; the rest was torn by an abrupt end. */
   keep: number;
-  /** The last record that stays, if there is one next to the last signature. */
+  /** The last line kept, if it is a record, or else the record just before the last signature. */
   record: RecordLine | undefined;
-  /** True if lines after the last signature stay. */
+  /** True if lines after the last signature are kept. */
   unsigned: boolean;
 }
 
@@ -21,11 +21,12 @@ interface Found extends Tip {
 }
 
 /**
- * `bytes` are the last ones of a file; `whole` says that they are all. What is signed stays as it is, whatever it says: verifying tells. Of
- * what comes after the last signature, what follows line by line stays. Undefined if there is no signature to go on from.
+ * `bytes` are the end of a file, or all of it if `whole` is set. Everything up to the last signature is kept, whatever it says:
+ * verification reports faults. Of the lines after it, those that continue the chain are kept. Undefined if there is no valid signature to
+ * go on from.
  */
 export function judgeTail(bytes: Uint8Array, whole: boolean): Tail | undefined {
-  // Backwards, since the last signature is near the end.
+  // backwards, since the last signature is near the end
   const after: Found[] = [];
   let end = bytes.lastIndexOf(NEWLINE) + 1;
   let signed: Found | undefined;
@@ -52,7 +53,7 @@ export function judgeTail(bytes: Uint8Array, whole: boolean): Tail | undefined {
   };
 }
 
-/** Where a log goes on whose last file has no signature to go on from: above everything that can be read there. */
+/** Where a log goes on if its last file has no signature to go on from: after all line numbers that can be read there. */
 export function beyond(bytes: Uint8Array, least: number): Tip {
   let tip: Tip = { seq: least, hash: hashOf(bytes) };
   for (let begin = 0, end = bytes.indexOf(NEWLINE); end >= 0; begin = end + 1, end = bytes.indexOf(NEWLINE, begin)) {
@@ -72,7 +73,7 @@ function lineBefore(bytes: Uint8Array, end: number, whole: boolean): AuditLine |
   return begin === 0 && !whole ? undefined : readLine(bytes, begin, end).line;
 }
 
-/** The line between these places, its line break included. */
+/** The line between these positions, which include its line break. */
 function readLine(bytes: Uint8Array, begin: number, end: number): Found {
   const raw = bytes.subarray(begin, end - 1);
   const line = parseLine(Buffer.from(raw.buffer, raw.byteOffset, raw.byteLength).toString('utf8'));

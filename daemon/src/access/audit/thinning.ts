@@ -1,12 +1,12 @@
-/** Which of the heads that were seen of one author to keep: pure. */
+/** Chooses which heads seen of an author to keep. Pure. */
 import type { WitnessedHead } from '../../../../protocol/audit/witness.ts';
 
-/** Heads seen closer together than this are as one; the age of what was seen just now. */
+/** Milliseconds: heads seen closer together than this count as one, and a head seen just now has this age. */
 const NOW_MS = 60_000;
 
 /**
- * The head to forget when there are too many: the one whose absence leaves the smallest hole, measured by its age, so that heads get rarer the
- * older they are. The first and the last stay. However many heads an author publishes at once, it cannot push out what was seen long before.
+ * The head to forget if there are too many: the one that leaves the smallest gap relative to its age, so that heads become sparser with
+ * age. The first and the last stay. However many heads an author publishes at once, it cannot push out those seen long before.
  */
 export function leastMissed(heads: readonly WitnessedHead[], now: number): WitnessedHead | undefined {
   const sorted = heads.toSorted((a, b) => a.seen - b.seen || a.head.seq - b.head.seq);
@@ -20,14 +20,14 @@ export function leastMissed(heads: readonly WitnessedHead[], now: number): Witne
   return least?.head;
 }
 
-/** Something about the heads of one author that cannot be if its log only grew. */
+/** A fact about one author's heads that is impossible if its log only grew. */
 export interface Contradiction {
   /** The end of a sentence. */
   what: string;
   seen: number;
 }
 
-/** The latest of: one place with two hashes, a place before one that was seen earlier, another key. Undefined if all is well. */
+/** The latest contradiction: two hashes for one line, a line before one seen earlier, or another key. Undefined if there is none. */
 export function contradiction(heads: readonly WitnessedHead[]): Contradiction | undefined {
   let found: Contradiction | undefined;
   const hashes = new Map<number, string>();

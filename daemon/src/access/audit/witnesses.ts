@@ -1,8 +1,8 @@
 /**
- * Remembers the heads of other members' audit logs as their Nodes show them, tells a member which of its own it has seen, and asks the others
- * which of ours they have. Owns the rows `a/witness/AUTHOR/SEQ/HASH`: the signed head and when it was first seen; so many per author, and none of
- * those who are members no more; and in the same way `a/audit/head/SEQ/HASH`, those that this node published itself. Judges signatures
- * only; whether a log contains a head is for the log's own node to say.
+ * Remembers the heads of other members' audit logs as their Nodes show them, tells a member which of its own heads it has seen, and asks
+ * the others which of ours they have seen. Owns the rows `a/witness/AUTHOR/SEQ/HASH`, with the signed head and when it was first seen: a
+ * limited number per author, and none of former members; and likewise `a/audit/head/SEQ/HASH`, with the heads that this node itself
+ * published. Verifies signatures only; whether a log contains a head is for the log's own node to say.
  */
 import { z } from 'zod';
 import { verifyAuditHead } from '../../../../protocol/audit/heads.ts';
@@ -28,7 +28,7 @@ import { CONTRADICTION_SHOWN_MS, WITNESS_ASKED_AT_ONCE } from './limits.ts';
 import { type Contradiction, contradiction, leastMissed } from './thinning.ts';
 
 const PREFIX = 'a/witness/';
-/** Beside the key of the log, so that a log which was cut off or replaced while no daemon ran contradicts them. */
+/** Beside the key of the log, so that they contradict a log that was cut off or replaced while no daemon ran. */
 const OWN = 'a/audit/head/';
 const SEQ_DIGITS = 16;
 const NODES = { group: DTKD_GROUP, plural: 'nodes' } as const;
@@ -38,29 +38,29 @@ const LIST_LIMIT = 100_000;
 export interface WitnessMember {
   domain: DomainId;
   key: PeerKey;
-  /** As it is called here. */
+  /** Its name on this node. */
   name: string;
-  /** It is not asked; what it has shown stays, since it may come back. */
+  /** A suspended member is not asked; the heads that it has shown stay, since it may come back. */
   suspended?: boolean;
 }
 
 export interface WitnessPorts {
   store: ObjectStore;
   kv: Kv;
-  /** All other members of all domains. */
+  /** All other members, in all domains. */
   members: () => WitnessMember[];
-  /** Sends one frame to a member and resolves with the one that it answers. */
+  /** Sends a member one frame and resolves with the frame that it answers. */
   ask: (to: WitnessMember, request: Uint8Array) => Promise<Uint8Array>;
   now: () => number;
   logger: Logger;
 }
 
-/** What one member said when it was asked. */
+/** A member's answer. */
 export interface Testimony {
   node: string;
-  /** Heads that it has seen; absent if it did not answer. */
+  /** Number of heads that it has seen; absent if it did not answer. */
   heads?: number;
-  /** Why it did not. */
+  /** Why it did not answer. */
   reason?: string;
 }
 
@@ -69,7 +69,7 @@ const row = z.object({ head: auditHead, seen: z.number() });
 export class Witnesses {
   readonly #ports: WitnessPorts;
   readonly #against = new Map<PeerKey, Contradiction>();
-  /** Members whose request is being answered. */
+  /** Members whose requests are being answered. */
   readonly #answering = new Set<PeerKey>();
   #unsubscribe: (() => void) | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -78,7 +78,7 @@ export class Witnesses {
     this.#ports = ports;
   }
 
-  /** Takes what the Nodes show now and from now on. To be called once the members are known. */
+  /** Takes in what the Nodes show, now and from now on. Call it once the members are known. */
   async start(): Promise<void> {
     const { store } = this.#ports;
     this.#unsubscribe = store.subscribe((changes) => {
@@ -108,7 +108,7 @@ export class Witnesses {
     });
   }
 
-  /** Answers a member's request. Throws FRAME_INVALID, or TOO_MANY_REQUESTS while another one of it is being answered. */
+  /** Answers a member's request. Throws FRAME_INVALID, or TOO_MANY_REQUESTS while another request from it is being answered. */
   async answer(from: PeerKey, request: Uint8Array): Promise<Uint8Array> {
     checkWitnessRequest(request);
     if (this.#answering.has(from)) throw new DtkdError('TOO_MANY_REQUESTS', 'one request for witnessed heads at a time');
@@ -120,7 +120,7 @@ export class Witnesses {
     }
   }
 
-  /** Keeps a head that this node publishes. Never rejects. */
+  /** Stores a head that this node publishes. Never rejects. */
   keepOwn(head: AuditHead): Promise<void> {
     this.#writing = this.#writing
       .then(async () => void (await this.#keep(OWN, head)))
@@ -128,7 +128,7 @@ export class Witnesses {
     return this.#writing;
   }
 
-  /** Asks all members which heads of this node they have seen; those that its own database has seen come last. */
+  /** Asks all members which heads of this node they have seen; the heads in its own database come last. */
   async gather(): Promise<{ witnesses: Witness[]; testimonies: Testimony[] }> {
     const witnesses: Witness[] = [];
     const testimonies: Testimony[] = [];
@@ -165,11 +165,11 @@ export class Witnesses {
       .catch((err: unknown) => this.#ports.logger.warn({ err }, "A head of a member's audit log could not be kept"));
   }
 
-  /** All that are known now; undefined if this one brings nothing. */
+  /** Stores a head. Returns all heads known now; undefined if this one adds nothing. */
   async #keep(prefix: string, head: AuditHead): Promise<WitnessedHead[] | undefined> {
     const rows = await this.#rowsOf(prefix);
     if (rows.some((known) => known.head.seq === head.seq && known.head.hash === head.hash && known.head.key === head.key)) return undefined;
-    // Later than all before, whatever the clock does: the order in which heads came is evidence.
+    // Later than all earlier ones, whatever the clock says: the order in which heads came is evidence.
     const witnessed = { head, seen: Math.max(this.#ports.now(), ...rows.map(({ seen }) => seen + 1)) };
     const all = [...rows, witnessed];
     const dropped = all.length > MAX_WITNESSED_HEADS ? leastMissed(all, witnessed.seen) : undefined;

@@ -1,6 +1,6 @@
 /**
- * Publishes where this node's audit log stands, every hour in which it grew and at a clean stop, and takes part in witnessing those of others.
- * (At start the head is published with the Node's facts.)
+ * Publishes the head of this node's audit log, every hour in which it grew and at a clean stop, and takes part in witnessing the logs of
+ * others. (At start the head is published with the Node's facts.)
  */
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
 import type { AuditHead } from '../../../../protocol/kinds/node.ts';
@@ -13,7 +13,7 @@ import { Witnesses, type WitnessMember } from './witnesses.ts';
 export interface WitnessingPorts {
   audit: Pick<AuditLog, 'record' | 'head' | 'counters'>;
   store: ObjectStore;
-  /** As the mesh has them; this node itself is left out. */
+  /** As the mesh reports them; this node itself is left out. */
   domains: () => readonly { id: DomainId; peers: readonly { key: PeerKey; displayName: string; self: boolean; suspended: boolean }[] }[];
   requests: {
     ask: (to: WitnessMember, request: Uint8Array) => Promise<Uint8Array>;
@@ -27,18 +27,21 @@ export interface WitnessingPorts {
 }
 
 export interface AuditWitnessing {
-  /** To be called once the members are known. */
+  /** Call it once the members are known. */
   start(): Promise<void>;
   gather: Witnesses['gather'];
-  /** Sentences about members whose audit logs contradict what they showed before. */
+  /** Sentences about members whose audit logs contradict heads that they showed before. */
   conditions(): string[];
-  /** When the head was last published (milliseconds since the epoch; undefined: not since the daemon runs), lines since then, and members whose logs contradict. */
+  /**
+   * When the head was last published (milliseconds since the epoch; undefined: not since the daemon started), lines since then, and number
+   * of members whose logs contradict.
+   */
   figures(): { publishedAt: number | undefined; unpublished: number; contradictions: number };
   /** Publishes the last head. The domains must still be open. */
   stop(): Promise<void>;
 }
 
-/** Serves the protocol at once: domains that open later serve it too. */
+/** Serves the protocol at once; domains that open later serve it, too. */
 export function createAuditWitnessing(ports: WitnessingPorts): AuditWitnessing {
   const { audit, store, domains, requests, publish, now, logger, publishMs = PUBLISH_MS } = ports;
   const witnesses = new Witnesses({
@@ -74,7 +77,7 @@ export function createAuditWitnessing(ports: WitnessingPorts): AuditWitnessing {
       const head = await audit.head();
       if (head !== undefined) await witnesses.keepOwn(head);
       published = audit.counters()['auditLines'] ?? -1;
-      // with the Node's facts
+      // published with the Node's facts
       publishedAt = now();
       timer = setInterval(() => void publishHead(), publishMs);
       timer.unref();
