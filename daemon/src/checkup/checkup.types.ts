@@ -1,24 +1,24 @@
-/** What the checks look at: plain values, gathered by `gathering.ts`. A fact that could not be found out in time is undefined. */
+/** The input of the checks: plain values, gathered by `gathering.ts`. A fact that could not be determined in time is undefined. */
 export interface PeerFacts {
   /** Name of its dtPeer. */
   id: string;
   name: string;
-  /** The name in its certificate; another one than `name` where that would not be unique. */
+  /** The name in its certificate; differs from `name` if that name is not unique here. */
   claimedName: string;
   reach: 'connected' | 'idle' | 'away';
   path: 'self' | 'direct' | 'relayed' | undefined;
   address: string | undefined;
   /** Milliseconds since the epoch. */
   since: number | undefined;
-  /** Why the last try to reach it directly failed. */
+  /** Why the last attempt to reach it directly failed. */
   failure: string | undefined;
-  /** What to do about that, where it is not what is usual. */
+  /** What to do about that, if it is not the usual advice. */
   advice?: string | undefined;
-  /** It was reached, and runs a version that does not fit this one; one of its conditions says so. */
+  /** True if it was reached but runs an incompatible version; one of its conditions says so. */
   misfit: boolean;
   suspended: boolean;
   conditions: readonly string[];
-  /** Where and what it is; undefined while its Node is not known here. */
+  /** Its version of dtkd; undefined while its Node is not known here. */
   version: string | undefined;
 }
 
@@ -31,12 +31,12 @@ export interface InviteFacts {
   revoked: boolean;
 }
 
-/** What a connected member said. */
+/** The answer of a connected member. */
 export interface ProbeFacts {
   peer: string;
   offsetMs: number;
   boundMs: number;
-  /** Addresses of this node that it tried; undefined if it was not asked to. */
+  /** Addresses of this node that it tried to reach; undefined if it was not asked to. */
   tried: readonly { address: string; reached: boolean }[] | undefined;
 }
 
@@ -50,16 +50,16 @@ export interface DomainFacts {
   port: number | undefined;
   /** Address that the port is open on; undefined means all of this machine. */
   host: string | undefined;
-  /** Addresses that the operator has it tell members, `HOST` or `HOST:PORT`. */
+  /** Addresses that the operator has this node announce to members, `HOST` or `HOST:PORT`. */
   announce: readonly string[];
   /** The other members. */
   peers: readonly PeerFacts[];
-  /** Of this node, if it holds the root; else none. */
+  /** The domain's invites, if this node holds the root key; else none. */
   invites: readonly InviteFacts[];
   probes: readonly ProbeFacts[];
-  /** Connected members that did not answer, with why. */
+  /** Connected members that did not answer, and why. */
   silent: readonly { peer: string; why: string }[];
-  /** Members whose logs are not all here. */
+  /** Members whose logs are incomplete here, with the number of missing entries. */
   behind: readonly { author: string; entries: number }[];
 }
 
@@ -67,15 +67,15 @@ export interface AppFacts {
   name: string;
   status: string;
   message: string | undefined;
-  /** Undefined if there is nothing to try. */
+  /** Whether an endpoint answers; undefined if there is none to try. */
   answers: boolean | undefined;
 }
 
 export interface MachineFacts {
-  /** Longest delay of the event loop while the checks ran. Milliseconds. */
+  /** Longest delay of the event loop while the checks ran, in milliseconds. */
   lagMs: number;
   memory: { rss: number; limit: number | undefined; heapUsed: number; heapLimit: number };
-  /** Families with an address that is neither loopback nor link-local. */
+  /** Address families in which this machine has an address that is neither loopback nor link-local. */
   families: { ipv4: boolean; ipv6: boolean };
 }
 
@@ -86,17 +86,20 @@ export interface CheckupFacts {
   node: string;
   domains: readonly DomainFacts[];
   machine: MachineFacts;
-  /** Of the file system of the data directory. */
+  /** The file system of the data directory. */
   disk: { freeBytes: number; sizeBytes: number; freeInodes: number; inodes: number } | undefined;
   /** Checks of /readyz that fail. */
   notReady: readonly { name: string; reason: string }[] | undefined;
-  /** Of the API, by name. Milliseconds since the epoch. */
+  /** The API's certificates by name; times in milliseconds since the epoch. */
   certificates: readonly { name: string; begins: number; expires: number }[] | undefined;
   apps: readonly AppFacts[] | undefined;
   /** Sentences about the clock of this machine. */
   clock: readonly string[];
   audit: { conditions: readonly string[]; lost: number; unpublished: number; publishedAt: number | undefined };
-  /** Orders that this node holds for members that are away; the first of them to expire, in milliseconds since the epoch. */
+  /**
+   * Orders that this node holds for members that are away, when the first of them expires (milliseconds since the epoch), and how
+   * many wait for their turn here.
+   */
   orders: { held: number; firstExpiry: number | undefined; waiting: number };
   /** Whether names below the suffix lead to the ingress; `error` is the code of the resolver. */
   suffix: { name: string; ingress: string; addresses: readonly string[]; error: string | undefined } | undefined;

@@ -1,6 +1,7 @@
 /**
- * Gathers what the checks look at, each thing by itself, all at once, and each within its time: a member that hangs, or a name server that does not answer, costs
- * its own finding and nothing else. One checkup at a time; whoever asks meanwhile gets the same. Only looks: nothing is changed by it.
+ * Gathers the input of the checks: each fact separately, all at once, each with a time limit. A hanging member or an unresponsive
+ * name server costs its own finding and nothing else. Only one checkup runs at a time; callers that ask meanwhile get the same
+ * result. Changes nothing.
  */
 import { createSocket } from 'node:dgram';
 import { lookup } from 'node:dns/promises';
@@ -17,18 +18,18 @@ import { systemCode } from '../disk/system-error.ts';
 import type { AppFacts, CheckupFacts, DomainFacts, InviteFacts, MachineFacts, PeerFacts, ProbeFacts } from './checkup.types.ts';
 import { judge } from './judging.ts';
 
-/** What takes longer is not waited for. Milliseconds. */
+/** Time limit for each fact, in milliseconds. */
 const LOOK_MS = 6_000;
-/** The event loop is watched for so long at least. Milliseconds. */
+/** The event loop is watched for at least this many milliseconds. */
 const LEAST_WATCH_MS = 200;
-/** Connected members of a domain that are asked for their clock. */
+/** Maximum number of connected members of a domain that are asked for their clock. */
 const MAX_CLOCKS = 32;
-/** Of them those that are asked whether they reach this node. */
+/** How many of them are asked whether they can reach this node. */
 const MAX_TRYING = 3;
-/** mDNS. */
+/** The multicast group of mDNS. */
 const MULTICAST_GROUP = '224.0.0.251';
 const NS_PER_MS = 1_000_000;
-/** A limit above this is none. Bytes. */
+/** A memory limit above this many bytes means that there is none. */
 const NO_LIMIT = 2 ** 52;
 
 interface PeerSeen extends Omit<PeerFacts, 'version' | 'failure'> {
@@ -47,7 +48,7 @@ export interface CheckupPorts {
   mdns: boolean;
   /** Address of the mesh port; undefined means all of this machine. */
   meshHost: string | undefined;
-  /** Addresses that the operator has it tell, `HOST` or `HOST:PORT`. */
+  /** Addresses that the operator has this node announce, `HOST` or `HOST:PORT`. */
   announce: readonly string[];
   ingress(): { host: string };
   mesh: {
@@ -60,7 +61,7 @@ export interface CheckupPorts {
     figures(): Promise<readonly { name: string; logs: readonly { author: string; behind: number }[] }[]>;
     probe(domain: DomainId, peer: PeerKey, options: { reach: boolean; signal: AbortSignal }): Promise<Omit<ProbeFacts, 'peer'>>;
   };
-  /** Versions of dtkd by the name of the node. */
+  /** Versions of dtkd by node name. */
   versions(): Promise<ReadonlyMap<string, string>>;
   apps(signal: AbortSignal): Promise<readonly AppFacts[]>;
   clock(): CheckupFacts['clock'];
@@ -69,11 +70,11 @@ export interface CheckupPorts {
   checks: readonly { name: string; failing(how: { anew: boolean }): Promise<string | undefined> }[];
   certificates(): Promise<readonly { name: string; begins: number; expires: number }[]>;
   now(): number;
-  /** In place of LOOK_MS, for tests. */
+  /** Replaces LOOK_MS in tests. */
   lookMs?: number;
 }
 
-/** Answers with all findings, however much of the world hangs. */
+/** Returns a function that runs a checkup. It returns all findings in bounded time, whatever hangs. */
 export function createCheckup(ports: CheckupPorts): () => Promise<Checkup> {
   let running: Promise<Checkup> | undefined;
   return () => {
@@ -126,7 +127,7 @@ async function checkUp(ports: CheckupPorts): Promise<Checkup> {
   return { node, version, findings: bounded([...findings, ...missed]) };
 }
 
-/** What became of a question to a member. */
+/** The outcome of a question to a member. */
 interface Said {
   probe?: ProbeFacts;
   silent?: DomainFacts['silent'][number];
@@ -150,7 +151,7 @@ async function domainsOf(ports: CheckupPorts, look: Look): Promise<DomainFacts[]
               const probe = await inTime(mesh.probe(id, key, { reach: index < MAX_TRYING, signal }), lookMs);
               return { probe: { ...probe, peer: displayName } };
             } catch (error) {
-              // an older dtkd knows no such question
+              // an older dtkd does not know this question
               if (error instanceof DtkdError && error.code === 'VERSION_TOO_OLD') return {};
               return { silent: { peer: displayName, why: messageOf(error) } };
             }
@@ -181,7 +182,7 @@ function peerFacts(peer: Omit<PeerSeen, 'name'>, version: string | undefined): P
   return { id, name: displayName, claimedName, reach, path, address, since, failure, advice, misfit, suspended, conditions, version };
 }
 
-/** The result, or an error once the time is over; the work is left to end by itself. */
+/** The result, or an error when the time is up; the work itself is not stopped. */
 async function inTime<T>(work: Promise<T>, ms: number): Promise<T> {
   const timeUp = new AbortController();
   try {
@@ -217,7 +218,7 @@ async function suffixOf({ node, suffix, ingress }: CheckupPorts): Promise<NonNul
   }
 }
 
-/** Joins the group of mDNS on a port of its own; sends nothing. */
+/** Joins the mDNS group on a port of its own, and sends nothing. */
 function multicastWorks(): Promise<{ works: boolean; error: string | undefined }> {
   const { promise, resolve } = Promise.withResolvers<{ works: boolean; error: string | undefined }>();
   const socket = createSocket('udp4');
@@ -253,7 +254,7 @@ function machine(): Omit<MachineFacts, 'lagMs'> {
   };
 }
 
-/** Watches the event loop; the function returned ends it and says the longest delay in milliseconds. */
+/** Watches the event loop. The returned function stops that and returns the longest delay in milliseconds. */
 function watchLoop(): () => number {
   const delay = monitorEventLoopDelay({ resolution: 10 });
   delay.enable();

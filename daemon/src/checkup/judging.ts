@@ -1,4 +1,4 @@
-/** All checks over what was gathered, in the order of the report. Pure. */
+/** Runs all checks on the gathered facts, in the order of the report. Pure. */
 import type { Finding } from '../../../protocol/requests/checkup.ts';
 import { checkInvites, checkLogs, checkOrders, checkReach, checkState } from './checks/domains.ts';
 import {
@@ -44,7 +44,7 @@ export function judge(facts: CheckupFacts): Finding[] {
   ];
 }
 
-/** Whoever is no member any more is connected with nobody, and has nothing to mend at the others. */
+/** A node that was removed has no connections in the domain, and nothing to fix at the other members, so only its state is checked. */
 function judgeDomain(domain: DomainFacts, { now, version }: CheckupFacts): Finding[] {
   if (domain.state === 'Removed') return checkState(domain);
   return [

@@ -1,6 +1,7 @@
 /**
- * The numbers as Prometheus reads them; the only file that knows prom-client. Owns two registries, one for each form, both over the same families and
- * the same process metrics, and nothing global. Writes family by family and lets others have the event loop in between.
+ * Writes the metrics in Prometheus' formats; the only file that knows prom-client. Owns two registries, one for each format, over
+ * the same families and process metrics, and nothing global. Writes one family after another, and yields to the event loop in
+ * between.
  */
 import { setImmediate as turn } from 'node:timers/promises';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, type OpenMetricsContentType, Registry } from 'prom-client';
@@ -11,11 +12,14 @@ type Families = Area['families'];
 type AnyRegistry = Registry | Registry<OpenMetricsContentType>;
 type Collected = ReadonlyMap<string, readonly Sample[]>;
 
-/** Milliseconds after which others have their turn. */
+/** Milliseconds after which the event loop gets a turn. */
 const TURN_MS = 5;
-/** Milliseconds between two looks at how late the event loop is: each look is a timer. */
+/** Milliseconds between two measurements of the event loop's lag; each is a timer. */
 const LAG_RESOLUTION_MS = 20;
-/** Of the process metrics that prom-client has: what nobody looks at, costs more than it tells, or has a name that is none for its type. */
+/**
+ * Process metrics of prom-client that are left out: nobody looks at them, they cost more than they tell, or their name does not fit
+ * their type.
+ */
 const LEFT_OUT = [
   'nodejs_eventloop_lag_min_seconds',
   'nodejs_eventloop_lag_stddev_seconds',
@@ -47,7 +51,7 @@ export class Exposition {
     this.#addProcess();
   }
 
-  /** All families with these samples; one that has none is left out. */
+  /** Writes all families with these samples; a family without any is left out. */
   async write(form: Form, samples: Collected): Promise<{ contentType: string; body: string }> {
     this.#samples = samples;
     const registry = form === 'text' ? this.#text : this.#open;
@@ -55,7 +59,7 @@ export class Exposition {
     let began = performance.now();
     for (const name of this.#names[form]) {
       const text = await registry.getSingleMetricAsString(name);
-      // a name without a number says nothing
+      // a family without samples says nothing
       if (text.split('\n').length > 2) parts.push(text);
       if (performance.now() - began < TURN_MS) continue;
       await turn();
@@ -65,7 +69,7 @@ export class Exposition {
   }
 
   #add({ name: full, help, type, labels: labelNames = [] }: Families[number], registry: AnyRegistry, form: Form): void {
-    // of a counter OpenMetrics names the family, and its samples with `_total`
+    // in OpenMetrics the name of a counter's family lacks the `_total` that its samples have
     const name = type === 'counter' && form === 'openmetrics' ? full.replace(/_total$/, '') : full;
     const samples = (): readonly Sample[] => this.#samples.get(full) ?? [];
     const about = { name, help, labelNames: [...labelNames], registers: [registry] };
@@ -80,7 +84,7 @@ export class Exposition {
     }
   }
 
-  /** Those of prom-client. They are kept once, and named twice. */
+  /** Adds the process metrics of prom-client. They are collected once, and registered in both formats. */
   #addProcess(): void {
     const process = new Registry();
     collectDefaultMetrics({ register: process, eventLoopMonitoringPrecision: LAG_RESOLUTION_MS });
@@ -114,7 +118,7 @@ function valuesOf(samples: readonly Sample[]): { labels: Record<string, string>;
   return samples.flatMap((sample) => ('value' in sample ? [{ labels: { ...sample.labels }, value: sample.value }] : []));
 }
 
-/** What the parts of the daemon have counted, in place of what prom-client would count. */
+/** Reports what the parts of the daemon have counted, instead of counting itself. */
 class ReportedGauge extends Gauge {
   readonly #samples: Samples;
 
@@ -143,7 +147,7 @@ class ReportedCounter extends Counter {
 
 class ReportedHistogram extends Histogram {
   readonly #samples: Samples;
-  /** Says what it is; this one's own `get` asks `getForPromString`. */
+  /** Provides the description: `get` of this object would call `getForPromString`. */
   readonly #described: Histogram;
 
   constructor(about: About, samples: Samples) {
@@ -152,7 +156,7 @@ class ReportedHistogram extends Histogram {
     this.#described = new Histogram({ ...about, registers: [] });
   }
 
-  /** What registries ask of histograms in place of `get`. */
+  /** Registries call this for histograms instead of `get`. */
   async getForPromString(): ReturnType<Histogram['get']> {
     const described = await this.#described.get();
     const { name } = described;
@@ -171,7 +175,7 @@ class ReportedHistogram extends Histogram {
   }
 }
 
-/** A counter under the name that OpenMetrics gives it. */
+/** A counter under its OpenMetrics name. */
 class RenamedCounter extends Counter {
   readonly #source: Pick<Counter, 'get'>;
 

@@ -1,6 +1,6 @@
 /**
- * What a number is called and where it comes from. An area of the daemon is read once for each scrape; its families make samples of what was read.
- * Nothing here knows in which form they are told.
+ * Defines what a metric is called and where its samples come from. Each area of the daemon is read once per scrape, and its
+ * families make samples from what was read. Independent of the output format.
  */
 import type { DurationCounts } from '../counting/durations.ts';
 
@@ -9,9 +9,9 @@ export type Labels = Readonly<Record<string, string>>;
 export type Sample = { labels?: Labels; value: number } | { labels?: Labels; durations: DurationCounts };
 
 interface FamilyAbout {
-  /** With its unit; of a counter it ends in `_total`. */
+  /** Includes the unit; a counter's name ends in `_total`. */
   name: string;
-  /** One sentence without its point. */
+  /** One sentence without a full stop. */
   help: string;
   type: 'counter' | 'gauge' | 'histogram';
   labels?: readonly string[];
@@ -21,11 +21,11 @@ export interface Family<T> extends FamilyAbout {
   samples(read: T): readonly Sample[];
 }
 
-/** One part of the daemon, whatever it is read as. */
+/** One part of the daemon, whatever type it is read as. */
 export interface Area {
   name: string;
   families: readonly FamilyAbout[];
-  /** Samples of each family, by its name. Rejects if the part cannot be read. */
+  /** The samples of each family, by its name. Rejects if the part cannot be read. */
   collect(): Promise<ReadonlyMap<string, readonly Sample[]>>;
 }
 

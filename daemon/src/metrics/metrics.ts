@@ -1,7 +1,8 @@
 /**
- * The daemon's metrics: reads its areas when somebody scrapes, and never else, and tells them in the form that was asked for. Guarantees that one scrape runs at
- * a time, that those who come meanwhile for the same form get the same answer, and that an area which cannot be read costs only its own numbers.
- * prom-client, and what watches the event loop and the garbage collector, is loaded at the first scrape: who never scrapes pays nothing.
+ * The daemon's metrics: reads its areas when somebody scrapes, and only then, and returns them in the requested format. Guarantees
+ * that one scrape runs at a time, that concurrent scrapes in the same format share an answer, and that an area which cannot be read
+ * costs only its own metrics. prom-client, with its watching of the event loop and the garbage collector, is loaded at the first
+ * scrape: a node that is never scraped pays nothing.
  */
 import type { Logger } from '../logging/logger.types.ts';
 import type { Exposition, Form } from './exposition.ts';

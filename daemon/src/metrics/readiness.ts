@@ -1,6 +1,6 @@
 /**
- * Whether the daemon can do its work: the store takes writes, the disk has room, and the domains are up. Asked by anybody without a token, so each look
- * is made once in a while at most, however often it is asked for; the operator's own checks look anew.
+ * Checks whether the daemon can work: the store accepts writes, the disk has room, and the domains are up. Anybody can ask without
+ * a token, so results are cached for a while; the operator's own checks bypass the cache.
  */
 import { stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,18 +8,18 @@ import { setTimeout as rest } from 'node:timers/promises';
 import { isMissing } from '../disk/system-error.ts';
 import type { Logger } from '../logging/logger.types.ts';
 
-/** A look is believed for so long. Milliseconds. */
+/** How long a result is cached, in milliseconds. */
 const BELIEVED_MS = 5_000;
-/** What LevelDB may need at any moment: a log and a table of it, 4 MiB each. With less, writes fail soon. Bytes. */
+/** In bytes. LevelDB may need a log and a table at any moment, 4 MiB each; with less, writes fail soon. */
 const MIN_FREE_BYTES = 8 * 1024 * 1024;
-/** A look that takes longer has failed. Milliseconds. */
+/** A check that takes longer has failed. Milliseconds. */
 const LOOK_MS = 3_000;
-/** What the store is asked to write. */
+/** The key of the row that the check of the store writes. */
 const PROBE_ROW = 'm/probe';
 
 export interface Check {
   name: string;
-  /** Why it fails; undefined: it does not. `anew`: what was found a moment ago does not count. */
+  /** Why the check fails; undefined if it passes. `anew` bypasses the cache. */
   failing(how?: { anew: boolean }): Promise<string | undefined>;
 }
 
@@ -37,7 +37,7 @@ export function readinessChecks({ store, directory, domains, logger }: Readiness
   const check = (name: string, look: () => Promise<string | undefined>): Check => ({ name, failing: believed(name, look, logger) });
   return [
     check('store', async () => {
-      // Files that are removed while they are open take writes on, and are gone with the process.
+      // Files that were removed while open still accept writes, and are gone when the process ends.
       const isThere = await stat(join(directory, 'db', 'CURRENT')).catch((error: unknown) => !isMissing(error));
       if (isThere === false) return `the database in ${directory} was removed under this daemon: what it writes is lost when it stops`;
       await store.kv.batch([{ type: 'put', key: PROBE_ROW, value: Buffer.from(String(Date.now())) }], { sync: true });
@@ -54,7 +54,7 @@ export function readinessChecks({ store, directory, domains, logger }: Readiness
   ];
 }
 
-/** What fails, for people. Of domains their own state tells. */
+/** The failing checks, as texts for people, without `domains`: the domains' own states show that. */
 export async function failuresOf(checks: readonly Check[]): Promise<string[]> {
   const found = checks
     .filter(({ name }) => name !== 'domains')
@@ -65,13 +65,13 @@ export async function failuresOf(checks: readonly Check[]): Promise<string[]> {
   return (await Promise.all(found)).flat();
 }
 
-/** Bytes of the file system with the directory, and those of them that dtkd may still write. */
+/** The size of the directory's file system, and how much of it dtkd may still use. */
 export async function diskOf(directory: string): Promise<{ freeBytes: number; sizeBytes: number }> {
   const { bavail, blocks, bsize } = await statfs(directory);
   return { freeBytes: bavail * bsize, sizeBytes: blocks * bsize };
 }
 
-/** Looks again only after a while; tells the log when what it finds changes. */
+/** Caches the result of a check for a while, and logs when it changes. */
 function believed(name: string, look: () => Promise<string | undefined>, logger: ReadinessPorts['logger']): Check['failing'] {
   let found: Promise<string | undefined> | undefined;
   let at = 0;

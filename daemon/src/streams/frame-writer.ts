@@ -9,7 +9,7 @@ export async function writeFrames(stream: Duplex, frames: readonly Uint8Array[],
   if (!stream.write(frames.length === 1 ? frames[0] : Buffer.concat(frames))) await either(stream, 'drain', stallMs);
 }
 
-/** Ends this side, and resolves when the reader has taken everything. Errors as above. */
+/** Ends this side; resolves once the transport has taken everything. Errors as above. */
 export async function endStream(stream: Duplex, stallMs: number): Promise<void> {
   if (stream.destroyed) throw gone();
   stream.end();

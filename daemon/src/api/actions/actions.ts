@@ -1,4 +1,4 @@
-/** Subresources of objects and daemon-wide actions: a JSON body in, a JSON value or a stream of JSON lines out. */
+/** Runs subresources of objects and daemon-wide actions: they take a JSON body, and return a JSON value or a stream of JSON lines. */
 import { isRecord } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
@@ -18,7 +18,7 @@ import { answerLines, LINES_TYPE } from '../request/streaming.ts';
 import { isRemote } from '../views/visibility.ts';
 
 const METHODS = ['GET', 'POST', 'DELETE'] as const;
-/** Path segments below a subresource at most, and characters of one. */
+/** Maximum number of path segments below a subresource, and of characters in each. */
 const MAX_SEGMENTS = 8;
 const MAX_SEGMENT = 512;
 
@@ -41,17 +41,17 @@ export async function objectAction(api: Api, c: ApiContext, kind: Kind): Promise
   const verb = action.verb ?? 'MANAGE';
   const find = () =>
     decided(api, c, target, verb).catch((error) => {
-      // the same for an object that is hidden and for one that is not there
+      // the same answer for a hidden object and a missing one
       if (action.makes === true && error instanceof DtkdError && error.code === 'NOT_FOUND')
         throw operatorsOnly(api, c, subresource, kind.plural);
       throw error;
     });
-  // who may not is told before a body is read
+  // callers without the right are refused before the body is read
   await find();
   return run(api, c, action, target, rest, { find, may: (object) => may(api, c, verb, target, object) });
 }
 
-/** The object of a subresource. Some are there before their object is, for the operator alone. */
+/** The object of a subresource, if the caller may use it. Some subresources work before their object exists, for the operator alone. */
 async function decided(api: Api, c: ApiContext, target: Target, verb: CapabilityVerb): Promise<ApiObject | undefined> {
   if (c.get('principal').type === 'operator') {
     c.get('note').because = 'the operator of this node';
@@ -103,7 +103,7 @@ function localOnly(c: ApiContext, what: string): DtkdError {
   return new DtkdError('FORBIDDEN', reason, { next: 'Log in at that node, with a token of it.' });
 }
 
-/** The object of a subresource, if whoever asks may use it; and whether they still may. */
+/** Finds the object of a subresource if the caller may use it, and tells whether it still may. */
 interface Guard {
   find(): Promise<ApiObject | undefined>;
   may(object: ApiObject): boolean;
@@ -122,7 +122,7 @@ async function run(
     throw new DtkdError('METHOD_NOT_ALLOWED', `${c.req.method} is not allowed here`, { next: 'Use GET, POST or DELETE.' });
   assertJson(c.req.header('content-type'));
   const body = await readJson(c, action.maxBodyBytes);
-  // a body may take its time: rights and object count as they are now
+  // a body may take time to arrive: rights and object are checked again after it
   const object = await guard?.find();
   const gone = new AbortController();
   const linked = linkSignals([gone.signal, c.req.raw.signal, api.closing]);
@@ -170,10 +170,13 @@ function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
 
-/** Characters of lines that are put together at most. */
+/** Maximum number of characters of lines that are sent together. */
 const MAX_TOGETHER = 64 * 1024;
 
-/** The lines of an action's stream, those that come in one turn of the event loop together: each is a write, and wakes the client. Ends when the client has gone, even if the stream does not heed its signal. */
+/**
+ * The lines of an action's stream. Lines that come in one turn of the event loop are sent together, since each write wakes the
+ * client. Ends when the client has gone, even if the stream ignores its signal.
+ */
 async function* lines(
   api: Api,
   c: ApiContext,

@@ -1,4 +1,4 @@
-/** `POST …/daemon/backup`: everything that this node is, as one file. For its operator alone: there are keys in it. */
+/** `POST …/daemon/backup`: the whole node as one file. For its operator alone, because the file contains keys. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { begin } from '../deciding/deciding.ts';
 import { DAEMON_GROUP } from '../discovery/discovery.ts';

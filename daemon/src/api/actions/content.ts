@@ -1,6 +1,6 @@
 /**
- * Files that clients hand over and get back: `PUT …/daemon/content` and `GET …/daemon/content/DIGEST`, as they are and in streams. For this node's operator
- * and users; whoever knows a digest may have what it names.
+ * Uploads and downloads of files: `PUT …/daemon/content` and `GET …/daemon/content/DIGEST`, unchanged and streamed. For this node's
+ * operator and users; whoever knows a digest may have the file.
  */
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
@@ -15,12 +15,12 @@ import { allowLong } from '../request/body-patience.ts';
 import { type Api, type ApiContext, answerJson, assertNoTrial } from '../request/request.ts';
 import { isRemote } from '../views/visibility.ts';
 
-/** Bytes of one file at most. */
+/** Maximum size of a file, in bytes. */
 const MAX_UPLOAD_BYTES = 8 * 1024 ** 3;
 const OCTETS = 'application/octet-stream';
 const NAME = 'content';
 
-/** Takes a file in; answers with its digest and size once it is durable. */
+/** Stores a file, and answers with its digest and size once it is durable. */
 export async function putContent(api: Api, c: ApiContext): Promise<Response> {
   const content = open(api, c, 'PUT');
   const incoming = c.env?.incoming;
@@ -28,7 +28,7 @@ export async function putContent(api: Api, c: ApiContext): Promise<Response> {
   const limit = limitOf(c);
   const declared = Number(c.req.header('content-length') ?? Number.NaN);
   if (declared > limit) throw new DtkdError('TOO_LARGE', `the file is larger than ${limit} bytes`);
-  // What is refused half-way is answered before the rest has come.
+  // The stream is kept on return, so that a refusal half-way is answered before the rest has arrived.
   const source = incoming === undefined ? (c.req.raw.body ?? []) : incoming.iterator({ destroyOnReturn: false });
   const principal = c.get('principal');
   const taken = await content.take(whole(source, declared), {
@@ -48,7 +48,7 @@ function bytesOf(c: ApiContext, name: string): number | undefined {
   throw new DtkdError('BAD_REQUEST', `${name} "${text.slice(0, 80)}" is not a number of bytes`);
 }
 
-/** A body that breaks off is no file. */
+/** The chunks of a body. Throws if it breaks off, since a partial file is none. */
 async function* whole(source: AsyncIterable<unknown> | Iterable<unknown>, declared: number): AsyncGenerator<Uint8Array> {
   let size = 0;
   try {
@@ -67,7 +67,7 @@ function brokenOff(cause: unknown): DtkdError {
   return new DtkdError('BAD_REQUEST', 'the connection ended before the whole file had come', { cause });
 }
 
-/** Gives a file back, from the byte on that a `Range` names; fetched from the node that `node` names if it is not here. */
+/** Returns a file, starting at the byte that a `Range` names. Fetches it from the node that `node` names if it is not here. */
 export async function getContent(api: Api, c: ApiContext): Promise<Response> {
   const content = open(api, c, 'GET');
   const digest = digestText.safeParse(c.req.param('digest') ?? '').data;
@@ -93,7 +93,10 @@ export async function getContent(api: Api, c: ApiContext): Promise<Response> {
   return new Response(body, { status: start > 0 ? 206 : 200, headers });
 }
 
-/** Where to begin: of ranges only "from here to the end" is known; others get the whole, as RFC 9110 §14.2 lets a server do. */
+/**
+ * The first byte to send. Only ranges of the form "from here to the end" are supported; others get the whole file, as RFC 9110
+ * §14.2 allows.
+ */
 function startOf(range: string | undefined, size: number): number {
   const from = /^bytes=(\d{1,15})-$/.exec(range ?? '')?.[1];
   if (from === undefined) return 0;
@@ -102,7 +105,7 @@ function startOf(range: string | undefined, size: number): number {
   throw new DtkdError('BAD_REQUEST', `the file has ${size} bytes: none from ${start} on`);
 }
 
-/** Notes who does what, and lets this node's own in. */
+/** Notes the request for the audit log, and admits only this node's operator and users. */
 function open(api: Api, c: ApiContext, method: 'PUT' | 'GET'): ApiContent {
   c.set('about', { group: DAEMON_GROUP, kind: 'daemon', name: NAME });
   begin(c, `${method} ${NAME}`, { kind: { group: DAEMON_GROUP, plural: 'daemon' }, namespace: '', name: NAME });

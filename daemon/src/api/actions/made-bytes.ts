@@ -1,11 +1,14 @@
-/** Bytes that are made for one client, at its pace: whoever makes them is told when it has gone. */
+/** Answers with bytes that are made for one client at its pace; their maker is told when the client has gone. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { answerBytes } from '../flow/answer-bytes.ts';
 import { linkSignals } from '../flow/linked-signal.ts';
 import { allowRest } from '../listening/reader-patience.ts';
 import type { Api, ApiContext } from '../request/request.ts';
 
-/** `what`: what is made, for people; `type`: its media type. Errors: those of `make`, and of the beginning of the bytes. */
+/**
+ * `what`: name of the result, for people; `type`: its media type. Errors: those of `make`, and those before the first chunk of the
+ * bytes.
+ */
 export async function answerMade(
   api: Api,
   c: ApiContext,
@@ -18,7 +21,7 @@ export async function answerMade(
     gone.abort(new DtkdError('UNAVAILABLE', `whoever asked for the ${what} has gone`));
     release();
   };
-  // it has a limit of its own
+  // answerBytes has a limit of its own
   allowRest(c.env?.outgoing);
   try {
     const { bytes } = await make(signal);

@@ -1,6 +1,6 @@
 /**
- * Bundle files: `POST …/daemon/parcel/export` answers with the bytes of one, `POST …/daemon/parcel` takes one in. In streams both ways. Which domains a user
- * may do that for is decided by whoever makes and takes them.
+ * Bundle files: `POST …/daemon/parcel/export` answers with a new one, `POST …/daemon/parcel` imports one. Both are streamed.
+ * `ApiParcels` decides for which domains a user may do so.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { MAX_PARCEL_REQUEST_BYTES } from '../../../../protocol/parcel/request.ts';
@@ -16,7 +16,7 @@ import { answerMade } from './made-bytes.ts';
 
 const NAME = 'parcel';
 
-/** The bytes of a new bundle, at the pace of the client. */
+/** Streams a new bundle at the client's pace. */
 export async function exportParcel(api: Api, c: ApiContext): Promise<Response> {
   const parcels = open(api, c, 'export');
   assertJson(c.req.header('content-type'));
@@ -26,7 +26,7 @@ export async function exportParcel(api: Api, c: ApiContext): Promise<Response> {
   );
 }
 
-/** Takes a bundle in; answers with what it came to. */
+/** Imports a bundle, and answers with the result. */
 export async function importParcel(api: Api, c: ApiContext): Promise<Response> {
   const parcels = open(api, c, 'import');
   const incoming = c.env?.incoming;
@@ -40,7 +40,7 @@ export async function importParcel(api: Api, c: ApiContext): Promise<Response> {
   }
 }
 
-/** A body that breaks off is a bundle without its end, which is told. */
+/** The chunks of a body. Throws if it breaks off. */
 async function* bytesOf(source: AsyncIterable<unknown> | Iterable<unknown>): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of source) if (chunk instanceof Uint8Array) yield chunk;

@@ -1,6 +1,6 @@
 /**
- * Where requests are decided: each object by itself, as it is stored when the decision counts. Who may not even DISCOVER an object is told that
- * there is none.
+ * Decides requests: each object separately, in its stored state at the time of the decision. A caller that may not even DISCOVER an
+ * object is told that it does not exist.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ApiObject, ObjectRef } from '../../../../protocol/objects/objects.ts';
@@ -15,7 +15,7 @@ import { isRemote, redacted } from '../views/visibility.ts';
 
 const OBJECT_NAME = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
-/** Notes for the audit log what is asked. */
+/** Notes the verb and the target of a request for the audit log. */
 export function begin(
   c: ApiContext,
   verb: string,
@@ -31,7 +31,10 @@ export function notFound({ kind, namespace, name }: Target): DtkdError {
   return new DtkdError('NOT_FOUND', `${kind.plural} "${name.slice(0, 253)}" not found${where}`);
 }
 
-/** The object that a target names, whoever asks; NOT_FOUND if there is none. Users of other nodes find what this node owns, and no more. */
+/**
+ * The object that a target names, regardless of the caller's rights; NOT_FOUND if there is none. Users of other nodes find only
+ * what this node owns.
+ */
 export async function mustGet(api: Api, c: ApiContext, target: Target): Promise<ApiObject> {
   const ref = refOfTarget(target);
   const object = OBJECT_NAME.test(target.name) ? await api.store.get(ref) : undefined;
@@ -40,7 +43,7 @@ export async function mustGet(api: Api, c: ApiContext, target: Target): Promise<
   return object;
 }
 
-/** As `mustGet`, the stored JSON, for somebody of this node; at once if it is in memory. */
+/** Like `mustGet`, but returns the stored JSON, immediately if it is in memory. For callers of this node only. */
 export function mustGetRaw(api: Api, target: Target): Soon<Uint8Array<ArrayBuffer>> {
   const json = OBJECT_NAME.test(target.name) ? api.store.getRaw(refOfTarget(target)) : undefined;
   return onward(json, (found) => {
@@ -53,7 +56,7 @@ function decide(api: Api, c: ApiContext, verb: CapabilityVerb, { kind, name }: P
   return api.access.decide(c.get('principal'), { verb, group: kind.group, plural: kind.plural, name, object });
 }
 
-/** The object as whoever asks sees it; NOT_FOUND if they do not. */
+/** The object as the caller may see it; NOT_FOUND if it may not. */
 export function seen(api: Api, c: ApiContext, target: Target, object: ApiObject): ApiObject {
   const full = decide(api, c, 'READ', target, object);
   noteDecision(c.get('note'), full);
@@ -64,31 +67,31 @@ export function seen(api: Api, c: ApiContext, target: Target, object: ApiObject)
   return redacted(object);
 }
 
-/** What somebody who may write an object gets to see of it: all, or its name. */
+/** What a caller who may write an object gets to see of it: everything, or its name. */
 export function shownAfter(api: Api, c: ApiContext, target: Target, object: ApiObject): ApiObject {
   return decide(api, c, 'READ', target, object).allowed ? object : redacted(object);
 }
 
-/** Refuses what whoever asks may not do with an object. */
+/** Refuses what the caller may not do with an object. */
 export function permit(api: Api, c: ApiContext, verb: CapabilityVerb, target: Target, object: ApiObject): void {
   const decision = decide(api, c, verb, target, object);
   noteDecision(c.get('note'), decision);
   if (decision.allowed) return;
   if (verb !== 'CREATE' && !decide(api, c, 'DISCOVER', target, object).allowed) throw hide(c, target);
   const { kind, name } = target;
-  // what has no namespace bears the name of the node that it belongs to, and nothing that is granted here reaches it there
+  // a shared cluster-scoped object has the name of the node that it belongs to, and no grant made here applies on that node
   const owner = kind.scope === 'Cluster' && kind.shared ? name : api.node.name;
   if (owner !== api.node.name) throw new DtkdError('FORBIDDEN', decision.reason, { next: `It can be changed on ${owner}.` });
   throw refusal(api, c, verb, target, decision.reason);
 }
 
-/** True if whoever asks may know that there is an object. */
+/** True if the caller may know that the object exists. */
 export function mayKnowOf(api: Api, c: ApiContext, { group, plural, name }: ObjectRef, object: ApiObject): boolean {
   const principal = c.get('principal');
   return (['READ', 'DISCOVER'] as const).some((verb) => api.access.decide(principal, { verb, group, plural, name, object }).allowed);
 }
 
-/** True if whoever asks may do this with an object. */
+/** True if the caller may do this with the object. */
 export function may(api: Api, c: ApiContext, verb: CapabilityVerb, target: Target, object: ApiObject): boolean {
   return decide(api, c, verb, target, object).allowed;
 }
@@ -105,13 +108,13 @@ export function refusal(
   });
 }
 
-/** To whoever may not know of an object there is none. */
+/** The answer to a caller who may not know of the object: it does not exist. */
 function hide(c: ApiContext, target: Target): DtkdError {
   c.get('note').hidden = true;
   return notFound(target);
 }
 
-/** Decides a change, on the object as it is stored: UPDATE, and whether it may be moved from grants into others. */
+/** Decides a change to the stored object: UPDATE, and whether the change may move the object out of some grants and into others. */
 export function permitChange(api: Api, c: ApiContext, target: Target, stored: ApiObject, changed: ApiObject): void {
   permit(api, c, 'UPDATE', target, stored);
   const { kind, name } = target;

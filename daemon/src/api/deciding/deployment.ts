@@ -1,4 +1,4 @@
-/** Whether a change may deploy a resource on a node. */
+/** Decides whether a change may deploy a resource on a node. */
 import { isRecord } from '../../../../protocol/encoding/json.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import { nodeKind } from '../../../../protocol/kinds/node.ts';
@@ -11,7 +11,7 @@ import { refusal } from './deciding.ts';
 /** A parent that is a node. */
 const NODE_PARENT = /^node\/(.+)$/;
 
-/** Nodes on which a change deploys a resource anew. */
+/** Nodes on which a change newly deploys a resource. */
 export function deployedOn(kind: Target['kind'], stored: ApiObject | undefined, changed: ApiObject): string[] {
   if (kind.group !== DTKD_GROUP || kind.plural !== resourceKind.plural) return [];
   const parents = (object: ApiObject | undefined): unknown[] => {
@@ -30,7 +30,7 @@ export interface Reader {
   get(ref: ObjectRef): Promise<ApiObject | undefined>;
 }
 
-/** Deploying a resource on this node needs EXECUTE here. Other nodes decide for themselves, when they are to run something of it. */
+/** Deploying a resource on this node needs EXECUTE here. Other nodes decide for themselves when they are asked to run something of it. */
 export async function permitDeployment(api: Api, c: ApiContext, reader: Reader, nodes: readonly string[]): Promise<void> {
   if (c.get('principal').type === 'operator') return;
   for (const name of nodes.filter((one) => one === api.node.name)) {

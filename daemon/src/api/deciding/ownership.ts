@@ -1,4 +1,4 @@
-/** Who owns what: objects in other nodes' namespaces and projections are not written here. */
+/** Refuses writes to objects in other nodes' namespaces, to replicas and to projections. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { OWNER_LABEL } from '../../../../protocol/kinds/dtapp.ts';
 import type { ApiObject } from '../../../../protocol/objects/objects.ts';
@@ -20,7 +20,7 @@ export function assertWritableHere(api: Api, target: Target, object?: ApiObject)
   });
 }
 
-/** Refuses writes to what this node made for itself out of what it knows. */
+/** Refuses writes to objects that are not this node's own: replicas and projections. */
 export async function assertOwn(
   store: Pick<ObjectStore, 'originOf'>,
   target: Target,
@@ -29,7 +29,7 @@ export async function assertOwn(
 ): Promise<void> {
   const origin = await store.originOf(refOfTarget(target));
   if (origin === undefined || origin === 'own') return;
-  // A replica of a cluster-scoped kind bears its owner's name.
+  // A replica of a cluster-scoped kind has its owner's name.
   const owner =
     object.metadata.labels?.[OWNER_LABEL] ?? (origin === 'replica' && target.kind.scope === 'Cluster' ? target.name : undefined);
   if (owner === undefined) {

@@ -1,4 +1,7 @@
-/** From changes of sources to changes of what follows from them. Each source's changes come in one order, so that a cache that follows is right. */
+/**
+ * Converts changes of source objects into changes of the objects derived from them. The changes of each source stay in order, so
+ * that a cache that follows them is right.
+ */
 import type { Derivation } from '../../../../protocol/kinds/kind.ts';
 import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { WatchEvent } from '../../store/object-store.types.ts';
@@ -16,7 +19,7 @@ export async function* derivedEvents(
   }
 }
 
-/** What one change of a source is to what follows from it: pure. */
+/** The changes that one change of a source causes in its derived objects. Pure. */
 export function* changesOf(
   { type, object, previous, version }: ObjectEvent,
   derivation: Derivation,

@@ -1,4 +1,4 @@
-/** From a query about derived objects to one about their sources, and what is left to be looked at afterwards: pure. */
+/** Converts a query about derived objects into one about their sources, and a check for what remains. Pure. */
 
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
 import type { Derivation } from '../../../../protocol/kinds/kind.ts';
@@ -14,11 +14,11 @@ import { matchesWhere, parseWhere } from '../../../../protocol/where/where.ts';
 import type { ListQuery } from '../../store/object-store.types.ts';
 
 const COMMON_FIELDS = ['metadata.name', 'metadata.namespace'];
-/** What can stand in a field selector as it is. */
+/** Names that can be put into a field selector unescaped. */
 const PLAIN_NAME = /^[a-z0-9.-]{1,253}$/;
 
 export interface DerivedSelection {
-  /** To be put over the query. */
+  /** Overrides the same fields of the query. */
   sources: Required<Pick<ListQuery, 'group' | 'plural' | 'labelSelector' | 'fieldSelector' | 'where'>>;
   matches(object: ApiObject): boolean;
 }
@@ -45,7 +45,7 @@ export function derivedSelection(query: Omit<ListQuery, 'limit' | 'continue'>, {
   };
 }
 
-/** The one source that a query is about, if it says so. */
+/** The only source that a query concerns, if the query names one. */
 function sourceNamed(labels: readonly LabelRequirement[], key: string): string | undefined {
   const requirement = labels.find((label) => label.key === key && label.operator === 'in');
   const [only, ...more] = requirement !== undefined && 'values' in requirement ? requirement.values : [];

@@ -1,6 +1,7 @@
 /**
- * The store as the API reads it: kinds whose objects follow from those of another kind read as if they were stored. Derives on each reading and
- * keeps nothing; all else goes to the store as it is. Limits of lists count sources, so that a page may have more rows, or fewer.
+ * The store as the API reads it: derived kinds, whose objects follow from those of another kind, read as if they were stored.
+ * Derives on every read and caches nothing; everything else passes through to the store. The limits of lists count sources, so a
+ * page may have more or fewer rows.
  */
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
 import type { Derivation } from '../../../../protocol/kinds/kind.ts';
@@ -118,7 +119,7 @@ export class DerivingStore implements LocalStore {
 }
 
 function objectIn(row: Uint8Array): ApiObject {
-  // written by the store, in this form
+  // written by the store in this form
   const object: ApiObject = JSON.parse(Buffer.from(row.buffer, row.byteOffset, row.byteLength).toString('utf8'));
   return object;
 }

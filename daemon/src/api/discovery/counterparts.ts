@@ -1,8 +1,8 @@
-/** What to do instead, for those who look for what Kubernetes has and dtkd has not. Pure. */
+/** Suggestions for users who look for things that Kubernetes has and dtkd does not. Pure. */
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import { basePath } from './routes.ts';
 
-/** By plural: what stands here in the place of kinds that people try first. */
+/** By plural: what takes the place of kinds that people try first. */
 const COUNTERPARTS: ReadonlyMap<string, string> = new Map([
   ['pods', 'There are no Pods. "dtkd exec" and "dtkd run" start programs on nodes, "dtkd executions follow" shows their output.'],
   ...['deployments', 'daemonsets', 'statefulsets', 'replicasets', 'jobs', 'cronjobs'].map((plural): [string, string] => [
@@ -21,7 +21,7 @@ const COUNTERPARTS: ReadonlyMap<string, string> = new Map([
   ['customresourcedefinitions', 'The kinds are those of the program. Types say what Resources there are: dtkd explain type.'],
 ]);
 
-/** The next step of whoever asked for a path that nothing is served at. */
+/** The next step for a request to a path at which nothing is served. */
 export function insteadOf(path: string): string {
   if (!path.startsWith('/api/') && !path.startsWith('/apis/')) return 'The API begins at /api and /apis, and its reference at /reference/.';
   if (path.endsWith('/')) return 'Leave out the slash at its end.';
@@ -29,7 +29,7 @@ export function insteadOf(path: string): string {
   return COUNTERPARTS.get(plural) ?? 'See "dtkd api-resources" for every kind.';
 }
 
-/** The next step of whoever asked for what a kind does not do, or not there. */
+/** The next step for a request to do what a kind does not support, or not at that path. */
 export function insteadOfMethod(kind: Kind, method: string, path: string): string {
   if (kind.plural === 'namespaces') return 'A namespace is a node: it comes by "dtkd domain join", and goes by "dtkd delete dtpeer".';
   if (kind.scope === 'Namespaced' && method !== 'GET' && path === `${basePath(kind)}/${kind.plural}`)

@@ -1,4 +1,4 @@
-/** Discovery documents, plain and aggregated, made from the kinds: pure. */
+/** Makes discovery documents, plain and aggregated, from the kinds. Pure. */
 import { dtAppKind } from '../../../../protocol/kinds/dtapp.ts';
 import { dtDomainKind, SIGHTLINE_GROUP } from '../../../../protocol/kinds/dtdomain.ts';
 import { dtPeerKind } from '../../../../protocol/kinds/dtpeer.ts';
@@ -10,22 +10,22 @@ import { type DiscoveredKind, REVIEWS } from '../../../../protocol/kinds/review.
 import { serviceKind } from '../../../../protocol/kinds/service.ts';
 import { serviceInstanceKind } from '../../../../protocol/kinds/service-instance.ts';
 
-/** The group under which the daemon-wide actions are served. */
+/** The group of the daemon-wide actions. */
 export const DAEMON_GROUP = 'dtkd.dev';
 
-/** All that is served: what is stored or follows from it, and questions. */
+/** All kinds that are served: stored ones, derived ones, and reviews. */
 export const SERVED: readonly DiscoveredKind[] = [...KINDS, ...REVIEWS];
 
-/** What `kubectl get all` shows: what a person made and what runs. */
+/** What `kubectl get all` shows: what people create and what runs. */
 const IN_ALL: readonly Kind[] = [serviceKind, dtDomainKind, dtPeerKind, dtAppKind, modelKind, resourceKind, serviceInstanceKind];
-/** `kubectl get dtkd` shows all that is no kind of Kubernetes. */
+/** The category of all kinds that are not Kubernetes' own, for `kubectl get dtkd`. */
 const DTKD = 'dtkd';
 const DTKD_GROUPS: readonly string[] = [DTKD_GROUP, SIGHTLINE_GROUP];
 
-/** What is done with subresources: each says itself which of these it takes. */
+/** Verbs shown for all subresources; each accepts only some of them. */
 const ACTION_VERBS = ['create', 'delete', 'get'];
 
-/** By `group/plural`: the names of what stands below an object. */
+/** Names of subresources, by `group/plural`. */
 export type Subresources = ReadonlyMap<string, readonly string[]>;
 
 /** From the keys of the API's extensions, `group/plural/subresource`. */
@@ -53,12 +53,12 @@ function versionsOf(kinds: readonly DiscoveredKind[], group: string): string[] {
   return [...new Set(kinds.filter((kind) => kind.group === group).map((kind) => kind.version))];
 }
 
-/** The verbs in which Kubernetes clients look for what can be done. */
+/** The verbs of a kind, as Kubernetes clients know them. */
 function verbsOf(kind: DiscoveredKind): string[] {
   return [...kind.verbs, ...(allowsDeleteCollection(kind) ? ['deletecollection'] : [])].sort();
 }
 
-/** Only what users make can be deleted by the set: nobody removes all members of a domain by one request. */
+/** Only kinds that users create can be deleted as a collection, so that nobody removes all members of a domain with one request. */
 export function allowsDeleteCollection(kind: Pick<DiscoveredKind, 'verbs'>): boolean {
   return kind.verbs.includes('delete') && kind.verbs.includes('create');
 }

@@ -1,4 +1,4 @@
-/** Serves discovery. Each document is made once and has an ETag, so that clients that kept it are told that it is still the same. */
+/** Serves discovery documents. Each is made once and has an ETag, so that clients that have kept it learn that it is unchanged. */
 import { createHash } from 'node:crypto';
 import { apiVersionOf } from '../../../../protocol/kinds/kind.ts';
 import type { DiscoveredKind } from '../../../../protocol/kinds/review.ts';
@@ -59,7 +59,7 @@ function document(value: unknown): Document {
 }
 
 function answer(c: ApiContext, { text, etag }: Document, contentType = 'application/json'): Response {
-  // kept by whoever asked, and asked for anew each time
+  // clients keep it, and revalidate it each time
   const headers = { etag, vary: 'Accept', 'cache-control': 'private, no-cache' };
   const known = (c.req.header('if-none-match') ?? '').split(',').map((each) => each.trim().replace(/^W\//, ''));
   if (known.includes(etag) || known.includes('*')) return new Response(null, { status: 304, headers });

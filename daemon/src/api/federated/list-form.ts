@@ -1,4 +1,4 @@
-/** The forms that a list may have, as text around its rows: what is only known after the rows stands behind them. Pure. */
+/** The forms of a list, as text around its rows. What is only known after the rows comes after them. Pure. */
 import { apiVersionOf, type Kind } from '../../../../protocol/kinds/kind.ts';
 import { columnDefinitions, type IncludeObject, partialMetadata, renderTable } from '../../../../protocol/kinds/table.ts';
 import type { ApiObject } from '../../../../protocol/objects/objects.ts';
@@ -67,7 +67,7 @@ function textOf(item: Json): string {
   return typeof item === 'string' ? item : Buffer.from(item.buffer, item.byteOffset, item.byteLength).toString('utf8');
 }
 
-/** What this daemon stored, or checked when it came. */
+/** Trusted JSON: stored by this daemon, or checked when it arrived. */
 function objectOf(item: Json): ApiObject {
   return JSON.parse(textOf(item));
 }

@@ -1,6 +1,7 @@
 /**
- * Lists over nodes. A short answer is put together before it goes out, so that its `Warning` headers name every node that is missing; of a longer
- * one the headers tell what is known by then, and `metadata.completeness` behind the rows tells all. The client's reading is the pace.
+ * Lists over nodes. A short answer is completed before it is sent, so that its `Warning` headers name every missing node. In a
+ * longer one the headers tell what is known by then, and `metadata.completeness` after the rows tells everything. The client's
+ * reading speed sets the pace.
  */
 
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -21,17 +22,17 @@ import { visibleRows } from '../views/visible-rows.ts';
 import { listForm } from './list-form.ts';
 import { askingUser, federatedSelection, federatedTarget, OPERATOR_ELSEWHERE } from './request.ts';
 
-/** Bytes of an answer that are put together before it goes out. */
+/** Characters of an answer that are collected before it is sent. */
 const WHOLE_BYTES = 1024 * 1024;
 
-/** The answer to a list that is about other nodes, too; undefined if it is not. */
+/** The answer to a list that concerns other nodes, too; undefined if it does not. */
 export function federatedList(api: Api, c: ApiContext, kind: Kind): Promise<Response> | undefined {
   const found = federatedTarget(api, c, kind);
   if (found === undefined) return undefined;
   const { federation, target } = found;
   const user = askingUser(c);
   const unasked = user === undefined ? federation.unasked(target.namespace || undefined, OPERATOR_ELSEWHERE) : [];
-  // alone the operator's list is one of this node
+  // without other nodes, the operator's list is an ordinary local one
   if (user === undefined && unasked.length === 0) return undefined;
   begin(c, 'list', target);
   c.get('note').because = 'what its grants show';
@@ -44,7 +45,7 @@ export function federatedList(api: Api, c: ApiContext, kind: Kind): Promise<Resp
   const token = c.req.query('continue') ?? '';
   return answer(api, c, kind, async (signal) => {
     if (user === undefined) return ownList(api, c, target, { limit, token, unasked });
-    // a list without an end stands for a watch's beginning: absence is no deletion there
+    // a list without a limit may be the start of a watch, whose client must not take absence for deletion
     const stale = c.req.query('stale') === undefined ? limit === 0 && token === '' : flag(c, 'stale');
     const selection = federatedSelection(api, c, target, user, signal);
     return federation.list({ ...selection, limit, stale, ...(token === '' ? {} : { continue: token }) });
@@ -111,7 +112,7 @@ async function* encoded(begun: readonly string[], rest: AsyncIterator<string>): 
   for (let part = await rest.next(); part.done !== true; part = await rest.next()) yield Buffer.from(part.value);
 }
 
-/** The operator's: this node's rows, and a word about each other one. */
+/** The operator's list: this node's rows, and a statement about each other node. */
 async function ownList(
   api: Api,
   c: ApiContext,

@@ -1,4 +1,4 @@
-/** Which requests are about more nodes than this one, and what they ask for. */
+/** Decides which requests concern other nodes, too, and what they ask for. */
 
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { eventKind } from '../../../../protocol/kinds/event.ts';
@@ -11,21 +11,21 @@ import { type Api, type ApiContext, type Target, targetOf, wholeNumber } from '.
 import { selectionQuery } from '../request/selection.ts';
 import { isRemote } from '../views/visibility.ts';
 
-/** Milliseconds that each other node has to answer, unless the client says otherwise. */
+/** How long each other node has to answer, in milliseconds, unless the client says otherwise. */
 const PEER_MS = 2_000;
 const MAX_PEER_MS = 60_000;
 
-/** Fields of every kind that a selector takes. */
+/** Fields that can be selected in every kind. */
 const ALWAYS_SELECTABLE = ['metadata.name', 'metadata.namespace'];
 
 export const OPERATOR_ELSEWHERE = "the operator's token counts on this node only; use a user's token: dtkd user add NAME";
 
-/** A kind whose objects other nodes keep to themselves: they are asked for them. */
+/** True for kinds whose objects are not replicated, so that their nodes have to be asked. */
 function isFederated(kind: Pick<Kind, 'shared' | 'scope'>): boolean {
   return !kind.shared && kind.scope === 'Namespaced';
 }
 
-/** The federation and the target, if a list or watch is about other nodes, too. */
+/** The federation and the target of a list or watch that concerns other nodes, too; else undefined. */
 export function federatedTarget(api: Api, c: ApiContext, kind: Kind): { federation: FederatedReads; target: Target } | undefined {
   const { federation } = api;
   if (federation === undefined || !isFederated(kind) || isRemote(c.get('principal'))) return undefined;
@@ -33,7 +33,7 @@ export function federatedTarget(api: Api, c: ApiContext, kind: Kind): { federati
   return target.namespace === '' || federation.isPeer(target.namespace) ? { federation, target } : undefined;
 }
 
-/** Events about a Node are on that node and nowhere else: whoever describes one need not hear of the others. */
+/** Restricts a query for events about a Node to that node: they exist nowhere else, so describing a Node need not involve others. */
 function whereItHappened(c: ApiContext, target: Target): Target {
   if (target.kind !== eventKind || target.namespace !== '') return target;
   const asked = parseFieldSelector(c.req.query('fieldSelector') ?? '', [...ALWAYS_SELECTABLE, ...eventKind.selectableFields]);
@@ -41,7 +41,7 @@ function whereItHappened(c: ApiContext, target: Target): Target {
   return about('involvedObject.kind') === nodeKind.kind ? { ...target, namespace: about('involvedObject.name') ?? '' } : target;
 }
 
-/** What a user asks of the nodes; undefined for the operator, on whose behalf none is asked. */
+/** The user on whose behalf nodes are asked; undefined for the operator, for whom none is. */
 export function askingUser(c: ApiContext): UserPrincipal | undefined {
   const principal = c.get('principal');
   return principal.type === OPERATOR ? undefined : principal;

@@ -1,4 +1,4 @@
-/** Watches over nodes: the same lines as of this node's, out of what federation tells. */
+/** Watches over nodes: the same lines as for this node, made from the events of the federation. */
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import type { FederatedReads, FederatedWatchRequest } from '../../catalog/federation/federation.types.ts';
 import { begin } from '../deciding/deciding.ts';
@@ -10,7 +10,10 @@ import { answerLines } from '../request/streaming.ts';
 import { assertReached, watchTime, watchVersion } from '../request/versions.ts';
 import { askingUser, federatedSelection, federatedTarget } from './request.ts';
 
-/** The answer to a watch that is about other nodes, too; undefined if it is not, and for the operator, on whose behalf no other is asked. */
+/**
+ * The answer to a watch that concerns other nodes, too; undefined if it does not, and for the operator, for whom no other node is
+ * asked.
+ */
 export function federatedWatch(api: Api, c: ApiContext, kind: Kind): Response | undefined {
   const found = federatedTarget(api, c, kind);
   const user = askingUser(c);

@@ -1,4 +1,7 @@
-/** Documents on their way to another node and back: pure. There the node is `default`, and here it is what this node calls it. */
+/**
+ * Converts documents sent to another node and back. Pure. The node's namespace is `default` there, and here the name by which this
+ * node knows it.
+ */
 import { z } from 'zod';
 import { isRecord, parseJson } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -10,7 +13,7 @@ import type { Status } from '../request/status.ts';
 const MAX_MESSAGE = 4_096;
 const MAX_REASON = 63;
 
-/** A document, patch or JSON patch with the namespace that the owner understands. */
+/** A document, patch or JSON patch with the namespace as the owner knows it. */
 export function outgoing(body: unknown, namespace: string): unknown {
   if (Array.isArray(body)) {
     return body.map((step: unknown) => {
@@ -22,7 +25,7 @@ export function outgoing(body: unknown, namespace: string): unknown {
   return { ...body, metadata: { ...body['metadata'], namespace: 'default' } };
 }
 
-/** False if nothing is said. Throws BAD_REQUEST for another one. */
+/** True if this names the namespace, false if nothing is said. Throws BAD_REQUEST for another namespace. */
 function says(said: unknown, namespace: string): boolean {
   if (said === undefined || said === null || said === '') return false;
   if (said === namespace) return true;
@@ -41,7 +44,10 @@ const metadata = z.object({
   annotations: z.record(z.string(), z.string()).optional(),
 });
 
-/** An object that its owner answered, under the namespace by which the owner is known here. Throws UNAVAILABLE if it is none. */
+/**
+ * An object that its owner returned, in the namespace by which the owner is known here. Throws UNAVAILABLE if it is not an object
+ * of the kind.
+ */
 export function incoming(bytes: Uint8Array, kind: Kind, namespace: string): ApiObject {
   const value = readAnswer(bytes, namespace);
   const isOfKind = isRecord(value) && value['apiVersion'] === apiVersionOf(kind) && value['kind'] === kind.kind;
@@ -49,14 +55,14 @@ export function incoming(bytes: Uint8Array, kind: Kind, namespace: string): ApiO
   return renamed(value, namespace);
 }
 
-/** Puts a namespace into whatever looks like an object. */
+/** Sets the namespace of anything that looks like an object. */
 function renamed(value: Record<string, unknown>, namespace: string): ApiObject {
   const object: ApiObject = JSON.parse(JSON.stringify(value));
   object.metadata.namespace = namespace;
   return object;
 }
 
-/** What a subresource answered: an object gets the namespace, all else stays. */
+/** A subresource's answer: an object gets the namespace, anything else stays as it is. */
 export function incomingAny(bytes: Uint8Array, namespace: string): unknown {
   const value = readAnswer(bytes, namespace);
   if (isRecord(value) && isRecord(value['metadata']) && typeof value['metadata']['namespace'] === 'string')
@@ -70,7 +76,7 @@ const status = z.object({
   details: z.record(z.string(), z.unknown()).optional(),
 });
 
-/** The Status in which its owner refused. */
+/** The Status with which the owner refused. */
 export function incomingStatus(bytes: Uint8Array, code: number, namespace: string): Status {
   const parsed = status.safeParse(tryRead(bytes));
   const { message, reason, details } = parsed.success ? parsed.data : {};
@@ -93,7 +99,7 @@ const success = z.object({
   details: z.record(z.string(), z.unknown()).optional(),
 });
 
-/** The Status that says that it was done; undefined if the answer is something else. */
+/** The Status that reports success; undefined if the answer is something else. */
 export function incomingSuccess(bytes: Uint8Array): unknown {
   const parsed = success.safeParse(tryRead(bytes));
   return parsed.success ? { apiVersion: 'v1', metadata: {}, ...parsed.data, code: 200 } : undefined;

@@ -1,6 +1,7 @@
 /**
- * Requests about one object, and writes, in another node's namespace: they go to that node as whoever asks, and it decides. Objects come back
- * under the name by which the node is known here; refusals come back as they are. Replicas of shared kinds are read here.
+ * Forwards requests about one object, and writes, in another node's namespace: they are sent to that node on behalf of the caller,
+ * and it decides. Objects come back under the name by which the node is known here; refusals come back unchanged. Replicas of
+ * shared kinds are read here.
  */
 
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -20,16 +21,16 @@ import { LINES_TYPE, whileKnown } from '../request/streaming.ts';
 import { readWritten } from '../request/written-body.ts';
 import { incoming, incomingAny, incomingStatus, incomingSuccess, misbehaved, outgoing } from './forwarded-body.ts';
 
-/** Milliseconds for the owner to answer: a write of a busy node waits for its disk. */
+/** How long the owner has to answer, in milliseconds: a write on a busy node waits for its disk. */
 const FORWARD_MS = 10_000;
 const MAX_FORWARD_MS = 60_000;
-/** Bytes of a refusal at most. */
+/** Maximum size of a refusal, in bytes. */
 const MAX_STATUS_BYTES = 64 * 1024;
 
-/** `read`: shared kinds have replicas here. `any`: the answer of a subresource is whatever it is. */
+/** `read`: shared kinds have replicas here. `any`: a subresource, whose answer can be anything. */
 export type Forwarded = 'read' | 'write' | 'any';
 
-/** The answer of the node that a target belongs to; undefined if that is this node, or the request can be answered here. */
+/** The answer of the node that owns the target; undefined if that is this node, or if the request can be answered here. */
 export function forward(api: Api, c: ApiContext, target: Target, sort: Forwarded): Promise<Response> | undefined {
   const { kind, namespace } = target;
   if (api.peers === undefined || kind.scope === 'Cluster' || namespace === '' || namespace === api.node.name) return undefined;
@@ -67,7 +68,7 @@ function unknownNode(self: string, peers: PeerApi, namespace: string): DtkdError
   });
 }
 
-/** The operator's token is worth nothing elsewhere. */
+/** Refuses the operator, whose token has no rights on other nodes. */
 function operatorElsewhere(api: Pick<Api, 'node'>, { kind, namespace, name }: Target): DtkdError {
   const what = name === '' ? `namespace "${namespace}"` : `${kind.plural} "${name}" in namespace "${namespace}"`;
   return new DtkdError('FORBIDDEN', `${what} belongs to another node; the operator's token counts on ${api.node.name} only`, {
@@ -90,7 +91,10 @@ async function forwardObject(asked: Asked): Promise<Response> {
   });
 }
 
-/** The body as its owner takes it. Of what a client wrote the owner gets what JSON keeps: what that loses, such as a field said twice, is told here. */
+/**
+ * The body in the form that the owner takes. It is parsed and serialized again; whatever that loses, such as duplicate fields, is
+ * reported here.
+ */
 async function bodyFor({ c, target: { kind, namespace } }: Asked): Promise<Uint8Array> {
   const { method } = c.req;
   if (method === 'GET' || method === 'DELETE') return readBody(c);
@@ -108,7 +112,7 @@ async function forwardAction(asked: Asked): Promise<Response> {
     if (!/;\s*stream=/.test(response.contentType)) {
       return answerJson(c, incomingAny(await readAll(response.body, MAX_ROW_BYTES, target.namespace), target.namespace), response.status);
     }
-    // the other node goes by this one's word about who asks
+    // the other node relies on this node's word about the caller, so the stream ends when the caller is no longer known here
     const leave = keep();
     const forget = whileKnown(api, c, leave);
     const end = () => {
@@ -121,7 +125,7 @@ async function forwardAction(asked: Asked): Promise<Response> {
   });
 }
 
-/** Asks, and makes an answer of what comes; `keep` is called by an answer that goes on for as long as it likes. */
+/** Sends the request, and makes an answer of the response; an answer that goes on for as long as it likes calls `keep`. */
 async function within(
   asked: Asked,
   body: Uint8Array,
@@ -177,7 +181,7 @@ function requestOf({ c, target, user }: Asked, body: Uint8Array): Omit<PeerReque
   };
 }
 
-/** A selector by the namespace is told to the owner under the name that it has there. */
+/** A field selector in which the owner's namespace is replaced by `default`, which is its name there. */
 function ownNamespace(selector: string, namespace: string): string {
   return selector
     .split(',')
@@ -209,12 +213,12 @@ async function readAll(body: AsyncIterable<Uint8Array>, limit: number, namespace
   return Buffer.concat(parts);
 }
 
-/** Another object than the one that was asked for is no answer. */
+/** Refuses an answer with another object than the one that was asked for. */
 function assertAskedFor({ metadata }: ApiObject, { name, namespace, kind }: Target): void {
   if (name !== '' && metadata.name !== name) throw misbehaved(namespace, `another of its ${kind.plural} than was asked for`);
 }
 
-/** Bytes that mean nothing are the peer's fault, not the client's. */
+/** Unreadable bytes are the peer's fault, not the client's. */
 function misread(error: unknown, namespace: string): unknown {
   if (!(error instanceof DtkdError) || (error.code !== 'FRAME_INVALID' && error.code !== 'FRAME_TOO_LARGE')) return error;
   return misbehaved(namespace, 'something that cannot be read');

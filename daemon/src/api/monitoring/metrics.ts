@@ -1,6 +1,6 @@
 /**
- * The daemon's numbers, for its operator and for users of this node who were granted READ on `metrics`. That is a thing of its own beside kinds: the Node object, which
- * every user may read, tells nothing of who does what when.
+ * The daemon's metrics, for its operator and for users of this node who were granted READ on `metrics`. That name is a grant of its
+ * own, separate from the kinds: READ on the Node object, which every user has, reveals nothing of who does what when.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
@@ -28,12 +28,12 @@ export async function getMetrics(api: Api, c: ApiContext): Promise<Response> {
   return answerText(c, body, 200, contentType);
 }
 
-/** The one decision about them, for reviews of access, too. */
+/** Decides who may read the metrics; reviews of access use it, too. */
 export function decideMetrics({ access, node }: Pick<Api, 'access' | 'node'>, principal: Principal): Decision {
   return access.decide(principal, { verb: 'READ', group: DTKD_GROUP, plural: METRICS, name: node.name });
 }
 
-/** The first of both forms that the client accepts; the older one for all who say nothing of either. */
+/** The first of the two formats that the client accepts; the older one for clients that name neither. */
 function formOf(accept: string | undefined): 'text' | 'openmetrics' {
   for (const { type } of parseAccept(accept)) {
     if (type === OPEN_METRICS) return 'openmetrics';

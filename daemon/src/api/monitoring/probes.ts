@@ -1,6 +1,7 @@
 /**
- * What answers without a token: enough for those who watch over the daemon to know whether it is up, and whether it is ready. In the form that
- * Kubernetes has, with `?verbose` and `?exclude=CHECK`. Names of checks are told to everybody; why one fails is for the log and `dtkd doctor`.
+ * Endpoints that need no token, for monitoring: whether the daemon is up, and whether it is ready. They have the form that
+ * Kubernetes uses, with `?verbose` and `?exclude=CHECK`. Everybody sees the names of checks; why one fails is only in the log and
+ * in `dtkd doctor`.
  */
 import type { HealthCheck } from '../api.types.ts';
 import type { AddRoute } from '../reception/reception.ts';
@@ -9,7 +10,7 @@ import { type Api, type ApiContext, answerJson, flag } from '../request/request.
 /** The Kubernetes version whose behaviour clients may expect. */
 const KUBERNETES = { major: '1', minor: '32' };
 
-/** Answers at all. */
+/** Succeeds if the daemon answers at all. */
 const PING: HealthCheck = { name: 'ping', failing: async () => undefined };
 
 export function addProbes(api: Api, add: AddRoute): void {

@@ -1,6 +1,6 @@
 /**
- * What the API does beyond objects: subresources and daemon-wide actions, each with what it takes and what it answers. The parts that do them register them by
- * name (extensions.ts); a test sees to it that each of those names is here.
+ * What the API does beyond objects: subresources and daemon-wide actions, each with its input and output. The parts that implement
+ * them register them by name (extensions.ts); a test checks that all those names are listed here.
  */
 import type { z } from 'zod';
 import { dtAppKind } from '../../../../protocol/kinds/dtapp.ts';
@@ -44,16 +44,19 @@ import type { Method } from './schema.types.ts';
 export const BYTES = 'bytes';
 
 export interface ActionEntry {
-  /** Of which kind it is a subresource; absent: daemon-wide. */
+  /** The kind that it is a subresource of; absent: daemon-wide. */
   kind?: Kind;
-  /** Whose objects it is shown with, where it is daemon-wide. */
+  /** For a daemon-wide action: the kind with which it is shown. */
   shownWith?: Kind;
   method: Method;
-  /** Below the object, or below `daemon`: `invites/{invite}`. */
+  /** The path below the object or below `daemon`: `invites/{invite}`. */
   path: string;
   summary: string;
   description?: string;
-  /** The right that a user needs. `operator`: nobody else; `user`: any user of this node; absent: MANAGE. */
+  /**
+   * The right that a user needs. `operator`: nobody else may; `user`: any user of this node; `anybody`: also users of other nodes.
+   * Absent: MANAGE.
+   */
   needs?: CapabilityVerb | 'operator' | 'user' | 'anybody';
   query?: Record<string, string>;
   body?: z.ZodType | typeof BYTES;

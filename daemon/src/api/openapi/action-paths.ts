@@ -1,4 +1,4 @@
-/** Paths of what the API does beyond objects. Pure. */
+/** The paths of what the API does beyond objects. Pure. */
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import { DAEMON_GROUP } from '../discovery/discovery.ts';
 import { ACTIONS, type ActionEntry, BYTES } from './action-list.ts';
@@ -8,13 +8,13 @@ import { refTo, schemaName } from './names.ts';
 import { NAME, NAMESPACE } from './parameters.ts';
 import type { Content, Operation, Parameter, PathItem, Paths, Schema } from './schema.types.ts';
 
-/** Where those stand that belong to no kind. */
+/** The tag of actions that belong to no kind. */
 export const DAEMON_TAG = 'Daemon';
 
 const LINES_TYPE = 'application/json;stream=lines';
 const ANYTHING: Schema = { type: 'object', [OPEN]: true };
 
-/** Those of some kinds, and the daemon-wide ones where their group is among them. */
+/** The paths of the actions of some kinds, and of the daemon-wide ones if their group is among them. */
 export function actionPaths(kinds: readonly Kind[]): Paths {
   const paths: Paths = {};
   const hasDaemon = kinds.some(({ group }) => group === DAEMON_GROUP);
@@ -66,7 +66,7 @@ function operationOf(entry: ActionEntry): Operation {
   };
 }
 
-/** All but those whose body may be left out. */
+/** True unless the body may be omitted. */
 function isRequired({ body }: ActionEntry): boolean {
   return body === BYTES || (body !== undefined && !body.safeParse({}).success && !body.safeParse(undefined).success);
 }

@@ -1,4 +1,4 @@
-/** The same as OpenAPI 2.0, which older clients and the checks of kubectl read. Pure: made of a document of version 3. */
+/** Converts a document of OpenAPI 3.0 to 2.0, which older clients and kubectl's validation read. Pure. */
 import { nameOfRef } from './names.ts';
 import {
   type Content,
@@ -109,7 +109,7 @@ function operationV2({ requestBody, parameters = [], responses, ...operation }: 
   };
 }
 
-/** The schema of the first form: all others are other ways to write the same. */
+/** The schema of the first media type; all others are other encodings of the same. */
 function schemaIn(content: Content | undefined): { schema?: Schema } {
   const [first] = Object.values(content ?? {});
   return first === undefined ? {} : { schema: schemaV2(first.schema) };
@@ -131,7 +131,7 @@ function parameterV2({ schema, ...parameter }: Parameter): ParameterV2 {
   };
 }
 
-/** What version 2 has no words for is left open; `int-or-string` is a text of that format, as Kubernetes has it. */
+/** What version 2 cannot express is left open; `int-or-string` becomes a string of that format, as in Kubernetes. */
 function schemaV2({ nullable: _nullable, anyOf, allOf, ...schema }: Schema): Schema {
   const [only] = allOf ?? [];
   if (only?.$ref !== undefined) return { ...schema, $ref: refV2(only.$ref) };

@@ -1,4 +1,4 @@
-/** Documents of OpenAPI 3.0: one for each group and version, as Kubernetes clients ask for them. Pure. */
+/** Makes OpenAPI 3.0 documents: one for each group and version, as Kubernetes clients request them. Pure. */
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import type { DiscoveredKind } from '../../../../protocol/kinds/review.ts';
 import { actionPaths } from './action-paths.ts';
@@ -12,13 +12,13 @@ import type { DocumentV3, Paths } from './schema.types.ts';
 
 const TITLE = 'dtkd';
 
-/** What a document is about. */
+/** What a document describes. */
 export interface Described {
   kinds: readonly Kind[];
   reviews: readonly DiscoveredKind[];
 }
 
-/** The document of some kinds, with what is done beyond objects, and of some questions. */
+/** The document for some kinds, their actions, and some reviews. */
 export function documentV3({ kinds, reviews }: Described, version: string): DocumentV3 {
   const paths: Paths = {};
   for (const kind of kinds) Object.assign(paths, kindPaths(kind));

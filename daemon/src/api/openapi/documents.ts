@@ -1,6 +1,7 @@
 /**
- * The API's description of itself, in every form in which it is asked for. Owns the documents: each is made when it is first asked for, of the kinds alone, and
- * kept, with its ETag and, from then on, its shorter form. Guarantees that they hold nothing of this node. Does not serve them.
+ * The API's description of itself, in every form that clients request. Each document is made from the kinds alone when first
+ * requested, and kept with its ETag and, once requested, its compressed form. Guarantees that they contain nothing about this node.
+ * Does not serve them.
  */
 import { createHash } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -14,10 +15,10 @@ import { referenceDocument } from './reference-document.ts';
 
 const gzip = promisify(gzipCallback);
 
-/** Bytes that are the same for everybody. */
+/** A document that is the same for everybody. */
 export class Document {
   readonly bytes: Buffer<ArrayBuffer>;
-  /** SHA-256, as Kubernetes writes it in addresses. */
+  /** SHA-256, in the form that Kubernetes uses in URLs. */
   readonly hash: string;
   readonly type: string;
   #short: Promise<Buffer<ArrayBuffer>> | undefined;
@@ -28,7 +29,7 @@ export class Document {
     this.type = type;
   }
 
-  /** The same, compressed. */
+  /** The compressed bytes. */
   short(): Promise<Buffer<ArrayBuffer>> {
     this.#short ??= gzip(this.bytes).then((bytes) => Buffer.from(bytes));
     return this.#short;
@@ -47,12 +48,12 @@ export class Documents {
     this.#version = version;
   }
 
-  /** What there is of version 3: each group and version by its path, with the hash of its document in its address. */
+  /** The index of version 3: the path of each group and version, with a URL that contains the hash of its document. */
   index(): Promise<Document> {
     return this.#once('index', async () => {
       const paths: Record<string, { serverRelativeURL: string }> = {};
       for (const place of this.#places()) {
-        // one a turn: making all of them at once would keep others waiting
+        // one per turn of the event loop: making all of them at once would delay other requests
         await turn();
         const document = await this.group(place);
         paths[place] = { serverRelativeURL: `/openapi/v3/${place}?hash=${document?.hash ?? ''}` };
@@ -61,7 +62,7 @@ export class Documents {
     });
   }
 
-  /** Of one group and version, `api/v1` or `apis/GROUP/VERSION`; undefined if there is none. */
+  /** The document of one group and version, `api/v1` or `apis/GROUP/VERSION`; undefined if there is none. */
   group(place: string): Promise<Document> | undefined {
     const here = (kind: Pick<Kind, 'group' | 'version'>) => placeOf(kind) === place;
     const described = { kinds: this.#all.kinds.filter(here), reviews: this.#all.reviews.filter(here) };
@@ -73,12 +74,12 @@ export class Documents {
     return this.#once('v2', async () => json(this.#v2()));
   }
 
-  /** As kubectl wants version 2. */
+  /** Version 2 in the encoding that kubectl requests. */
   v2Protobuf(): Promise<Document> {
     return this.#once('v2-protobuf', async () => new Document(openApiProtobuf(this.#v2()), PROTOBUF_V2));
   }
 
-  /** Everything in one, with examples, for people. */
+  /** One document with everything and with examples, for people. */
   reference(): Promise<Document> {
     return this.#once('reference', async () => json(referenceDocument(this.#all, this.#version)));
   }

@@ -1,7 +1,7 @@
-/** An object of each kind that users write, as an example. `"on"` and the like are quoted where YAML would read them as something else. */
+/** An example object of each kind that users write. `"on"` and the like are quoted because YAML would read them as something else. */
 import { apiVersionOf, type Kind } from '../../../../protocol/kinds/kind.ts';
 
-/** Its fields besides apiVersion, kind and metadata, by plural and group. */
+/** The fields besides apiVersion, kind and metadata, by plural and group. */
 const FIELDS: Readonly<Record<string, Record<string, unknown>>> = {
   services: { spec: { ports: [{ port: 8080, targetPort: 12345 }] } },
   endpoints: { subsets: [{ addresses: [{ ip: '10.1.2.3' }], ports: [{ port: 12345 }] }] },
@@ -21,7 +21,7 @@ const FIELDS: Readonly<Record<string, Record<string, unknown>>> = {
   'secrets.dtkd.dev': { spec: { value: 'not so secret' } },
 };
 
-/** What the one of a kind that has only one is called. */
+/** The names of objects whose kind has only one. */
 const NAMES: Readonly<Record<string, string>> = { 'policies.dtkd.dev': 'node' };
 
 const EXAMPLE_NAME = 'example';
@@ -32,7 +32,7 @@ export function exampleName(kind: Kind): string {
   return NAMES[keyOf(kind)] ?? EXAMPLE_NAME;
 }
 
-/** Undefined for kinds that nobody writes. */
+/** The example of a kind; undefined if users do not write that kind. */
 export function exampleOf(kind: Kind): Record<string, unknown> | undefined {
   const fields = FIELDS[keyOf(kind)];
   if (fields === undefined) return undefined;

@@ -1,21 +1,22 @@
 /**
- * From the schemas by which documents are judged to schemas as Kubernetes clients read them: pure. These clients know objects, lists, maps, plain values and
- * `int-or-string`; what may be one of several other things is left open to them and told to people in `anyOf`.
+ * Converts the schemas that validate documents into schemas that Kubernetes clients can read. Pure. These clients know objects,
+ * lists, maps, plain values and `int-or-string`; anything that may be one of several other things is left open to them, and
+ * described to people in `anyOf`.
  */
 import { z } from 'zod';
 import { isRecord, jsonEqual } from '../../../../protocol/encoding/json.ts';
 import { INT_OR_STRING, refTo } from './names.ts';
 import type { Schema, SchemaType } from './schema.types.ts';
 
-/** What says that anything may stand there. */
+/** The keyword that allows anything. */
 export const OPEN = 'x-kubernetes-preserve-unknown-fields';
 
-/** The schema of what is written: fields that have a default are not required. */
+/** The schema of input: fields with a default are not required. */
 export function schemaOf(type: z.ZodType): Schema {
   return normal(z.toJSONSchema(type, { target: 'openapi-3.0', io: 'input', unrepresentable: 'any' }));
 }
 
-/** Made an OpenAPI schema with the keywords that are used here. */
+/** Converts a JSON schema into an OpenAPI schema with the keywords used here. */
 function normal(node: unknown): Schema {
   if (!isRecord(node)) return { [OPEN]: true };
   const variants = node['anyOf'] ?? node['oneOf'];
@@ -56,7 +57,7 @@ function objectOf(node: Record<string, unknown>): Schema {
       properties: Object.fromEntries(Object.entries(properties).map(([name, inner]) => [name, normal(inner)])),
     };
   }
-  // a map declares no properties: clients would refuse all others
+  // a map declares no properties: clients would then refuse all others
   return { type: 'object', ...(isRecord(additionalProperties) ? { additionalProperties: normal(additionalProperties) } : {}) };
 }
 
@@ -71,7 +72,7 @@ function numberOf(node: Record<string, unknown>): Schema {
 function stringOf(node: Record<string, unknown>): Schema {
   const { format, pattern } = node;
   const formatted = typeof format === 'string' ? { format } : {};
-  // what a format says needs no pattern
+  // a format makes a pattern unnecessary
   const shaped = typeof pattern === 'string' && typeof format !== 'string' ? { pattern } : {};
   return { type: 'string', ...formatted, ...shaped, ...numbers(node, ['minLength', 'maxLength']), ...enumOf(node) };
 }
@@ -91,7 +92,7 @@ function numbers(node: Record<string, unknown>, names: readonly Bound[]): Partia
   return found;
 }
 
-/** One of several: as one schema where that can be said. */
+/** One of several variants, as a single schema where that is possible. */
 function union(variants: readonly Schema[]): Schema {
   const types = new Set<SchemaType | undefined>(variants.map(({ type }) => type));
   const [only] = types;
@@ -103,7 +104,7 @@ function union(variants: readonly Schema[]): Schema {
   return { anyOf: [...variants], [OPEN]: true };
 }
 
-/** All fields of all variants, so that each is told; required is what all of them require. */
+/** All fields of all variants, so that each is described; a field is required if all variants require it. */
 function mergedObjects(variants: readonly Schema[]): Schema {
   const properties: Record<string, Schema> = {};
   for (const variant of variants) {

@@ -1,4 +1,4 @@
-/** Paths of a kind with what can be done there: the same that app.ts serves, from the same description of the kind. Pure. */
+/** The paths of a kind with their operations: the ones that app.ts serves, made from the same description of the kind. Pure. */
 import { apiVersionOf, type Kind, type Verb } from '../../../../protocol/kinds/kind.ts';
 import { patchRulesOf } from '../../../../protocol/patch/patch-rules.ts';
 import { allowsDeleteCollection } from '../discovery/discovery.ts';
@@ -18,7 +18,7 @@ const json = (schema: Schema): Content => ({ [JSON_TYPE]: { schema } });
 const answer = (description: string, schema: Schema) => ({ description, content: json(schema) });
 const refs = (parameters: Record<string, Parameter>): Reference[] => Object.keys(parameters).map(parameterRef);
 
-/** Where the collection of a kind is: of one node, or of all. */
+/** The path of a kind's collection, of one node or of all. */
 function collectionPath(kind: Kind, scope: 'namespace' | 'everywhere' = 'namespace'): string {
   const base = kind.group === '' ? `/api/${kind.version}` : `/apis/${apiVersionOf(kind)}`;
   return kind.scope === 'Cluster' || scope === 'everywhere' ? `${base}/${kind.plural}` : `${base}/namespaces/{namespace}/${kind.plural}`;
@@ -28,7 +28,7 @@ export function objectPath(kind: Kind): string {
   return `${collectionPath(kind)}/{name}`;
 }
 
-/** Name of a group in the names of operations: `Core`, `Dtkd`, `Sid`. */
+/** The group's part in the names of operations: `Core`, `Dtkd`, `Sid`. */
 export function groupWord(group: string): string {
   const [first = ''] = group.split('.');
   return group === '' ? 'Core' : `${first.charAt(0).toUpperCase()}${first.slice(1)}`;
@@ -40,7 +40,7 @@ export function operationName(verb: string, kind: Pick<Kind, 'group' | 'version'
   return `${verb}${groupWord(kind.group)}${version}${kind.scope === 'Namespaced' && rest === '' ? 'Namespaced' : ''}${upper}${rest}`;
 }
 
-/** What an operation of a kind is called, and whose it is. */
+/** The name and tag of an operation of a kind. */
 function base(kind: Kind, verb: string, action: string, summary: string, description: string, rest = ''): Omit<Operation, 'responses'> {
   return {
     operationId: operationName(verb, kind, rest),
@@ -52,7 +52,7 @@ function base(kind: Kind, verb: string, action: string, summary: string, descrip
   };
 }
 
-/** `a Service`, `an Event`; of what is always several, `Endpoints`. */
+/** `a Service`, `an Event`; for a kind that is a plural already, `Endpoints`. */
 function one({ kind, plural }: Kind): string {
   if (kind.toLowerCase() === plural) return kind;
   return `${/^[AEIO]/.test(kind) ? 'an' : 'a'} ${kind}`;

@@ -1,4 +1,4 @@
-/** The schema of a kind and of a list of its objects. Pure. */
+/** The schemas of a kind and of a list of its objects. Pure. */
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import { patchRulesOf } from '../../../../protocol/patch/patch-rules.ts';
 import { schemaOf } from './json-schema.ts';
@@ -32,7 +32,7 @@ function objectSchema(kind: Kind): Schema {
   const said = Object.entries(properties).map(([name, field]) => {
     return [name, kind.serverFields.includes(name) ? { ...field, readOnly: true } : field] as const;
   });
-  // what only the daemon writes is required of nobody
+  // fields that only the daemon writes are not required of anybody
   const wanted = required.filter((name) => !kind.serverFields.includes(name));
   const schema: Schema = {
     ...fields,

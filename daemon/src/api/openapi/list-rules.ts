@@ -1,8 +1,8 @@
-/** Writes beside the fields of core kinds how their lists are merged, in the words that Kubernetes clients read. Pure. */
+/** Annotates the fields of core kinds with how their lists are merged, in the keywords that Kubernetes clients read. Pure. */
 import type { PatchRule } from '../../../../protocol/patch/patch-rules.ts';
 import type { Schema } from './schema.types.ts';
 
-/** The schema with what is said of its fields. Lists of which nothing is said are one value. */
+/** The schema with the merge rules of its fields. Lists without a rule are replaced as a whole. */
 export function withListRules(schema: Schema, rules: Readonly<Record<string, PatchRule>> | undefined): Schema {
   const { properties, items } = schema;
   if (properties !== undefined) {

@@ -1,4 +1,4 @@
-/** What all kinds share: metadata, Status, what deletion takes and what a watch tells. Made once, when first asked for. */
+/** Schemas that all kinds share: metadata, Status, the options of deletions and the events of watches. Made when first needed. */
 import { objectMeta, ownerReference } from '../../../../protocol/objects/objects.ts';
 import { OPEN, schemaOf } from './json-schema.ts';
 import { withListRules } from './list-rules.ts';

@@ -1,4 +1,4 @@
-/** Names of schemas, as Kubernetes clients know them. Pure. */
+/** The names of schemas, as Kubernetes clients know them. Pure. */
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
@@ -28,12 +28,12 @@ export function refTo(name: string): { $ref: string } {
   return { $ref: `${SCHEMAS}${name}` };
 }
 
-/** A field that is described by another schema. A reference has nothing beside itself, so that what is said of this field stands around it. */
+/** A field that is described by another schema. Nothing may stand beside a reference, so the field's own description is put around it. */
 export function fieldOf(name: string, description: string): { description: string; allOf: { $ref: string }[] } {
   return { description, allOf: [refTo(name)] };
 }
 
-/** The name that a reference in a document of version 3 refers to. */
+/** The schema name in a reference of a version 3 document. */
 export function nameOfRef(ref: string): string {
   return ref.slice(SCHEMAS.length);
 }

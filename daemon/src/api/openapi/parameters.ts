@@ -1,4 +1,4 @@
-/** Parameters of requests, by the names under which documents have them. */
+/** The parameters of requests, by their names in the documents. */
 import type { Parameter, Schema } from './schema.types.ts';
 
 const text: Schema = { type: 'string' };
@@ -16,7 +16,7 @@ export const NAMESPACE: Parameter = {
 };
 export const NAME: Parameter = { name: 'name', in: 'path', required: true, description: 'Name of the object.', schema: text };
 
-/** Of writes. Kubernetes clients look for these two beside each operation itself. */
+/** Parameters of writes. Kubernetes clients look for these two in each operation itself. */
 export const DRY_RUN = query('dryRun', '`All`: everything is judged, and nothing is stored.', { type: 'string', enum: ['All'] });
 export const FIELD_VALIDATION = query(
   'fieldValidation',
@@ -35,7 +35,7 @@ const SELECTING = {
   where: query('where', 'Only objects for which this expression holds: `type = "WebServer" and properties.port > 8000`.', text),
 } satisfies Record<string, Parameter>;
 
-/** Of lists and watches. */
+/** Parameters of lists and watches. */
 export const LISTING = {
   ...SELECTING,
   limit: query('limit', 'Objects in one page; absent: all.', wholeNumber),
@@ -62,7 +62,7 @@ export const LISTING = {
   stale: query('stale', 'Over several nodes: what absent ones answered last is in the list, too, annotated with its age.', truth),
 } satisfies Record<string, Parameter>;
 
-/** Of deletions. */
+/** Parameters of deletions. */
 export const DELETING = {
   gracePeriodSeconds: query('gracePeriodSeconds', 'Accepted, and not used.', wholeNumber),
   orphanDependents: query('orphanDependents', 'An older way to say propagationPolicy=Orphan.', truth),

@@ -1,6 +1,7 @@
 /**
- * Writes a document of OpenAPI 2.0 as the protocol buffers in which kubectl asks for it (package openapi.v2, as gnostic defines it). A message is described
- * by a table: the field's name in the document, its number, and what is in it. Fields without a place in a table are left out. Pure.
+ * Encodes an OpenAPI 2.0 document in the protocol buffers that kubectl requests (package openapi.v2, as gnostic defines it). A
+ * table describes each message: a field's name in the document, its number, and its content. Fields that are not in a table are
+ * omitted. Pure.
  */
 import { isRecord } from '../../../../protocol/encoding/json.ts';
 
@@ -35,7 +36,7 @@ function delimited(number: number, parts: readonly Buffer[]): Buffer[] {
   return [tag(number, LENGTH_DELIMITED), varint(length), ...parts];
 }
 
-/** One value of a field, with its tag. */
+/** Encode one value of a field, with its tag. */
 const text = (number: number): Field => ({ number, write: (value) => delimited(number, [Buffer.from(String(value))]) });
 const flag = (number: number): Field => ({ number, write: (value) => (value === true ? [tag(number, VARINT), varint(1)] : []) });
 const whole = (number: number): Field => ({ number, write: (value) => [tag(number, VARINT), varint(Number(value))] });
@@ -47,12 +48,12 @@ const real = (number: number): Field => ({
     return [tag(number, DOUBLE), bytes];
   },
 });
-/** Any value, as the YAML that its JSON is. */
+/** Any value, as YAML; its JSON is valid YAML. */
 const any = (number: number): Field => ({ number, write: (value) => delimited(number, anyOf(value)) });
 const anyOf: Write = (value) => delimited(2, [Buffer.from(`${JSON.stringify(value)}\n`)]);
 const each = ({ number, write }: Field): Field => ({ number, write: (value) => (Array.isArray(value) ? value : []).flatMap(write) });
 const message = (number: number, of: Message): Field => ({ number, write: (value) => delimited(number, encode(value, of)) });
-/** A message within messages: each number leads one level deeper. */
+/** A message nested in others: each number leads one level deeper. */
 const within = (numbers: readonly number[], of: Message): Field => ({
   number: numbers[0] ?? 0,
   write: (value) => nested(numbers, encode(value, of)),
@@ -62,7 +63,7 @@ function nested(numbers: readonly number[], parts: readonly Buffer[]): Buffer[] 
   return numbers.reduceRight<Buffer[]>((inner, number) => delimited(number, inner), [...parts]);
 }
 
-/** A map: a message that repeats pairs of a name (1) and a value (2) under one number. */
+/** A map: a message that repeats pairs of a name (1) and a value (2) under one field number. */
 const map = (number: number, value: Write, pairs = 1): Field => ({
   number,
   write: (record) => delimited(number, pairsOf(record, value, pairs)),
@@ -86,7 +87,7 @@ function encode(value: unknown, of: Message): Buffer[] {
   });
 }
 
-/** Only its number is used: `encode` finds what goes there. */
+/** Only its number is used: `encode` finds the extensions itself. */
 const extensions = (number: number): Field => ({ number, write: () => [] });
 
 const SCHEMA: Message = () => ({
@@ -141,7 +142,7 @@ const PATH: Message = () => ({
 });
 const REFERENCE: Message = () => ({ $ref: text(1), description: text(2) });
 
-/** A Parameter: which message it is goes by where it stands in a request. */
+/** A Parameter, encoded as a message that depends on its place in the request. */
 const parameter: Write = (value) => {
   const place = isRecord(value) ? value['in'] : undefined;
   if (place === 'body') return delimited(1, encode(value, BODY));

@@ -1,4 +1,4 @@
-/** The one document for people: all groups together, in the order in which one reads, with what to type for each operation. Pure. */
+/** The document for people: all groups together in reading order, with a command to type for each operation. Pure. */
 import { apiVersionOf, type Kind } from '../../../../protocol/kinds/kind.ts';
 import { DAEMON_TAG } from './action-paths.ts';
 import { type Described, documentV3 } from './document-v3.ts';
@@ -61,7 +61,7 @@ function probe(operationId: string, summary: string, description: string): PathI
   return { get };
 }
 
-/** Those that need no token. */
+/** The paths that need no token. */
 const OPEN_PATHS: Paths = {
   '/healthz': probe('health', 'Whether the daemon answers', 'With `?verbose` check by check.'),
   '/readyz': probe('readiness', 'Whether the daemon is ready', 'With `?verbose` check by check; `?exclude=CHECK` leaves one out.'),

@@ -1,4 +1,4 @@
-/** Questions that clients ask about themselves: their schemas and paths. Pure. */
+/** The schemas and paths of questions that clients ask about themselves. Pure. */
 import { apiVersionOf } from '../../../../protocol/kinds/kind.ts';
 import {
   accessReviewSpec,
@@ -125,7 +125,7 @@ export function reviewPaths(review: DiscoveredKind): Paths {
   };
 }
 
-/** For people: what each is about. */
+/** What a review is for, in words for people. */
 export function reviewText(review: DiscoveredKind): string {
   return QUESTIONS.get(review)?.description ?? '';
 }

@@ -1,17 +1,17 @@
-/** Serves the description of the API and the reference page, to everybody: they hold nothing of this node. */
+/** Serves the API's description and the reference page to everybody: they contain nothing about this node. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { iteratedBody } from '../flow/iterated-body.ts';
 import { parseAccept } from '../request/media.ts';
 import type { ApiContext } from '../request/request.ts';
 import type { Document, Documents } from './documents.ts';
 
-/** Under an address with its hash a document never changes. Milliseconds: a year. */
+/** A document at a URL with its hash never changes. Kept for a year. */
 const IMMUTABLE = 'public, max-age=31536000, immutable';
-/** Under the others clients ask whether it is still the same. */
+/** At other URLs clients check whether it is still the same. */
 const REVALIDATED = 'no-cache';
-/** What is written at once. */
+/** Bytes that are written at a time. */
 const PIECE_BYTES = 64 * 1024;
-/** Who takes nothing of a document for so long has gone. Milliseconds. */
+/** A client that takes nothing of a document for this many milliseconds is considered gone. */
 const STALL_MS = 60_000;
 
 export async function getOpenApi(documents: Documents, c: ApiContext): Promise<Response> {
@@ -28,17 +28,17 @@ export async function getOpenApi(documents: Documents, c: ApiContext): Promise<R
   const hash = c.req.query('hash');
   if (hash === undefined || hash === '') return answerDocument(c, document);
   if (hash === document.hash) return answerDocument(c, document, { immutable: true });
-  // whoever kept an old address is led to the present one
+  // old URLs redirect to the present one
   return c.redirect(`/openapi/v3/${place}?hash=${document.hash}`, 301);
 }
 
-/** The type that kubectl asks for says the version with an @, the one that is answered with a point. */
+/** True if the client asks for protobuf. kubectl's request writes the version in the type with an @, the answer with a dot. */
 function wantsProtobuf(c: ApiContext): boolean {
   const [first] = parseAccept(c.req.header('accept'));
   return first?.type.startsWith('application/com.github.proto-openapi.spec.v2') === true && first.type.endsWith('+protobuf');
 }
 
-/** A document with its ETag, compressed for those who take it so. */
+/** Answers with a document and its ETag, compressed if the client accepts that. */
 export async function answerDocument(
   c: ApiContext,
   document: Document,
@@ -65,7 +65,10 @@ export async function answerDocument(
   });
 }
 
-/** TLS takes a copy of all that is written at once: of a whole document for each of many clients that take none of it. */
+/**
+ * Splits a document into pieces. TLS copies whatever is written at once, which could be a whole document for each of many clients
+ * that read none of it.
+ */
 function inPieces(bytes: Uint8Array<ArrayBuffer>): ReadableStream<Uint8Array> {
   let at = 0;
   const next = (): IteratorResult<Uint8Array> => {

@@ -1,9 +1,9 @@
-/** What to type to do an operation with curl. Pure. The variables are explained at the head of the page. */
+/** The curl command for an operation. Pure. The head of the page explains the variables. */
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import { exampleName, exampleOf } from './examples.ts';
 import type { Content, Method, Operation } from './schema.types.ts';
 
-/** As the head of the page sets them. */
+/** The variables, as the head of the page sets them. */
 export const VARIABLES = 'DTKD_DATA=~/.local/share/dtkd\nDTKD_URL=https://127.0.0.1:7700';
 
 const CURL = 'curl --fail-with-body --cacert "$DTKD_DATA/ca.crt" -H "Authorization: Bearer $(cat "$DTKD_DATA/admin.token")"';
@@ -11,7 +11,7 @@ const MERGE_PATCH = 'application/merge-patch+json';
 const JSON_TYPE = 'application/json';
 const OCTETS = 'application/octet-stream';
 
-/** A command for a shell, in lines that fit. */
+/** A shell command, in lines of limited length. */
 export function curlOf(method: Method, path: string, operation: Operation, kind: Kind | undefined, open: boolean): string {
   const content = operation.requestBody?.content;
   const options = [
@@ -33,7 +33,7 @@ function bodyOptions(method: Method, content: Content | undefined, kind: Kind | 
 
 function bodyOf(type: string, kind: Kind | undefined, path: string): unknown {
   if (type === MERGE_PATCH) return { metadata: { labels: { tier: 'front' } } };
-  // below an object or the daemon stands an action, whose fields are told beside it
+  // paths below an object or the daemon are actions, whose fields are described beside them
   return kind !== undefined && isOfObject(path, kind) ? (exampleOf(kind) ?? {}) : {};
 }
 

@@ -1,4 +1,4 @@
-/** The part of OpenAPI that is written here: schemas, and documents of versions 3.0 and 2.0. */
+/** The part of OpenAPI that is used here: schemas, and documents of versions 3.0 and 2.0. */
 
 type Extensions = { [extension: `x-${string}`]: unknown };
 

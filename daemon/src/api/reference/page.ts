@@ -1,7 +1,7 @@
-/** The page itself: markup and style. What it shows comes from openapi.json, which its script reads. */
+/** The reference page: markup and style. Its script reads what it shows from openapi.json. */
 import { SCRIPT } from './script.ts';
 
-/** Nothing but what this daemon serves, and no script that stands in a page. RapiDoc writes styles into what it shows. */
+/** Allows only resources of this daemon, and no inline scripts. RapiDoc writes inline styles. */
 export const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -14,7 +14,7 @@ export const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** RapiDoc fetches fonts from elsewhere and asks for tokens unless told otherwise. */
+/** By default RapiDoc fetches fonts from elsewhere and asks for tokens. */
 const SETTINGS = [
   'spec-url="openapi.json"',
   'load-fonts="false"',

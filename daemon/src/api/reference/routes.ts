@@ -1,4 +1,4 @@
-/** Serves the reference page and what it is made of. It loads nothing from elsewhere, and no other page can show it. */
+/** Serves the reference page and its parts. The page loads nothing from elsewhere, and no other page can embed it. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { Document, type Documents } from '../openapi/documents.ts';
 import { answerDocument } from '../openapi/routes.ts';

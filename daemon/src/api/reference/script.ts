@@ -1,4 +1,4 @@
-/** The one script of the reference page: RapiDoc, as its makers join it. */
+/** The reference page's only script: RapiDoc, as bundled by its authors. */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -8,13 +8,16 @@ import { gunzip as gunzipCallback } from 'node:zlib';
 const gunzip = promisify(gunzipCallback);
 
 export const SCRIPT = 'rapidoc-min.js';
-/** As the build puts it beside this file, with the licences of what is in it. */
+/** The compressed script as the build puts it beside this file, with the licences of what it contains. */
 export const PACKED = `${SCRIPT}.gz`;
 export const LICENCES = 'rapidoc.LICENSE.txt';
-/** Where its makers put it. */
+/** Its path in the authors' package. */
 const IN_PACKAGE = `rapidoc/dist/${SCRIPT}`;
 
-/** From beside this file in the published package; a checkout has it among its tools. Undefined: it is not there. */
+/**
+ * Reads the script: from beside this file in the published package, or from the development dependencies in a checkout. Undefined
+ * if it is in neither.
+ */
 export async function readScript(): Promise<Buffer | undefined> {
   const packed = await readFile(fileURLToPath(new URL(PACKED, import.meta.url))).catch(() => undefined);
   if (packed !== undefined) return gunzip(packed);

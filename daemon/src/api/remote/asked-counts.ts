@@ -1,9 +1,9 @@
-/** How long other nodes took to answer what they were asked, and what became of it. Keeps nothing of nodes that are members no more. */
+/** Counts the outcomes of requests to other nodes, and how long they took to answer. Forgets nodes that are no longer members. */
 import { type DurationCounts, Durations, NETWORK_BOUNDS } from '../../counting/durations.ts';
 
 /**
- * `answered`, `denied` (401, 403) and `failed` (any other 4xx or 5xx) are answers; `late`: none in time; `unreachable`: no connection, or it broke;
- * `untrue`: an answer that nobody may give; `dropped`: given up by whoever asked.
+ * `answered`, `denied` (401, 403) and `failed` (any other 4xx or 5xx) are answers. `late`: no answer in time. `unreachable`: no
+ * connection, or it broke. `untrue`: an answer that violates the protocol. `dropped`: given up on this side.
  */
 const ASKED_OUTCOMES = ['answered', 'denied', 'failed', 'late', 'unreachable', 'untrue', 'dropped'] as const;
 export type AskedOutcome = (typeof ASKED_OUTCOMES)[number];
@@ -11,7 +11,7 @@ export type AskedOutcome = (typeof ASKED_OUTCOMES)[number];
 export interface AskedFigures {
   node: string;
   outcomes: Readonly<Record<AskedOutcome, number>>;
-  /** From asking to the head of the answer; of those that answered. */
+  /** From the request to the head of the answer, for requests that were answered. */
   durations: DurationCounts;
 }
 
@@ -23,7 +23,7 @@ interface Asked {
 export class AskedCounts {
   readonly #asked = new Map<string, Asked>();
 
-  /** `ms`: until the head of the answer, if one came. */
+  /** `ms`: time until the head of the answer, if one came. */
   add(node: string, outcome: AskedOutcome, ms?: number): void {
     let asked = this.#asked.get(node);
     if (asked === undefined) {
@@ -35,7 +35,7 @@ export class AskedCounts {
     if (ms !== undefined) asked.durations.add(ms);
   }
 
-  /** Of these nodes, as far as they were asked; the others are forgotten. */
+  /** Figures of those of these nodes that were asked; all others are forgotten. */
   of(nodes: readonly string[]): AskedFigures[] {
     const present = new Set(nodes);
     for (const node of this.#asked.keys()) if (!present.has(node)) this.#asked.delete(node);

@@ -1,7 +1,7 @@
 /**
- * Asks other members' APIs (`/dtkd/api`), each request on a stream of its own, as one of this node's users. Guarantees bounded memory whatever
- * a peer sends: frames are read when the answer is read on, heads and frames are capped, and a peer that says nothing, or next to nothing, is
- * given up in time. Does not look into bodies.
+ * Sends requests to other members' APIs (`/dtkd/api`), each on a stream of its own, as one of this node's users. Guarantees bounded
+ * memory whatever a peer sends: frames are read only as the answer is consumed, the sizes of heads and frames are limited, and a
+ * peer that sends nothing, or next to nothing, is given up in time. Does not look into bodies.
  */
 import type { Duplex } from 'node:stream';
 import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
@@ -34,7 +34,7 @@ export interface PeerApiOptions {
   };
 }
 
-/** With what was asked so far, of present members. */
+/** Also tells how requests to present members went so far. */
 export type CountedPeerApi = PeerApi & { figures(): AskedFigures[] };
 
 export function createPeerApi({ peers, mesh }: PeerApiOptions): CountedPeerApi {
@@ -42,7 +42,7 @@ export function createPeerApi({ peers, mesh }: PeerApiOptions): CountedPeerApi {
   const requests = new Turns({ each: MAX_ASKED_PER_PEER, waitingEach: MAX_WAITING_PER_PEER });
   const watches = new Turns({ each: MAX_WATCHES_PER_PEER, waitingEach: MAX_WAITING_PER_PEER });
 
-  /** Requests and watches wait for their own turns: watches keep theirs. */
+  /** Requests and watches have separate turns, since watches keep theirs. */
   async function turn({ domain, key }: PeerNode, endless: boolean, signal: AbortSignal): Promise<() => void> {
     const end = await (endless ? watches : requests).wait(`${domain} ${key}`, signal);
     if (end !== undefined) return end;
@@ -75,7 +75,7 @@ export function createPeerApi({ peers, mesh }: PeerApiOptions): CountedPeerApi {
   };
 }
 
-/** Head and body as they go over the wire. */
+/** Head and body in wire format. */
 function requestBytes({ user, method, path, accept, contentType = '', body }: PeerRequest): Uint8Array {
   if (user.home !== SELF) throw new DtkdError('FORBIDDEN', 'only users of this node can be vouched for');
   const bytes = body ?? new Uint8Array();
@@ -102,7 +102,7 @@ function requestBytes({ user, method, path, accept, contentType = '', body }: Pe
   return Buffer.concat([encodeFrame(encodeCbor(head)), ...bodyFrames(bytes)]);
 }
 
-/** One request under way: its time, its stream, and what has to be let go at its end. */
+/** One running request: its timeout, its stream, and what has to be released when it ends. */
 class Asking {
   readonly #peer: PeerNode;
   readonly #request: PeerRequest;
@@ -125,7 +125,7 @@ class Asking {
     this.#timer = setTimeout(() => this.#fail(this.#late(timeoutMs)), timeoutMs);
   }
 
-  /** Aborts when the request is given up or takes too long. */
+  /** Aborts when the request is given up or times out. */
   get signal(): AbortSignal {
     return this.#gone.signal;
   }
@@ -147,7 +147,7 @@ class Asking {
     return { status, contentType, warnings, body: this.#body(reader) };
   }
 
-  /** What the caller hears of an error: it names the node. */
+  /** The error as the caller gets it: it names the node. */
   told(error: unknown): DtkdError {
     const reason: unknown = this.#gone.signal.aborted ? this.#gone.signal.reason : error;
     const { namespace } = this.#peer;
@@ -177,7 +177,7 @@ class Asking {
     for (const release of this.#ends.splice(0)) release();
   }
 
-  /** A stream that opens after it was given up is let go. */
+  /** The opened stream. If it opens only after the request was given up, it is destroyed. */
   #opened(opening: Promise<Duplex>): Promise<Duplex> {
     const { promise, resolve, reject } = Promise.withResolvers<Duplex>();
     const give = () => reject(this.#gone.signal.reason);
@@ -198,7 +198,10 @@ class Asking {
     return promise.finally(() => this.#gone.signal.removeEventListener('abort', give));
   }
 
-  /** The body as it comes. Time counts while it is waited for, not while the reader is busy; but a reader that has left is not waited for. */
+  /**
+   * The body, as it arrives. Only waiting for the peer counts towards the timeout, not the time the reader is busy; but a reader
+   * that stops reading is given up, too.
+   */
   #body(reader: FrameReader): AsyncIterable<Uint8Array> {
     const { timeoutMs, endless = false } = this.#request;
     let waited = 0;
@@ -236,7 +239,7 @@ class Asking {
     return { [Symbol.asyncIterator]: () => iterator };
   }
 
-  /** What a body that is over says: that it ended, or why it broke off. */
+  /** The end of the body, or the error that broke it off. */
   #over(): IteratorResult<Uint8Array> {
     const failure = this.#failure ?? (this.#gone.signal.aborted ? this.told(undefined) : undefined);
     if (failure !== undefined) throw failure;

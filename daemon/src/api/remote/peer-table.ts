@@ -1,8 +1,8 @@
-/** The members of all domains of this node, looked up once per change of the mesh. */
+/** The members of all domains of this node, computed once per change of the mesh. */
 import type { DomainId, PeerKey } from '../../../../protocol/ids.ts';
 import type { PeerNode } from '../../catalog/federation/peer-api.types.ts';
 
-/** What this wants of the mesh. */
+/** The port to the mesh. */
 export interface PeerSource {
   domains(): readonly {
     id: DomainId;
@@ -37,7 +37,7 @@ export class PeerTable {
     });
   }
 
-  /** In the order of their namespaces. */
+  /** Sorted by namespace. */
   list(): readonly PeerNode[] {
     return this.#table().list;
   }
@@ -46,7 +46,7 @@ export class PeerTable {
     return this.#table().byName.get(namespace);
   }
 
-  /** The namespace of whoever is at the other end of a connection. */
+  /** The member at the other end of a connection. */
   byKey(domain: DomainId, key: PeerKey): PeerNode | undefined {
     return this.#table().byKey.get(`${domain} ${key}`);
   }

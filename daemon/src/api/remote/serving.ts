@@ -1,7 +1,7 @@
 /**
- * Answers what members ask of this node's API (`/dtkd/api`), each request on a stream of its own. The connection says which node asks, and the
- * node says for which of its users; the API decides what that user may. Guarantees bounded memory and streams whatever a member sends or does
- * not read. Does not decide anything itself.
+ * Answers requests of members to this node's API (`/dtkd/api`), each on a stream of its own. The connection identifies the asking
+ * node, and the node says for which of its users it asks; the API decides what that user may do. Guarantees bounded memory and
+ * streams whatever a member sends or does not read. Makes no decisions itself.
  */
 import type { Duplex } from 'node:stream';
 import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
@@ -32,7 +32,7 @@ export interface RemoteApiOptions {
   /** The API: `createApi(…).fetch`. */
   fetch: (request: Request, env: { remote: RemoteCall }) => Response | Promise<Response>;
   access: Pick<Access, 'remoteUser'>;
-  /** The namespace of a member; undefined if it is none (any more). */
+  /** The namespace of a member; undefined if it is not a member, or no longer one. */
   namespaceOf: (domain: DomainId, peer: PeerKey) => string | undefined;
   logger: Logger;
 }
@@ -40,13 +40,13 @@ export interface RemoteApiOptions {
 export interface RemoteApiServer {
   /** Serves one stream of a member; never throws. */
   serve(stream: Duplex, from: { domain: DomainId; peer: PeerKey }): void;
-  /** Ends what is under way. */
+  /** Ends running requests. */
   close(): void;
-  /** Requests and watches that are being answered. */
+  /** Number of requests and watches that are being answered. */
   open(): number;
 }
 
-/** Bytes of a body that are written at once. */
+/** Bytes of a body that are written at a time. */
 const PART_BYTES = 4 * REMOTE_BODY_CHUNK_BYTES;
 
 type Sort = 'requests' | 'watches';
@@ -60,14 +60,14 @@ export function createRemoteApiServer(options: RemoteApiOptions): RemoteApiServe
   const lists = new Turns({ each: limits.MAX_LISTS_PER_PEER, all: limits.MAX_LISTS, sharing: true });
   let closed = false;
 
-  /** Counts one more; refuses it if there are too many. */
+  /** Counts one more; throws if there are too many. */
   function admit(sort: Sort, peer: string): () => void {
     const leave = places[sort].take(peer, () => {});
     if (leave !== undefined) return leave;
     throw new DtkdError('TOO_MANY_REQUESTS', `this node answers too many ${sort} of members already`, { next: 'Try again in a moment.' });
   }
 
-  /** `begin` is called before the first byte of an answer: from then on all that can be said of a failure is a cut. */
+  /** Calls `begin` before the first byte of an answer: after that, a failure can only be reported by cutting the stream. */
   async function answer(stream: Duplex, from: { domain: DomainId; peer: PeerKey }, begin: () => void): Promise<void> {
     const peer = `${from.domain} ${from.peer}`;
     let release = admit('requests', peer);
@@ -144,14 +144,14 @@ async function readRequest(stream: Duplex): Promise<{ head: RemoteRequestHead; b
   return { head, body };
 }
 
-/** As the API reads its flags. */
+/** Reads the `watch` parameter as the API reads its flags. */
 function isWatch(path: string): boolean {
   const cut = path.indexOf('?');
   const value = cut === -1 ? null : new URLSearchParams(path.slice(cut)).get('watch');
   return value === 'true' || value === '1' || value === '';
 }
 
-/** As members may ask for one: of the objects of a kind in this node's namespace. */
+/** True for a list in the only form that members may request: objects of a kind in this node's namespace. */
 function isList({ method, path }: RemoteRequestHead): boolean {
   return method === 'GET' && /^\/(api|apis\/[^/?]+)\/v1\/namespaces\/[^/?]+\/[^/?]+\/?(\?|$)/.test(path);
 }
@@ -184,12 +184,12 @@ function headFrame({ status, headers }: Pick<Response, 'status' | 'headers'>): U
   return encodeFrame(encodeCbor(head));
 }
 
-/** Sends an answer as it is made, no faster than it is read; resolves when it is on its way. */
+/** Sends an answer as it is made, no faster than it is read; resolves once the transport has taken all of it. */
 async function send(stream: Duplex, response: Response): Promise<void> {
   const head = headFrame(response);
   if (response.body === null || response.headers.has('content-length')) {
     const body = new Uint8Array(await response.arrayBuffer());
-    // what is short goes out in one write, with its head
+    // a short body is sent in one write with its head
     let before: Uint8Array[] = [head];
     for (let start = 0; start === 0 || start < body.length; start += PART_BYTES) {
       await writeFrames(stream, [...before, ...bodyFrames(body.subarray(start, start + PART_BYTES))], limits.STALL_MS);
@@ -218,7 +218,7 @@ async function sendParts(stream: Duplex, head: Uint8Array, body: ReadableStream<
   }
 }
 
-/** A refusal before the API was asked: a Status, as the API would answer. */
+/** Refuses before the API is asked: with a Status, as the API would answer. */
 function refuse(stream: Duplex, error: unknown): void {
   if (stream.destroyed) return;
   const status = statusOf(error, {}, () => {});
@@ -227,7 +227,7 @@ function refuse(stream: Duplex, error: unknown): void {
   farewell(stream);
 }
 
-/** The other side gets a moment to take the answer and to end; what it still sends is thrown away. */
+/** Gives the other side a moment to take the answer and to end; what it still sends is discarded. */
 function farewell(stream: Duplex): void {
   if (stream.destroyed) return;
   const timer = setTimeout(() => stream.destroy(), limits.FAREWELL_MS);

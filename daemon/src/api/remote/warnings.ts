@@ -1,6 +1,6 @@
-/** Warnings between headers and heads: pure. */
+/** Converts warnings between headers and the heads of answers. Pure. */
 
-/** Warnings of one answer at most, and characters of one. */
+/** Maximum number of warnings in an answer, and characters in each. */
 const MAX_WARNINGS = 8;
 const MAX_WARNING = 1_024;
 

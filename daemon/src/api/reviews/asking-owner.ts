@@ -1,4 +1,7 @@
-/** What another node says of the rights that one of this node's users has there. What it answers is checked, and informs only. */
+/**
+ * Asks another node about the rights that one of this node's users has there. The answer is validated, and only shown: no decision
+ * rests on it.
+ */
 import { z } from 'zod';
 import { parseJson } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -11,9 +14,9 @@ import { linkSignals } from '../flow/linked-signal.ts';
 import type { Api, ApiContext } from '../request/request.ts';
 import type { Verdict } from './review.types.ts';
 
-/** Milliseconds for the other node to answer. */
+/** How long the other node has to answer, in milliseconds. */
 const OWNER_MS = 2_000;
-/** Bytes of its answer at most. */
+/** Maximum size of its answer, in bytes. */
 const MAX_ANSWER = 256 * 1024;
 
 const reason = z.string().max(2048);

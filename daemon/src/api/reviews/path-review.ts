@@ -1,4 +1,4 @@
-/** May whoever asks use a path that is no object's? */
+/** Reviews whether the caller may use a path that is not an object's. */
 import { DAEMON_GROUP } from '../discovery/discovery.ts';
 import { decideMetrics, METRICS_PATH } from '../monitoring/metrics.ts';
 import type { Api, ApiContext } from '../request/request.ts';
@@ -6,7 +6,7 @@ import { isRemote } from '../views/visibility.ts';
 import { verdictOf } from './resource-review.ts';
 import type { Verdict } from './review.types.ts';
 
-/** Without a token, or with any. */
+/** Open without a token, or with any. */
 const FOR_ANYBODY = /^\/(healthz|livez|readyz|version|openapi(\/.*)?|reference(\/.*)?|api(\/v1)?|apis(\/[a-z0-9.-]+(\/v1)?)?)\/?$/;
 const DAEMON = `/apis/${DAEMON_GROUP}/v1/daemon/`;
 

@@ -1,25 +1,26 @@
 /**
- * Reads reviews as kubectl sends them, in the protobuf form of Kubernetes; it takes answers in JSON, and sends nothing else so to this API. Pure and
- * bounded: lengths are checked against what is there, and what is not asked for is passed over.
+ * Reads reviews in the protobuf encoding of Kubernetes, as kubectl sends them. They are all that kubectl sends to this API in it,
+ * and it accepts the answers in JSON. Pure and bounded: lengths are checked against the bytes that are there, and fields that are
+ * not needed are skipped.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 
 export const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 
-/** Begins every document: `k8s` and a zero. */
+/** The start of every document: `k8s` and a zero byte. */
 const MAGIC = Buffer.from([0x6b, 0x38, 0x73, 0x00]);
-/** Of one message; more are no question. */
+/** Maximum number of fields in a message; no review has more. */
 const MAX_FIELDS = 256;
 
-/** A message by the numbers of its fields, of those that are bytes. */
+/** The fields of a message that are bytes, by their numbers. */
 type Message = ReadonlyMap<number, Uint8Array>;
 
-/** Which field of a message has which name. A list names the fields of a message within. */
+/** The names of a message's fields, and their numbers. An array describes a nested message. */
 interface Shape {
   readonly [name: string]: number | readonly [number, Shape];
 }
 
-/** Of the specs: numbers of k8s.io/api/authorization/v1/generated.proto. */
+/** The fields of the specs; numbers from k8s.io/api/authorization/v1/generated.proto. */
 const SPECS: Readonly<Record<string, Shape>> = {
   SelfSubjectAccessReview: {
     resourceAttributes: [1, { namespace: 1, verb: 2, group: 3, version: 4, resource: 5, subresource: 6, name: 7 }],
@@ -28,7 +29,7 @@ const SPECS: Readonly<Record<string, Shape>> = {
   SelfSubjectRulesReview: { namespace: 1 },
 };
 
-/** The document that the bytes say. Errors: BAD_REQUEST. */
+/** Decodes a review. Errors: BAD_REQUEST. */
 export function parseReview(bytes: Uint8Array): Record<string, unknown> {
   if (!MAGIC.equals(bytes.subarray(0, MAGIC.length))) throw unreadable();
   const envelope = messageOf(bytes.subarray(MAGIC.length));
@@ -55,7 +56,7 @@ function messageOf(bytes: Uint8Array): Message {
   let at = 0;
   const varint = (): number => {
     let value = 0;
-    // what is larger than a length can be is no length
+    // a larger number cannot be a length
     for (let shift = 0; shift < 49; shift += 7) {
       const byte = bytes[at++];
       if (byte === undefined) break;

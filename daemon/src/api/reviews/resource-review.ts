@@ -1,4 +1,7 @@
-/** May whoever asks do something with objects? This node decides about its own; about those of another node, that one is asked. */
+/**
+ * Reviews whether the caller may do something with objects. This node decides about its own objects; the owner is asked about those
+ * of another node.
+ */
 import { KINDS, kindByPlural } from '../../../../protocol/kinds/index.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import { REVIEWS, type ResourceAttributes } from '../../../../protocol/kinds/review.ts';
@@ -18,7 +21,7 @@ interface Question {
   kind: Kind;
   verb: string;
   right: CapabilityVerb;
-  /** Empty: no certain one. */
+  /** Empty if no particular namespace is meant. */
   namespace: string;
   name: string;
 }
@@ -34,7 +37,7 @@ export async function reviewResource(api: Api, c: ApiContext, asked: ResourceAtt
   return reviewKind(api, c, kind, asked);
 }
 
-/** All verbs, where `*` asks for them: the first that is not allowed is told. */
+/** Reviews one verb, or all of them for `*`, and returns the first that is not allowed. */
 async function reviewKind(api: Api, c: ApiContext, kind: Kind, asked: ResourceAttributes): Promise<Verdict> {
   const namespace = kind.scope === 'Cluster' || asked.namespace === '' ? '' : namespaceOf(api, asked.namespace);
   const name = kind.plural === 'namespaces' ? namespaceOf(api, asked.name) : asked.name;
@@ -49,7 +52,7 @@ async function reviewKind(api: Api, c: ApiContext, kind: Kind, asked: ResourceAt
   return last;
 }
 
-/** The rights for which clients of Kubernetes have no word. */
+/** Rights for which Kubernetes clients have no verb. */
 const OWN_VERBS: ReadonlyMap<string, CapabilityVerb> = new Map([
   ['discover', 'DISCOVER'],
   ['read', 'READ'],
@@ -65,7 +68,7 @@ function verbsOf(kind: Kind): string[] {
 async function reviewOne(api: Api, c: ApiContext, question: Question): Promise<Verdict> {
   const { kind, verb, right, namespace, name } = question;
   const elsewhere = namespace !== '' && namespace !== api.node.name;
-  // of shared kinds there are replicas here
+  // shared kinds have replicas here
   if (elsewhere && !(kind.shared && READING.includes(verb))) return askOwner(api, c, { namespace, kind, right, name });
   const object = await knownObject(api, c, question);
   const decision = api.access.decide(c.get('principal'), {
@@ -82,7 +85,7 @@ export function verdictOf(decision: Decision): Verdict {
   return decision.allowed ? { allowed: true, reason: decision.because } : no(decision.reason);
 }
 
-/** The object that is meant, if whoever asks may know of it. */
+/** The object that the question names, if the caller may know of it. */
 async function knownObject(api: Api, c: ApiContext, { kind, namespace, name }: Question): Promise<ApiObject | undefined> {
   if (!OBJECT_NAME.test(name)) return undefined;
   const { group, plural } = kind;
@@ -91,7 +94,7 @@ async function knownObject(api: Api, c: ApiContext, { kind, namespace, name }: Q
   return api.access.decide(c.get('principal'), { verb: 'DISCOVER', group, plural, name, object }).allowed ? object : undefined;
 }
 
-/** Every kind (of a group): the first that is not allowed is told. */
+/** Reviews every kind (of a group), and returns the first that is not allowed. */
 async function reviewEvery(api: Api, c: ApiContext, asked: ResourceAttributes): Promise<Verdict> {
   const kinds = KINDS.filter(
     (kind) =>
@@ -107,7 +110,7 @@ async function reviewEvery(api: Api, c: ApiContext, asked: ResourceAttributes): 
   return last;
 }
 
-/** A subresource needs one right on its object, whatever is done with it. */
+/** Reviews a subresource, which needs one right on its object for every verb. */
 async function reviewSubresource(api: Api, c: ApiContext, asked: ResourceAttributes): Promise<Verdict> {
   const kind = kindByPlural(asked.group, asked.resource);
   const action = api.extensions.subresources.get(`${asked.group}/${asked.resource}/${asked.subresource}`);

@@ -1,8 +1,8 @@
-/** What is answered to a question about a right. */
+/** The answer to a question about a right. */
 export interface Verdict {
   allowed: boolean;
-  /** What it rests on, or why not. */
+  /** Why it is allowed or not. */
   reason: string;
-  /** Why it could not be found out. */
+  /** Why the answer could not be determined. */
   evaluationError?: string;
 }

@@ -1,6 +1,6 @@
 /**
- * Questions that clients ask about themselves, as `kubectl auth can-i` and `kubectl auth whoami` do: who am I, may I do this, what may I do. Nothing is
- * stored, and nothing is decided here: access/ does that, for these as for every request.
+ * Answers questions that clients ask about themselves, as `kubectl auth can-i` and `kubectl auth whoami` do: who am I, may I do
+ * this, what may I do. Stores nothing, and decides nothing: access/ decides these as it does every request.
  */
 import type { z } from 'zod';
 import { isRecord } from '../../../../protocol/encoding/json.ts';
@@ -26,7 +26,7 @@ import { reviewPath } from './path-review.ts';
 import { PROTOBUF, parseReview } from './protobuf.ts';
 import { reviewResource } from './resource-review.ts';
 
-/** Bytes of a question at most. */
+/** Maximum size of a question, in bytes. */
 const MAX_QUESTION = 64 * 1024;
 /** Paths that everybody may read. */
 const OPEN_PATHS = ['/api', '/api/*', '/apis', '/apis/*', '/healthz', '/livez', '/openapi', '/openapi/*', '/readyz', '/version'];

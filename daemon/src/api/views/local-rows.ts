@@ -1,4 +1,4 @@
-/** This node's own rows as lists and watches over nodes take them: what each user may see of them, and nothing else. */
+/** This node's rows for lists and watches over nodes: exactly what each user may see of them. */
 import type { UserPrincipal } from '../../../../protocol/rights/principal.ts';
 import type { Access } from '../../access/access.types.ts';
 import type { LocalStore, RawListPage } from '../../store/local-store.types.ts';

@@ -1,4 +1,4 @@
-/** What a principal sees of a kind, as a list or watch begins with it. */
+/** What a principal sees of a kind, determined at the start of each list or watch. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Access, View } from '../../access/access.types.ts';
@@ -8,7 +8,7 @@ import { askFor } from './refusals.ts';
 import type { ViewHistory } from './view-history.ts';
 import { isRemote } from './visibility.ts';
 
-/** What of the API lists and watches need. */
+/** The parts of the API that lists and watches need. */
 export interface Views {
   store: LocalStore;
   access: Pick<Access, 'view'>;
@@ -17,8 +17,8 @@ export interface Views {
 }
 
 /**
- * The present view. FORBIDDEN for a user of another node who may see nothing of the kind, so that "you may not" does not look like "there is
- * none"; a user of this node gets an empty list.
+ * The present view. Throws FORBIDDEN for a user of another node who may see nothing of the kind, so that "you may not" does not
+ * look like "there is none"; a user of this node gets an empty list.
  */
 export function viewOf(
   api: Pick<Views, 'access' | 'node'>,

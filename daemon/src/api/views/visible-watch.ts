@@ -1,7 +1,8 @@
 /**
- * A watch of what one user sees. It keeps which objects were shown (names, uids and versions only), and follows two things: the changes of the store,
- * and the rights of the user. When those change it goes through the rows once more: what shows no longer is DELETED, what shows now is ADDED.
- * So a cache that follows it holds exactly what the user may see, without ever being told of anything else.
+ * A watch of what one user may see. It remembers which objects were shown (names, uids and versions only), and follows both the
+ * changes of the store and the rights of the user. When the rights change it reviews all rows: what is no longer visible is
+ * DELETED, what is now visible is ADDED. So a cache that follows it holds exactly what the user may see, and is never told of
+ * anything else.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { kindByPlural } from '../../../../protocol/kinds/index.ts';
@@ -15,9 +16,12 @@ import { GIVEN_UP, linkSignals } from '../flow/linked-signal.ts';
 import type { Views } from './views.ts';
 import { redacted, shownAs, visibilityIn } from './visibility.ts';
 
-/** Milliseconds between two goings through of one watch: many grants in a row cost one. */
+/** Minimum milliseconds between two reviews of one watch, so that many grants in a row cost one. */
 const REVIEW_REST_MS = 50;
-/** Or so many times as long as one took, up to that: whoever can change rights all the time does not keep watches busy all the time. */
+/**
+ * A review is also followed by a pause of this many times its own duration, up to the maximum below: constant changes of rights do
+ * not keep watches constantly busy.
+ */
 const REVIEW_REST_RATIO = 4;
 const MAX_REVIEW_REST_MS = 2_000;
 
@@ -31,7 +35,7 @@ interface Shown {
 
 type ObjectEvent = Exclude<WatchEvent, { type: 'BOOKMARK' }>;
 
-/** Throws as the store's watch does, and GONE where rights have changed since the version to go on from. */
+/** Throws as the store's watch does, and GONE if rights have changed since the version to resume from. */
 export function watchVisible(api: Views, principal: Principal, query: WatchQuery): AsyncIterable<WatchEvent> {
   const from = query.resourceVersion ?? '';
   const resumes = from !== '' && from !== '0';
@@ -56,7 +60,7 @@ function rightsChanged(): DtkdError {
   return new DtkdError('GONE', 'rights have changed since the version from which this watch goes on', { next: 'List again.' });
 }
 
-/** Waits until a time, or the signal. */
+/** Waits until the given time, or until the signal aborts. */
 async function rest(until: number, signal: AbortSignal): Promise<void> {
   const milliseconds = until - performance.now();
   if (milliseconds <= 0 || signal.aborted) return;
@@ -74,11 +78,14 @@ class VisibleWatch {
   readonly #principal: Principal;
   readonly #query: WatchQuery;
   readonly #shown = new Map<string, Shown>();
-  /** Of a watch that goes on: what was not yet looked at since the version that it goes on from, up to the version of the first look. */
+  /**
+   * For a resumed watch: objects whose first change since the version it resumes from has been seen, among changes up to `upTo`,
+   * the version of the initial look. Undefined when there are no such changes, or none any more.
+   */
   #untouched: { upTo: number; touched: Set<string> } | undefined;
-  /** Changes up to this version were taken in by going through the rows. */
+  /** Changes up to this version were covered by a review. */
   #reviewed = 0;
-  /** The version at which the client stands. */
+  /** The version that the client has reached. */
   #told: number;
 
   constructor(api: Views, principal: Principal, query: WatchQuery) {
@@ -102,7 +109,7 @@ class VisibleWatch {
       }
       while (!signal.aborted) {
         if (generation !== views.generation) {
-          // what the client was shown of objects that have changed meanwhile is not known until their changes have come by
+          // what the client was shown of objects that have changed is not known until their changes have come by
           if (this.#untouched !== undefined) throw rightsChanged();
           await rest(restUntil, signal);
           generation = views.generation;
@@ -119,7 +126,7 @@ class VisibleWatch {
         if (next.value.type !== 'BOOKMARK') yield* this.#taken(next.value);
         else if (version > this.#reviewed) yield next.value;
         this.#told = Math.max(this.#told, version);
-        // of what a review took in, the client may have lost what the review told
+        // where a review covered the change, the client may have missed what the review reported
         if (generation === views.generation && version > this.#reviewed) views.looked(this.#principal, this.#query, version);
       }
     } finally {
@@ -134,7 +141,7 @@ class VisibleWatch {
     return visibilityIn(this.#query, access.view(this.#principal, this.#query.group, this.#query.plural), this.#principal, node.name);
   }
 
-  /** What a change of an object is to this user. */
+  /** The event that a change of an object is to this user. */
   *#taken(event: ObjectEvent): Generator<WatchEvent> {
     const { object, version } = event;
     const key = keyOf(object);
@@ -156,8 +163,8 @@ class VisibleWatch {
   }
 
   /**
-   * Goes through the rows with the present rights. Nothing of what it says bears the version with which it ends, but for the last word: a client
-   * that is cut off on the way cannot go on as if it had heard all.
+   * Goes through the rows with the present rights. Only the last event carries the final version, so a client that is cut off on
+   * the way cannot resume as if it had received everything.
    */
   async *#review(isStill: () => boolean): AsyncGenerator<WatchEvent> {
     const { views } = this.#api;
@@ -166,7 +173,8 @@ class VisibleWatch {
     const version = await this.#goThrough((object, visibility) => {
       const key = keyOf(object);
       const was = this.#shown.get(key);
-      // what shows otherwise than before at the same version goes and comes: clients tell by the version whether an object has changed
+      // an object that is shown differently at the same version is deleted and added again: clients tell by the version whether an
+      // object has changed
       if (was?.uid === object.metadata.uid && (was.visibility === visibility || was.resourceVersion !== object.metadata.resourceVersion))
         gone.delete(key);
       if (was?.uid !== object.metadata.uid || was.resourceVersion !== object.metadata.resourceVersion || was.visibility !== visibility) {
@@ -189,17 +197,20 @@ class VisibleWatch {
     }
     if (last !== undefined) yield last;
     if (this.#query.bookmarks === true) yield { type: 'BOOKMARK', version };
-    // a client that stood at this version already may have heard nothing of it
+    // a client that had reached this version already may not have received the review
     if (this.#told < version && isStill()) views.looked(this.#principal, this.#query, version);
     this.#told = Math.max(this.#told, version);
   }
 
-  /** An object that shows now or otherwise than before; undefined if it does not any more, or has changed since and so will come by. */
+  /**
+   * The event for an object that is now visible, or visible in another form. Undefined if it no longer is, or if it has changed
+   * since, as its own event will follow.
+   */
   async #come({ namespace, name }: { namespace: string; name: string }, version: number): Promise<ObjectEvent | undefined> {
     const { group, plural } = this.#query;
     const object = await this.#api.store.get({ group, plural, namespace, name });
     if (object === undefined) return undefined;
-    // a replica's version is its owner's and says nothing here
+    // a replica's version is its owner's and cannot be compared with this store's
     const isNewer = Number(object.metadata.resourceVersion) > version;
     if (isNewer && (await this.#api.store.originOf({ group, plural, namespace, name })) !== 'replica') return undefined;
     const is = this.#visibility()(object);
@@ -211,13 +222,13 @@ class VisibleWatch {
     return { type, object: shown, version };
   }
 
-  /** Of a watch that goes on: what its client was shown is what shows now, but for what has changed since. */
+  /** For a resumed watch: assumes that its client was shown what is visible now, apart from what has changed since. */
   async #remember(): Promise<void> {
     const version = await this.#goThrough((object, visibility) => this.#shown.set(keyOf(object), shownOf(object, visibility)));
     if (version > Number(this.#query.resourceVersion)) this.#untouched = { upTo: version, touched: new Set() };
   }
 
-  /** Before the first change of an object since then is taken in: what was shown of it then. */
+  /** Before the first change of an object since the resume version is handled: restores what the client was shown of it at that version. */
   #recall(key: string, event: ObjectEvent, visibility: (object: ApiObject) => Visibility): void {
     const untouched = this.#untouched;
     if (untouched === undefined) return;
@@ -233,7 +244,7 @@ class VisibleWatch {
     else this.#shown.set(key, shownOf(before, then));
   }
 
-  /** Calls back for each object that shows; returns the version that it went through. */
+  /** Calls `each` for every visible object; returns the version of the rows. */
   async #goThrough(each: (object: ApiObject, visibility: 'full' | 'name') => void): Promise<number> {
     const { resourceVersion: _version, bookmarks: _bookmarks, told: _told, signal: _signal, ...query } = this.#query;
     let visibility: ((object: ApiObject) => Visibility) | undefined;
@@ -248,7 +259,7 @@ class VisibleWatch {
     return Number(page.resourceVersion);
   }
 
-  /** An object that shows no longer, of which nothing is told but which it was. */
+  /** An object that is no longer visible, with nothing but its identity. */
   #lastOf(key: string, { uid, creationTimestamp }: Shown, version: number): ApiObject {
     const { group, plural } = this.#query;
     const kind = kindByPlural(group, plural);

@@ -1,6 +1,6 @@
 /**
- * replace and patch: reads the document, lets the kind's handler have its say, and stores the result in one transaction that fails
- * if the object has changed since it was read. What the server owns is never taken from a document.
+ * Handles replace and patch: reads the document, runs the kind's handler, and stores the result in one transaction that fails if
+ * the object has changed since it was read. Fields that the server owns are never taken from a document.
  */
 
 import { checkJson, isRecord } from '../../../../protocol/encoding/json.ts';
@@ -39,7 +39,7 @@ import { permitOwners, withWordOf } from './owner-references.ts';
 import { CHANGED, type Judge, storeChanged } from './store-writes.ts';
 import { handlerOf, isObject, readDocument } from './written.ts';
 
-/** A write that meets somebody else's is done again so many times, if the client named no version. */
+/** How often a write that conflicts with another one is repeated, if the client named no version. */
 const MAX_ATTEMPTS = 8;
 
 export async function replaceObject(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
@@ -65,7 +65,7 @@ export async function patchObject(api: Api, c: ApiContext, kind: Kind): Promise<
   if (type === 'merge-patch' && !isRecord(patch))
     throw new DtkdError('BAD_REQUEST', 'the body is not a merge patch', { next: 'Send a JSON object.' });
   const apply = (stored: ApiObject) => {
-    // it says by its success or failure what is there
+    // a JSON patch reveals what is there by its success or failure
     if (type === 'json-patch') permit(api, c, 'READ', target, stored);
     const result = patched(type, stored, patch, rules);
     assertBounded(result);
@@ -74,7 +74,7 @@ export async function patchObject(api: Api, c: ApiContext, kind: Kind): Promise<
   return answerObject(c, kind, await change(api, c, target, apply), form);
 }
 
-/** A JSON patch with the name of this node where it says `default`, since what is stored never does. */
+/** The patch with `default` as the namespace replaced by this node's name, since stored objects never say `default`. */
 function namedPatch(api: Api, patch: unknown): unknown {
   if (!Array.isArray(patch)) return patch;
   return patch.map((step: unknown) => {
@@ -88,7 +88,7 @@ function patched(type: PatchForm, stored: ApiObject, patch: unknown, rules: Patc
   return type === 'merge-patch' ? applyMergePatch(stored, patch) : applyStrategicMergePatch(stored, patch, rules ?? {});
 }
 
-/** What a request makes of the object that is stored, if whoever asks may change it; pure but for warnings. */
+/** Computes what a request makes of the stored object, if the caller may change it. Pure except for warnings. */
 type Evaluate = (stored: ApiObject) => { changed: ApiObject; finished: boolean };
 
 async function change(api: Api, c: ApiContext, target: Target, documentFrom: (stored: ApiObject) => UserDocument): Promise<ApiObject> {
@@ -116,12 +116,12 @@ async function change(api: Api, c: ApiContext, target: Target, documentFrom: (st
     handlerOf(api, kind) === undefined
       ? await storeEvaluated(api, c, target, evaluate, context.dryRun)
       : await changeWithHandler(api, c, target, evaluate, context);
-  // whether a trial would change anything tells what is there
+  // whether a dry run would change anything reveals what is there
   if (context.dryRun && !may(api, c, 'READ', target, changed)) return redacted(first);
   return shownAfter(api, c, target, changed);
 }
 
-/** With nobody else to ask, the change is made inside the transaction: concurrent patches all go in, one after the other. */
+/** Without a handler, the change is made inside the transaction: concurrent patches all succeed, one after another. */
 function storeEvaluated(api: Api, c: ApiContext, target: Target, evaluate: Evaluate, dryRun: boolean): Promise<ApiObject> {
   const ref = refOfTarget(target);
   return api.store.transact(
@@ -140,7 +140,7 @@ function storeEvaluated(api: Api, c: ApiContext, target: Target, evaluate: Evalu
   );
 }
 
-/** A handler may take its time, so it works on what was read; if somebody else was quicker, all is done again. */
+/** A handler may take time, so it works on the object that was read; if that has changed meanwhile, everything is done again. */
 async function changeWithHandler(api: Api, c: ApiContext, target: Target, evaluate: Evaluate, context: WriteContext): Promise<ApiObject> {
   const { kind } = target;
   const warned = c.get('warnings').length;

@@ -1,4 +1,4 @@
-/** create: a document becomes an object, through its kind's handler where there is one. */
+/** Handles create: makes an object from a document, through its kind's handler if there is one. */
 
 import { randomInt } from 'node:crypto';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -21,9 +21,9 @@ import { permitOwners, withWordOf } from './owner-references.ts';
 import { storeCreated } from './store-writes.ts';
 import { handlerOf, isObject, readDocument } from './written.ts';
 
-/** Generated names that are taken already are tried anew so many times. */
+/** How often a new name is generated if the last one is taken. */
 const MAX_ATTEMPTS = 8;
-/** Letters and digits that cannot be misread or make words. */
+/** Letters and digits that cannot be misread or form words. */
 const SUFFIX_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
 const SUFFIX_LENGTH = 5;
 
@@ -71,7 +71,7 @@ async function create(api: Api, c: ApiContext, collection: Target, document: Use
     permit(api, c, 'CREATE', target, wanted);
     await permitDeployment(api, c, reader, deployedOn(kind, undefined, wanted));
   };
-  // before anything is said of what is there, and before a handler acts; and again on what the handler makes of it
+  // before the answer can reveal what is there and before a handler acts; and again on the result of the handler
   await judge(api.store, object);
   if ((await api.store.get(refOfTarget(target))) !== undefined) throw alreadyExists(target);
   const context: WriteContext = { principal, dryRun, cascade: flag(c, 'cascade'), warn: (text) => warn(c, text) };

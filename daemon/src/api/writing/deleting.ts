@@ -1,4 +1,4 @@
-/** delete and deletecollection: preconditions, finalizers, what becomes of dependents, and the kind's handler, which may do it its own way. */
+/** Handles delete and deletecollection: preconditions, finalizers, dependents, and the kind's handler, which may delete in its own way. */
 
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
@@ -18,7 +18,7 @@ import { CHANGED, type Judge, storeChanged, storeDeleted } from './store-writes.
 import { handlerOf } from './written.ts';
 
 const MAX_ATTEMPTS = 8;
-/** Objects of a collection that are deleted between two looks at the store. */
+/** Number of objects of a collection that are read at a time and deleted before the next are read. */
 const COLLECTION_PART = 100;
 
 export async function deleteObject(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
@@ -32,7 +32,7 @@ export async function deleteObject(api: Api, c: ApiContext, kind: Kind): Promise
   return answerJson(c, success({ name: target.name, group: kind.group, kind: kind.plural, uid: left.metadata.uid }));
 }
 
-/** True for what still is, until its finalizers are gone. */
+/** True if the object still exists until its finalizers are gone. */
 function isWaiting({ metadata }: ApiObject): boolean {
   return metadata.deletionTimestamp !== undefined && (metadata.finalizers ?? []).length > 0;
 }
@@ -42,7 +42,7 @@ function contextOf(c: ApiContext, dryRun: boolean): WriteContext {
   return { principal: c.get('principal'), dryRun, cascade: flag(c, 'cascade'), warn: (text) => warn(c, text) };
 }
 
-/** Deletes the object, or marks it as being deleted while it has finalizers; answers how it was left. */
+/** Deletes the object, or marks it as being deleted while it has finalizers; returns its last state. */
 async function remove(
   api: Api,
   c: ApiContext,
@@ -88,9 +88,10 @@ async function mark(
 }
 
 /**
- * What would be refused at the end is refused now, and not when the dependents are gone. Before a foreground deletion that is only what no end of
- * dependents would change, as long as there are some: they may be the reason for the rest. Dependents that whoever asks may not see make no difference,
- * which would tell of them; but for the daemon, which goes on with what was agreed to.
+ * Refuses now what would be refused in the end, rather than after the dependents are gone. A foreground deletion with dependents is
+ * refused only for reasons that their end cannot change (403), since they may be the reason for any other refusal. Dependents that
+ * the caller may not see do not count, since this would reveal them; but all count when the daemon itself continues a deletion that
+ * was agreed to.
  */
 async function assertDeletable(
   api: Api,
@@ -113,7 +114,7 @@ async function assertDeletable(
   c.get('warnings').length = warned;
 }
 
-/** Deletes an object that nothing holds any more: through its kind's handler, or here. */
+/** Deletes an object that nothing holds back any more: through its kind's handler, or here. */
 export async function finishDeletion(
   api: Api,
   target: Target,
@@ -138,7 +139,7 @@ function assertPreconditions({ kind, name }: Target, stored: ApiObject, { uid, r
   });
 }
 
-/** Deletes what a selector selects and whoever asks may delete; leaves alone what this node only keeps for itself. */
+/** Deletes the selected objects that the caller may delete; leaves alone what this node does not own. */
 export async function deleteCollection(api: Api, c: ApiContext, kind: Kind): Promise<Response> {
   const target = targetOf(api, c, kind);
   begin(c, 'deletecollection', target);
@@ -156,7 +157,7 @@ export async function deleteCollection(api: Api, c: ApiContext, kind: Kind): Pro
     for (const { metadata } of page.items) {
       if (await removeOne(api, c, { ...target, name: metadata.name }, { ...asked, preconditions: { uid: metadata.uid } }, context))
         count += 1;
-      // at once: the next one may be refused, and these are gone all the same
+      // after each one: the next may be refused, and these are gone all the same
       if (count > 0 && !context.dryRun) c.get('note').done = `${count} deleted`;
     }
     next = page.continue;
@@ -165,7 +166,7 @@ export async function deleteCollection(api: Api, c: ApiContext, kind: Kind): Pro
   return answerJson(c, { ...success({ group: kind.group, kind: kind.plural }), message: `${count} deleted` });
 }
 
-/** False if this node does not own the object, or whoever asks may not delete it. */
+/** False if this node does not own the object, the object is gone, or the caller may not delete it. */
 async function removeOne(api: Api, c: ApiContext, target: Target, asked: DeleteOptions, context: WriteContext): Promise<boolean> {
   const ref = refOfTarget(target);
   if ((await api.store.originOf(ref)) !== 'own') return false;

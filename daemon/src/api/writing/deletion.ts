@@ -1,4 +1,4 @@
-/** How an object is to be deleted, as a client says it in DeleteOptions or in the query; and the object as it stands until it goes. */
+/** Reads how an object is to be deleted, from DeleteOptions or the query, and marks an object that is being deleted. */
 import { z } from 'zod';
 import { isRecord } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -13,20 +13,20 @@ const options = z.object({
   preconditions: z.object({ uid: z.string().max(64).optional(), resourceVersion: z.string().max(20).optional() }).nullish(),
   dryRun: z.array(z.literal('All')).max(1).nullish(),
   propagationPolicy: z.enum(['', ...PROPAGATION_POLICIES]).nullish(),
-  /** Of old clients: true is Orphan, false Background. */
+  /** For old clients: true means Orphan, false Background. */
   orphanDependents: z.boolean().nullish(),
-  /** Nothing here has a grace period: every one comes to the same. */
+  /** Accepted and ignored: nothing here has a grace period. */
   gracePeriodSeconds: z.number().int().nonnegative().nullish(),
 });
 
 export interface DeleteOptions {
   preconditions: { uid?: string | undefined; resourceVersion?: string | undefined };
-  /** What becomes of dependents; undefined: as the object says itself, else they go after it. */
+  /** What happens to dependents. Undefined: what the object itself says, else they are deleted after it. */
   policy: PropagationPolicy | undefined;
   dryRun: boolean;
 }
 
-/** Reads the body, and where there is none, the query. Errors: BAD_REQUEST, INVALID for what contradicts itself. */
+/** Reads the body, or the query if there is none. Errors: BAD_REQUEST, INVALID for contradicting options. */
 export async function readDeleteOptions(c: ApiContext): Promise<DeleteOptions> {
   assertJson(c.req.header('content-type'));
   const body = await readJson(c);
@@ -58,7 +58,10 @@ function fromQuery(c: ApiContext): Record<string, unknown> {
   };
 }
 
-/** The object as it waits for its finalizers. Pure; the very object if it waits for them already, at the word of the same principal. */
+/**
+ * The object while it waits for its finalizers. Pure. Returns the same object if it waits for them already, at the request of the
+ * same principal.
+ */
 export function markedObject(stored: ApiObject, finalizers: readonly string[], principal: Principal, now: number): ApiObject {
   const { deletionTimestamp, finalizers: before = [] } = stored.metadata;
   const word = finalizers.some(isForDependents) ? principalText(principal) : undefined;

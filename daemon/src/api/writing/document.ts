@@ -1,4 +1,4 @@
-/** From documents that users write to objects that are stored: pure. Says field by field what is wrong. */
+/** Converts users' documents into objects to be stored, and says field by field what is wrong. Pure. */
 
 import type { z } from 'zod';
 import { isRecord, jsonEqual } from '../../../../protocol/encoding/json.ts';
@@ -9,7 +9,7 @@ import { type ApiObject, type ObjectMeta, objectMeta } from '../../../../protoco
 import { CREATOR_ANNOTATION, OWNERS_ANNOTATION, SERVER_ANNOTATIONS } from '../../../../protocol/rights/principal.ts';
 import { causesOf, invalid } from '../request/causes.ts';
 
-/** What a user says with a document. */
+/** What a user's document says. */
 export interface UserDocument {
   /** The fields that users write, validated; without apiVersion, kind, metadata and the server's fields. */
   fields: Record<string, unknown>;
@@ -18,7 +18,7 @@ export interface UserDocument {
   unknown: string[];
 }
 
-/** Parts of metadata that users write; the rest is the server's. */
+/** The parts of metadata that users write; the server owns the rest. */
 type UserMeta = Pick<ObjectMeta, 'labels' | 'annotations' | 'finalizers' | 'ownerReferences'>;
 
 const writable = new WeakMap<Kind, z.ZodObject>();
@@ -35,7 +35,7 @@ function writableSchema(kind: Kind): z.ZodObject {
   return schema;
 }
 
-/** Validates a document. Errors: BAD_REQUEST if it is not of this kind, INVALID with a cause for each field that is wrong. */
+/** Validates a document. Errors: BAD_REQUEST if it is not of this kind, INVALID with a cause for each wrong field. */
 export function parseDocument(kind: Kind, body: unknown): UserDocument {
   if (!isRecord(body)) throw new DtkdError('BAD_REQUEST', `the body is not an object`, { next: `Send one ${kind.kind} as JSON.` });
   const { apiVersion, kind: kindName, metadata, ...rest } = body;
@@ -64,7 +64,7 @@ export function parseDocument(kind: Kind, body: unknown): UserDocument {
   };
 }
 
-/** Fields that stand in the input and that parsing left out. */
+/** Paths of fields in the input that parsing dropped. */
 function unknownPaths(input: unknown, parsed: unknown, path: string): string[] {
   if (Array.isArray(input) && Array.isArray(parsed)) {
     return input.flatMap((item, index) => unknownPaths(item, parsed[index], `${path}[${index}]`));
@@ -76,7 +76,7 @@ function unknownPaths(input: unknown, parsed: unknown, path: string): string[] {
   });
 }
 
-/** `kept`: annotations that the daemon has written, which no document can say. */
+/** `kept`: annotations written by the daemon, which documents cannot set. */
 function userMeta(
   { labels, annotations: said, finalizers, ownerReferences }: UserDocument['metadata'],
   kept: Readonly<Record<string, string>>,
@@ -103,7 +103,7 @@ function withoutUndefined({ controller, blockOwnerDeletion, ...rest }: OwnerRefe
   };
 }
 
-/** A new object as the store takes it: the store fills in uid, version and time. `creator` is the user who makes it, if it is one. */
+/** A new object for the store, which fills in uid, version and time. `creator` is the user who creates it, if it is one. */
 export function newObject(kind: Kind, document: UserDocument, name: string, namespace: string, creator?: string): ApiObject {
   return {
     apiVersion: apiVersionOf(kind),
@@ -121,7 +121,7 @@ export function newObject(kind: Kind, document: UserDocument, name: string, name
   };
 }
 
-/** The stored object with what the user wrote in place of what stood there; what the server wrote stays. */
+/** The stored object with the user's parts replaced; what the server wrote stays. */
 export function changedObject(kind: Kind, stored: ApiObject, document: UserDocument): ApiObject {
   const { labels: _l, annotations: _a, finalizers: _f, ownerReferences: _o, ...kept } = stored.metadata;
   const server = kind.serverFields.flatMap((field) => (Object.hasOwn(stored, field) ? [[field, stored[field]] as const] : []));
@@ -132,12 +132,12 @@ export function changedObject(kind: Kind, stored: ApiObject, document: UserDocum
     ...document.fields,
     ...Object.fromEntries(server),
   };
-  // whoever agreed to the owners before has agreed to those only
+  // the note says who set the previous owners; it does not apply to other ones
   const said = haveSameOwners(stored, changed) ? changed : annotated(changed, OWNERS_ANNOTATION, undefined);
   return jsonEqual(userFields(kind, stored), userFields(kind, said)) ? said : withGeneration(said, stored.metadata.generation + 1);
 }
 
-/** The object with another value of one annotation, or without it. */
+/** The object with one annotation set to another value, or removed. */
 export function annotated(object: ApiObject, key: string, value: string | undefined): ApiObject {
   const { annotations = {}, ...metadata } = object.metadata;
   const { [key]: _before, ...others } = annotations;

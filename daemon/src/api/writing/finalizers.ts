@@ -1,11 +1,14 @@
-/** Which finalizers may be written: pure. */
+/** Decides which finalizers may be written. Pure. */
 
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
 import { isFinalizerName } from '../../../../protocol/objects/finalizers.ts';
 import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import { invalid } from '../request/causes.ts';
 
-/** A finalizer says whose it is; and an object that is being deleted may only lose finalizers. Errors: INVALID naming the field. */
+/**
+ * Checks the added finalizers: each must say whose it is, and none may be added to an object that is being deleted. Errors: INVALID
+ * naming the field.
+ */
 export function assertFinalizers(kind: Kind, stored: ApiObject | undefined, changed: ApiObject): void {
   const added = (changed.metadata.finalizers ?? []).filter((finalizer) => stored?.metadata.finalizers?.includes(finalizer) !== true);
   if (added.length === 0) return;

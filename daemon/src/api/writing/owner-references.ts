@@ -1,6 +1,6 @@
 /**
- * Writing owner references: which may be said, by whom, and the note of who did. An object goes when its owners are gone, so whoever binds it to others needs
- * DELETE on it; the collector later deletes it as them.
+ * Decides which owner references may be written and by whom, and notes who wrote them. An object is deleted when its owners are
+ * gone, so whoever binds it to others needs DELETE on it; the collector later deletes it on their behalf.
  */
 
 import type { Kind } from '../../../../protocol/kinds/kind.ts';
@@ -20,15 +20,15 @@ export interface OwnerReader {
   originOf(ref: ObjectRef): Promise<Origin | undefined>;
 }
 
-/** The object with a note of who said its owners, if they are others than before. */
+/** The object with a note of who set its owners, if they have changed. */
 export function withWordOf(principal: Principal, stored: ApiObject | undefined, changed: ApiObject): ApiObject {
   if (stored === undefined ? ownersOf(changed).length === 0 : haveSameOwners(stored, changed)) return changed;
   return annotated(changed, OWNERS_ANNOTATION, ownersOf(changed).length === 0 ? undefined : principalText(principal));
 }
 
 /**
- * Decides a change of owner references. Errors: INVALID naming the field; FORBIDDEN without DELETE on the object, or for holding back an owner without
- * UPDATE on that.
+ * Decides a change of owner references. Errors: INVALID naming the field; FORBIDDEN without DELETE on the object, or without UPDATE
+ * on an owner whose deletion it would block.
  */
 export async function permitOwners(
   api: Api,
@@ -43,7 +43,7 @@ export async function permitOwners(
   if (owners.length === 0) return;
   assertSound(target.kind, changed);
   warnIfNeverDeleted(c, target.kind, changed);
-  // of what somebody makes they have every right; who frees an object of some owners may hasten its end
+  // a creator has every right on the new object; removing an owner needs DELETE too, as it may hasten the object's end
   if (stored !== undefined && !haveSameOwners(stored, changed)) permit(api, c, 'DELETE', target, stored);
   for (const reference of ownersBeyond(owners, before)) await assertOwner(api, c, reader, target, reference, owners.indexOf(reference));
   for (const reference of owners.filter((one) => blocksAnew(one, before))) await permitBlocking(api, c, reader, reference);
@@ -53,7 +53,7 @@ function blocksAnew(reference: OwnerReference, before: readonly OwnerReference[]
   return reference.blockOwnerDeletion === true && before.find((one) => isSameOwner(one, reference))?.blockOwnerDeletion !== true;
 }
 
-/** What the references say by themselves. */
+/** Checks what can be judged from the references alone. */
 function assertSound(kind: Kind, changed: ApiObject): void {
   const owners = ownersOf(changed);
   const causes: Cause[] = [];
@@ -72,7 +72,7 @@ function assertSound(kind: Kind, changed: ApiObject): void {
   if (causes.length > 0) throw invalid(kind, changed.metadata.name, causes);
 }
 
-/** An owner is of this node, and of a kind that can own what is asked. */
+/** Checks that an owner belongs to this node and is of a kind that can own the object. */
 async function assertOwner(
   api: Api,
   c: ApiContext,
@@ -108,7 +108,7 @@ async function assertOwner(
   ]);
 }
 
-/** Who may not change an object shall not hold back its end. */
+/** Whoever may not change an object must not block its deletion. */
 async function permitBlocking(api: Api, c: ApiContext, reader: OwnerReader, reference: OwnerReference): Promise<void> {
   const principal = c.get('principal');
   const place = ownerPlace(reference, api.node.name);
@@ -117,7 +117,7 @@ async function permitBlocking(api: Api, c: ApiContext, reader: OwnerReader, refe
   const object = await reader.get(place.ref);
   const decision = api.access.decide(principal, { verb: 'UPDATE', group, plural, name, ...(object === undefined ? {} : { object }) });
   if (decision.allowed) return;
-  // said the same whether there is such an object or not
+  // the same answer whether the object exists or not
   throw refusal(api, c, 'UPDATE', { kind: place.kind, name }, `blockOwnerDeletion needs UPDATE on ${plural} "${name}"`);
 }
 

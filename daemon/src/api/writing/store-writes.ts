@@ -1,12 +1,12 @@
-/** The transactions of the API: each looks again at what it is about to replace. */
+/** The API's transactions. Each checks again what it is about to replace. */
 import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { ObjectStore, Transaction } from '../../store/object-store.types.ts';
 import { refOfTarget, type Target } from '../request/request.ts';
 
-/** Somebody else has written the object since it was read. */
+/** The object has been written by somebody else since it was read. */
 export const CHANGED = Symbol('changed');
 
-/** Decides once more, on what is stored when the decision counts (of a new object: on what will be); throws to refuse. */
+/** Decides again, on what is stored when the decision counts (for a new object: on what will be stored); throws to refuse. */
 export type Judge = (tx: Transaction, stored: ApiObject) => void | Promise<void>;
 
 interface Writing {
@@ -16,7 +16,7 @@ interface Writing {
   judge: Judge;
 }
 
-/** Stores a new object; undefined if there is one of that name already. */
+/** Stores a new object; undefined if one of that name already exists. */
 export function storeCreated(store: ObjectStore, { target, object, dryRun, judge }: Writing): Promise<ApiObject | undefined> {
   return store.transact(
     async (tx) => {
@@ -28,7 +28,7 @@ export function storeCreated(store: ObjectStore, { target, object, dryRun, judge
   );
 }
 
-/** Replaces an object that is still as it was read; undefined if it is gone. */
+/** Replaces an object if it has not changed since it was read; undefined if it is gone. */
 export function storeChanged(
   store: ObjectStore,
   read: ApiObject,
@@ -46,7 +46,7 @@ export function storeChanged(
   );
 }
 
-/** Deletes an object that is still as it was read; undefined if it is gone. */
+/** Deletes an object if it has not changed since it was read; undefined if it is gone. */
 export function storeDeleted(
   store: ObjectStore,
   read: ApiObject,

@@ -1,4 +1,4 @@
-/** What all writes share: the user's document for a target, and the kind's handler. */
+/** What all writes share: reading the user's document for a target, and finding the kind's handler. */
 
 import { isRecord } from '../../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -9,7 +9,7 @@ import { type Api, type ApiContext, fieldValidation, namespaceOf, type Target, w
 import { MAX_SAID } from '../request/written-body.ts';
 import { parseDocument, type UserDocument } from './document.ts';
 
-/** What explains the fields beside one that is not known: `model.spec` for `spec.descriptin`. */
+/** The path to explain for an unknown field: `model.spec` for `spec.descriptin`. */
 function explainedPath({ singular }: Kind, field: string): string {
   const around = field
     .replaceAll(/\[\d+\]/g, '')
@@ -18,7 +18,7 @@ function explainedPath({ singular }: Kind, field: string): string {
   return [singular, ...around].join('.');
 }
 
-/** Validates a document for a target, and reports the fields that its kind does not have as the client asked for it. */
+/** Validates a document for a target, and reports fields that its kind does not have in the way that the client asked for. */
 export function readDocument(api: Api, c: ApiContext, target: Target, body: unknown): UserDocument {
   const document = parseDocument(target.kind, body);
   const { namespace, name } = document.metadata;

@@ -1,12 +1,15 @@
-/** Domains themselves: their state, where members reach this node, invites, and what is missing of logs. Pure. */
+/**
+ * Checks domains: their state, whether members can reach this node, invites, and missing log entries. Also orders held for others.
+ * Pure.
+ */
 import { isLoopback } from '../../../../protocol/peers/address.ts';
 import { type Finding, ok, problem, warning } from '../../../../protocol/requests/checkup.ts';
 import { humanDuration } from '../../../../protocol/text/age.ts';
 import type { CheckupFacts, DomainFacts } from '../checkup.types.ts';
 
-/** Invites that are named at most. */
+/** Maximum number of invites that a finding names. */
 const MAX_NAMED = 5;
-/** Less than this is on its way. */
+/** Members with at least this many missing entries are reported. */
 const BEHIND_ENTRIES = 1;
 
 export function checkState({ name, state, message, port, host }: DomainFacts): Finding[] {
@@ -40,8 +43,8 @@ function because(message: string | undefined): string {
 }
 
 /**
- * What this node announces, as connected members could reach it. One that reached it is enough; where none did, that it is connected now says only that this
- * node dialled.
+ * Checks which of the announced addresses connected members could reach. One reachable address is enough. If there is none, the
+ * present connections only show that this node could dial out.
  */
 export function checkReach({ name, port, peers, probes, announce }: DomainFacts): Finding[] {
   const check = `reach ${name}`;
@@ -77,7 +80,7 @@ export function checkReach({ name, port, peers, probes, announce }: DomainFacts)
   return [ok(check, `${by} reached this node at ${good.join(', ')}${rest}`)];
 }
 
-/** `text` may leave the port out, and the brackets of IPv6 with it. */
+/** True if `text` means the address; `text` may omit the port, and the brackets of IPv6 with it. */
 function isSame(address: string, text: string): boolean {
   return address === text || address.startsWith(`${text}:`) || address.startsWith(`[${text}]:`);
 }

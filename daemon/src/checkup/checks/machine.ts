@@ -1,17 +1,17 @@
-/** The machine as the daemon feels it: disk, memory, processor, addresses, multicast, names. Pure. */
+/** Checks the machine: disk, memory, processor, addresses, multicast, names. Pure. */
 import { isLoopback } from '../../../../protocol/peers/address.ts';
 import { type Finding, ok, problem, warning } from '../../../../protocol/requests/checkup.ts';
 import type { CheckupFacts, MachineFacts } from '../checkup.types.ts';
 
 const MIB = 1024 * 1024;
-/** LevelDB needs a log and a table at any moment, with room for the audit log. Bytes. */
+/** In bytes. At any moment LevelDB needs a log and a table, and there has to be room for the audit log. */
 const LITTLE_DISK = 64 * MIB;
 const SCARCE_DISK = 512 * MIB;
-/** Of all inodes. */
+/** Part of all inodes. */
 const SCARCE_INODES = 0.02;
-/** Conversations with peers take longer than this on a slow line, so nobody notices less. Milliseconds. */
+/** Milliseconds. Conversations with peers take longer than this on a slow line, so a shorter delay goes unnoticed. */
 const SLOW_LOOP_MS = 250;
-/** Part of a limit from which on little is left. */
+/** Part of a limit above which little is left. */
 const NEAR_LIMIT = 0.9;
 
 export function checkDisk({ disk }: Pick<CheckupFacts, 'disk'>): Finding[] {
@@ -74,7 +74,7 @@ export function checkMemory({ memory: { rss, limit, heapUsed, heapLimit } }: Pic
   return [ok('memory', limit === undefined ? uses : `${uses} of ${Math.round(limit / MIB)} MiB`)];
 }
 
-/** A family that this machine lacks matters if members are away that are known by addresses of that family only. */
+/** Reports an address family that this machine lacks if members are away and known only by addresses of that family. */
 export function checkFamilies({ machine: { families }, domains }: Pick<CheckupFacts, 'machine' | 'domains'>): Finding[] {
   const away = domains.flatMap(({ peers }) => peers.filter(({ reach }) => reach === 'away'));
   const lacking = (has: boolean, isOf: (address: string) => boolean) =>
@@ -98,7 +98,7 @@ export function checkFamilies({ machine: { families }, domains }: Pick<CheckupFa
   ];
 }
 
-/** What a machine without a default route answers, as in a network that leads nowhere else. */
+/** Errors on a machine without a default route, as in an isolated network. */
 const NO_ROUTE: ReadonlySet<string> = new Set(['ENODEV', 'ENETUNREACH']);
 
 export function checkMulticast({ multicast }: Pick<CheckupFacts, 'multicast'>): Finding[] {
@@ -113,14 +113,14 @@ export function checkMulticast({ multicast }: Pick<CheckupFacts, 'multicast'>): 
   ];
 }
 
-/** Whether names of apps lead to this node's ingress from this machine. */
+/** Checks that names of apps resolve to this node's ingress on this machine. */
 export function checkSuffix({ suffix }: Pick<CheckupFacts, 'suffix'>): Finding[] {
   if (suffix === undefined) return [];
   const { name, ingress, addresses, error } = suffix;
   const record = `Let the name server answer ${name.replace(/^[^.]+/, '*')} with the address of the ingress (${ingress})`;
   if (error !== undefined || addresses.length === 0) {
     const text = `names of apps, such as ${name}, are not known to the name service of this machine`;
-    // browsers and curl resolve names below localhost themselves
+    // browsers and curl resolve names under localhost themselves
     return isLocalName(name)
       ? [ok('dns', 'names of apps end in "localhost", which browsers resolve by themselves')]
       : [problem('dns', `${text} (${error ?? 'no address'})`, `${record}, or use a suffix below localhost.`)];

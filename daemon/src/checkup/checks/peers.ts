@@ -1,13 +1,13 @@
-/** Members: who is away and why, who is only reached through others, whose clock, version or name is trouble. Pure. */
+/** Checks members: who is away and why, who is only reached through others, and whose clock, version or name causes trouble. Pure. */
 import { type Finding, ok, problem, warning } from '../../../../protocol/requests/checkup.ts';
 import { humanDuration } from '../../../../protocol/text/age.ts';
 import type { DomainFacts, PeerFacts } from '../checkup.types.ts';
 
-/** Certificates and expiries are judged by minutes, and audit lines of several nodes are laid beside each other. Milliseconds. */
+/** Milliseconds. Certificates and expiries have a resolution of minutes, and audit lines of several nodes are compared. */
 const CLOCK_WARNING_MS = 5_000;
-/** Invites and orders are refused as expired, or accepted when they are. Milliseconds. */
+/** Milliseconds. Beyond this, valid invites and orders are refused as expired, or expired ones accepted. */
 const CLOCK_PROBLEM_MS = 60_000;
-/** A daemon that restarts is away for less. Milliseconds. */
+/** Milliseconds. A restarting daemon is away for less. */
 const AWAY_PROBLEM_MS = 24 * 60 * 60 * 1000;
 
 export function checkPeersAway({ name, peers, holdsRoot, founder }: DomainFacts, now: number): Finding[] {
@@ -23,7 +23,7 @@ export function checkPeersAway({ name, peers, holdsRoot, founder }: DomainFacts,
     const where = holdsRoot ? '' : ` on ${founder}`;
     return ` If it will not come back, remove it for good${where}: dtkd delete dtpeer ${peer.id}.`;
   };
-  // one that runs a version that does not fit is told by its condition: it is there, and need not be removed
+  // a member with an incompatible version is reported by its condition: it is there, and need not be removed
   return away.flatMap((peer) => {
     if (peer.misfit) return [];
     const age = peer.since === undefined ? undefined : now - peer.since;
@@ -87,7 +87,7 @@ export function checkSuspended({ name, peers }: DomainFacts): Finding[] {
     );
 }
 
-/** A suspension has a finding of its own, and so do names. */
+/** Reports members' conditions, except suspensions, which have a finding of their own. */
 export function checkConditions({ name, peers }: DomainFacts): Finding[] {
   return peers.flatMap((peer) =>
     peer.conditions
@@ -108,7 +108,7 @@ export function checkNames({ name, peers }: DomainFacts): Finding[] {
     );
 }
 
-/** By how much a clock is wrong at least: the round trip is taken off. */
+/** Reports clocks that are off, by the least that is certain: the uncertainty of the round trip is subtracted. */
 export function checkClocks({ name, probes }: DomainFacts): Finding[] {
   if (probes.length === 0) return [];
   const wrong = probes
@@ -123,7 +123,7 @@ export function checkClocks({ name, probes }: DomainFacts): Finding[] {
       ),
     ];
   }
-  // Where most others agree with each other and not with us, it is ours that is wrong.
+  // If most others differ from us in the same direction, our clock is wrong.
   const ours =
     wrong.length > 1 && wrong.length > probes.length / 2 && wrong.every(({ offsetMs }) => offsetMs > 0 === (wrong[0]?.offsetMs ?? 0) > 0);
   return wrong.map(({ peer, offsetMs, least }) =>
@@ -141,7 +141,7 @@ function spanOf(ms: number): string {
   return ms < 1_000 ? `${Math.ceil(ms)} ms` : humanDuration(ms);
 }
 
-/** Versions agree if the part is the same that changes when something is not compatible: the first number, or the second before 1.0. */
+/** Versions are compatible if they have the same series: the first number, or the second before 1.0. */
 export function checkVersions({ name, peers }: DomainFacts, own: string): Finding[] {
   const known = peers.flatMap((peer): (PeerFacts & { version: string })[] =>
     peer.version === undefined ? [] : [{ ...peer, version: peer.version }],
@@ -161,7 +161,7 @@ export function checkVersions({ name, peers }: DomainFacts, own: string): Findin
   return known.length === 0 ? [] : [ok(`version ${name}`, `all ${known.length + 1} nodes run versions that fit each other`)];
 }
 
-/** Below 0 if `a` is of an older series than `b`; undefined if one of them is no version. */
+/** Negative if `a` is of an older series than `b`; undefined if one of them is not a version. */
 function compareSeries(a: string, b: string): number | undefined {
   const [left, right] = [seriesOf(a), seriesOf(b)];
   if (left === undefined || right === undefined) return undefined;

@@ -1,11 +1,11 @@
-/** What the daemon keeps: certificates, the audit log, apps. Pure. */
+/** Checks what the daemon maintains: certificates, the audit log, apps. Pure. */
 import { type Finding, ok, problem, warning } from '../../../../protocol/requests/checkup.ts';
 import { humanDuration } from '../../../../protocol/text/age.ts';
 import type { CheckupFacts } from '../checkup.types.ts';
 
-/** The API's certificate is renewed when less is left, the authority at the next start. Milliseconds. */
+/** Milliseconds. The API's certificate is renewed when less is left; its authority is renewed at the next start. */
 const EXPIRES_SOON_MS = 30 * 24 * 60 * 60 * 1000;
-/** Published every hour; an hour more for a machine that slept. Milliseconds. */
+/** Milliseconds. The audit log's head is published every hour; this allows another hour for a machine that slept. */
 const UNWITNESSED_MS = 2 * 60 * 60 * 1000;
 
 export function checkCertificates({ certificates, now }: Pick<CheckupFacts, 'certificates' | 'now'>): Finding[] {

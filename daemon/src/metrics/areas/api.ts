@@ -1,4 +1,4 @@
-/** Requests to the API, and the audit log that they leave. */
+/** Metrics of requests to the API, and of the audit log that they leave. */
 import type { DurationCounts } from '../../counting/durations.ts';
 import { type Area, area, one } from '../family.ts';
 

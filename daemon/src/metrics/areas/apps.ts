@@ -2,12 +2,12 @@
 import { type Area, area, one } from '../family.ts';
 
 export interface AppNumbers {
-  /** Of this node, and copies of those of members. */
+  /** Apps of this node, and copies of members' apps. */
   own: number;
   copies: number;
   byStatus: Readonly<Record<string, number>>;
   counters: Readonly<Record<string, number>>;
-  /** Answers of the proxy by the first digit of their status. */
+  /** The proxy's answers, by the first digit of their status. */
   answers: readonly number[];
   served: { received: number; sent: number; open: number; accepted: number; refused: number };
   opened: { received: number; sent: number; streams: number; lanes: number; lanesOpened: number; lanesFailed: number };

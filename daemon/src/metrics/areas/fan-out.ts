@@ -1,4 +1,4 @@
-/** What this node asked of others for its users, and what lists over nodes said of each. */
+/** Metrics of requests to other nodes on behalf of this node's users, and of the statements about each node in lists over nodes. */
 import type { DurationCounts } from '../../counting/durations.ts';
 import { type Area, area } from '../family.ts';
 

@@ -9,7 +9,7 @@ export interface ProgramNumbers {
   checks: Readonly<Record<string, boolean>>;
   /** Bytes of parts of the data directory, by name. */
   dataBytes: Readonly<Record<string, number>>;
-  /** Of the file system with the data directory; undefined if it cannot be asked. */
+  /** The file system of the data directory; undefined if it cannot be queried. */
   disk: { freeBytes: number; sizeBytes: number } | undefined;
 }
 

@@ -1,8 +1,8 @@
-/** Logs of domains and what brings them to all members; who was let in, and who was not. */
+/** Metrics of domains' logs, of their replication to all members, and of nodes that were admitted or refused. */
 import { type Area, area, type Family, type Labels, type Sample } from '../family.ts';
 
 export interface ReplicationNumbers {
-  /** The domain's. */
+  /** The domain's name. */
   name: string;
   counters: Readonly<Record<string, number>>;
   hellosRefused: Readonly<Record<string, number>>;
@@ -73,7 +73,7 @@ function ofAuthors(name: string, help: string, value: (log: ReplicationNumbers['
   return { name, help, type: 'gauge', labels: ['domain', 'author'], samples };
 }
 
-/** Counters of the domain, each with the labels that it gets here; one that has not counted yet is 0. */
+/** A family made of a domain's counters, each with the labels given here. A counter that has not counted yet is 0. */
 function counted(name: string, help: string, from: Readonly<Record<string, Labels>>): Family<Domains> {
   const [first = {}] = Object.values(from);
   const samples = (domains: Domains): Sample[] =>
@@ -83,7 +83,7 @@ function counted(name: string, help: string, from: Readonly<Record<string, Label
   return { name, help, type: 'counter', labels: ['domain', ...Object.keys(first)], samples };
 }
 
-/** Codes that are told before they have happened, so that the first one is seen as an increase. */
+/** Codes that are reported before they have occurred, so that the first occurrence shows as an increase. */
 const HELLO_CODES = { NOT_A_MEMBER: 0 };
 const JOIN_CODES = { TOKEN_EXPIRED: 0, TOKEN_REVOKED: 0, TOKEN_USED_UP: 0, TOO_MANY_REQUESTS: 0 };
 

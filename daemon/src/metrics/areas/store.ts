@@ -1,4 +1,4 @@
-/** The object store, and the files that are kept beside it. */
+/** Metrics of the object store, and of the files kept next to it. */
 import type { DurationCounts } from '../../counting/durations.ts';
 import { type Area, area, one } from '../family.ts';
 
