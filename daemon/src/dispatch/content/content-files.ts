@@ -1,6 +1,6 @@
 /**
- * Files by their SHA-256 on the disk: `AB/CDEF…` whole ones, `partial/` those that are being fetched, `incoming/` those that are being taken. A file
- * under its digest is whole and durable. Knows nothing of who may have it.
+ * Files on disk, named by their SHA-256: `AB/CDEF…` for complete ones, `partial/` for those being fetched, `incoming/` for those being
+ * taken. A file under its digest is complete and durable. Knows nothing of who may have it.
  */
 import { createHash, type Hash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -16,13 +16,13 @@ import { PieceFile, type PiecePlan } from './piece-file.ts';
 
 const PRIVATE_DIRECTORY = 0o700;
 const PRIVATE_FILE = 0o600;
-/** What stands behind the name of a file that comes in pieces. */
+/** Suffix of a file that is fetched in pieces. */
 const PIECES = '.pieces';
-/** A file that is being fetched: its digest, and behind it what was told of its pieces. */
+/** Name of a file that is being fetched: its digest, and for one in pieces a digest of what was said about them. */
 const PARTIAL = /^[0-9a-f]{64}(-[0-9a-f]{32}\.pieces)?$/;
 const FAN_OUT = /^[0-9a-f]{2}$/;
 
-/** A file that is being written: its bytes are hashed on their way. */
+/** A file that is being written. Its bytes are hashed as they come. */
 export class GrowingFile implements Growing {
   readonly path: string;
   readonly #handle: FileHandle;
@@ -69,7 +69,7 @@ export class GrowingFile implements Growing {
   }
 }
 
-/** A file of which nothing is missing. */
+/** A file with no bytes missing. */
 type Finished = Pick<GrowingFile | PieceFile, 'path' | 'sync' | 'close'>;
 
 export class ContentFiles {
@@ -83,12 +83,12 @@ export class ContentFiles {
     this.#incoming = join(directory, 'incoming');
   }
 
-  /** The path of a whole file. */
+  /** The path of a complete file. */
   path(digest: string): string {
     return join(this.#directory, digest.slice(0, 2), digest.slice(2));
   }
 
-  /** Makes the directories and removes what was never finished; gives the whole files with their sizes. */
+  /** Creates the directories and removes what was never finished. Returns the complete files with their sizes. */
   async open(now: number): Promise<Map<string, number>> {
     try {
       for (const path of [this.#directory, this.#partial, this.#incoming]) await mkdir(path, { recursive: true, mode: PRIVATE_DIRECTORY });
@@ -100,7 +100,7 @@ export class ContentFiles {
     }
   }
 
-  /** Removes what was begun, and not gone on with for long. */
+  /** Removes partial files that have not grown for long. */
   async removeOldPartials(now: number): Promise<void> {
     for (const name of await readdir(this.#partial)) {
       const path = join(this.#partial, name);
@@ -121,13 +121,13 @@ export class ContentFiles {
     return found;
   }
 
-  /** A new file whose digest is not known yet. */
+  /** Creates a file whose digest is not known yet. */
   async begin(): Promise<GrowingFile> {
     const path = join(this.#incoming, randomBytes(12).toString('hex'));
     return new GrowingFile(path, await open(path, 'wx', PRIVATE_FILE), createHash('sha256'), 0);
   }
 
-  /** A file that is fetched in pieces, with those that are there already. */
+  /** Opens a file that is fetched in pieces, with those that are already there. */
   async resumePieces(name: string, plan: PiecePlan): Promise<PieceFile> {
     const path = join(this.#partial, name + PIECES);
     const file = new PieceFile(path, await openToChange(path), plan);
@@ -140,7 +140,7 @@ export class ContentFiles {
     }
   }
 
-  /** A file that is fetched, with what there is of it already. */
+  /** Opens a file that is being fetched, with what is already there. */
   async resume(digest: string): Promise<GrowingFile> {
     const path = join(this.#partial, digest);
     const handle = await openToChange(path);
@@ -158,7 +158,7 @@ export class ContentFiles {
     }
   }
 
-  /** Makes a grown file the whole one of its digest, durably, and closes it. */
+  /** Moves a finished file to the name of its digest, durably, and closes it. */
   async finish(file: Finished, digest: string): Promise<void> {
     const path = this.path(digest);
     await file.sync();
@@ -169,7 +169,7 @@ export class ContentFiles {
     await syncDirectory(this.#directory);
   }
 
-  /** Closes a file and removes what there is of it. */
+  /** Closes a file and removes it. */
   async discard(file: Finished): Promise<void> {
     await file.close();
     await unlink(file.path).catch(() => undefined);
@@ -181,7 +181,7 @@ export class ContentFiles {
     });
   }
 
-  /** Bytes of a whole file; undefined if it is not there. */
+  /** Size of a complete file in bytes; undefined if it is not there. */
   async size(digest: string): Promise<number | undefined> {
     try {
       return (await stat(this.path(digest))).size;
@@ -191,7 +191,7 @@ export class ContentFiles {
   }
 }
 
-/** Opens a file with what is in it, or makes it. */
+/** Opens a file for changes, without truncating it. Creates it if needed. */
 async function openToChange(path: string): Promise<FileHandle> {
   const made = await open(path, 'a', PRIVATE_FILE);
   await made.close();

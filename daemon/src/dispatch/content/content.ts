@@ -1,7 +1,7 @@
 /**
- * Bytes by their digest: modules, files of `cp`. Owns `DATA/content` and the rows that say who may fetch what. Guarantees that a file under its
- * digest is whole and durable, that nobody fetches what was not allowed, and that all of it stays within its share of the disk. Does not know what
- * the bytes mean, or who of this node's users may use them.
+ * Stores bytes by their digest: modules, and files of `cp`. Owns `DATA/content` and the rows that say who may fetch what. Guarantees that
+ * a file under its digest is complete and durable, that nobody fetches what was not allowed, and that everything stays within its share
+ * of the disk. Does not know what the bytes mean, or which of this node's users may use them.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { CONTENT_PROTOCOL } from '../../../../protocol/orders/messages.ts';
@@ -21,13 +21,13 @@ import { FILE_BYTES, UserShares } from './user-shares.ts';
 
 const PREFIX = 'b/';
 
-/** A fetch that is under way, and all who wait for it. */
+/** A fetch in progress, and all who wait for it. */
 interface Flight {
   prefer: { domain: string; key: string }[];
   waiting: number;
   controller: AbortController;
   done: Promise<void>;
-  /** It is here, by whatever way. */
+  /** Resolves when the file is here, whichever way it came. */
   landed: PromiseWithResolvers<void>;
 }
 
@@ -45,10 +45,10 @@ class DiskContent implements ContentStore {
   readonly #entries = new Map<string, Entry>();
   readonly #flights = new Map<string, Flight>();
   readonly #pieces: PieceFlights;
-  /** Bytes of whole files, and of those that grow. */
+  /** Bytes of complete files, and of growing ones. */
   #kept = 0;
   #growing = 0;
-  /** From whom something is being fetched into memory, each time once. */
+  /** The members that something is being fetched from into memory, one entry per fetch. */
   readonly #inMemory: string[] = [];
   #timer: NodeJS.Timeout | undefined;
   #evicting: Promise<void> | undefined;
@@ -87,7 +87,7 @@ class DiskContent implements ContentStore {
   async start(): Promise<void> {
     const found = await this.#files.open(this.#options.now());
     const ops = await this.#readRows(found);
-    // What was finished when an earlier daemon died before it could write it down.
+    // Files that were finished when an earlier daemon died before it could record them.
     for (const [digest, size] of found) if (!this.#entries.has(digest)) ops.push(this.#put(digest, this.#fresh(size)));
     if (ops.length > 0) await this.#options.rows.batch(ops, { sync: true });
     await this.sweep();
@@ -104,7 +104,7 @@ class DiskContent implements ContentStore {
     await Promise.allSettled([this.#pieces.stop(), ...flights.map(({ done }) => done)]);
   }
 
-  /** Takes up rows whose files are there; gives what removes the others. */
+  /** Loads the rows whose files exist. Returns the operations that remove the others. */
   async #readRows(found: ReadonlyMap<string, number>): Promise<KvOp[]> {
     const ops: KvOp[] = [];
     const lt = prefixEnd(PREFIX);
@@ -126,7 +126,7 @@ class DiskContent implements ContentStore {
     return { size, usedAt: this.#options.now(), members: 0, readers: new Map() };
   }
 
-  /** Takes an entry up in memory; gives what writes it down. */
+  /** Sets an entry in memory. Returns the operation that stores it. */
   #put(digest: string, entry: Entry): KvOp {
     this.#kept += entry.size - (this.#entries.get(digest)?.size ?? 0);
     this.#entries.set(digest, entry);
@@ -152,7 +152,7 @@ class DiskContent implements ContentStore {
     const entry = this.#entries.get(digest);
     if (entry === undefined) return undefined;
     if ((await this.#files.size(digest)) !== entry.size) {
-      // Somebody tidied up the data directory.
+      // Somebody removed files from the data directory.
       this.#options.logger.warn({ digest }, 'A file of the content directory is gone or has another length');
       await this.#options.rows.batch([this.#drop(digest)], { sync: false });
       return undefined;
@@ -211,7 +211,7 @@ class DiskContent implements ContentStore {
     }
   }
 
-  /** Makes a grown file one of those that are kept. */
+  /** Turns a finished file into a kept one. */
   async #keep(file: GrowingFile | PieceFile, digest: string): Promise<void> {
     const known = this.#entries.get(digest);
     if (known !== undefined && (await this.path(digest)) !== undefined) {
@@ -278,7 +278,7 @@ class DiskContent implements ContentStore {
     }
   }
 
-  /** The flight that brings it: the one that is under way, unless it is being given up. */
+  /** Returns the fetch of this content: the one in progress, or a new one once one that was given up has ended. */
   async #board(digest: string, size: number | undefined): Promise<Flight> {
     for (;;) {
       const flight = this.#flights.get(digest);
@@ -291,11 +291,11 @@ class DiskContent implements ContentStore {
   #launch(digest: string, size: number | undefined): Flight {
     const controller = new AbortController();
     const prefer: Flight['prefer'] = [];
-    // A moment later, so that whoever asked can say whom to ask.
+    // Starts a moment later, so that the caller can say whom to ask.
     const done = Promise.resolve()
       .then(() => this.#download({ digest, size, prefer, signal: controller.signal }))
       .finally(() => this.#flights.delete(digest));
-    // Everybody who waited may have gone.
+    // Everybody who waited may be gone.
     done.catch(() => undefined);
     const flight = { prefer, waiting: 0, controller, done, landed: Promise.withResolvers<void>() };
     this.#flights.set(digest, flight);
@@ -316,7 +316,7 @@ class DiskContent implements ContentStore {
       await this.#guard(() => fetchInto(file, job, { members, reserve, logger, patienceMs, restMs }));
       await this.#keep(file, job.digest);
     } catch (error) {
-      // What came so far is gone on with later, unless it was wrong.
+      // What has come is kept for a later fetch, unless it was wrong.
       const wrong = error instanceof DtkdError && error.code === 'CONTENT_ALTERED';
       await (wrong ? this.#files.discard(file) : file.close());
       throw error;
@@ -334,7 +334,10 @@ class DiskContent implements ContentStore {
     await this.#options.rows.batch([this.#put(digest, allowed)], { sync: true });
   }
 
-  /** Takes so many bytes of the share, and makes room if there is none. What a user hands over is never more than what is left for everybody else. */
+  /**
+   * Reserves bytes of the store's share, evicting files if there is no room. A user's uploads never exceed what is left for everybody
+   * else. Errors: DISK_FULL.
+   */
   async #reserve(bytes: number, user?: string): Promise<void> {
     if (!(await this.#guard(() => this.#room.has(bytes)))) throw diskFull(this.#options.directory);
     if (!this.#hasRoom(bytes, user)) {
@@ -362,7 +365,7 @@ class DiskContent implements ContentStore {
     const ops: KvOp[] = [];
     for (const [digest, entry] of [...this.#entries]) {
       if (!isSpent(entry, now, pressed)) continue;
-      // First out of sight, then off the disk: what is left by a crash in between is found at the next start.
+      // First drop the entry, then the file: a file left by a crash in between is found at the next start.
       ops.push(this.#drop(digest));
       await this.#guard(() => this.#files.remove(digest));
     }

@@ -1,10 +1,10 @@
-/** What content takes and offers beyond the port that all of dispatch uses. */
+/** The port of content: what it needs, and what it offers beyond the port that all of dispatch uses. */
 import type { Logger } from '../../logging/logger.types.ts';
 import type { Kv } from '../../store/kv.ts';
 import type { Content, Members } from '../dispatch.types.ts';
 
 export interface ContentOptions {
-  /** `DATA/content`; made if it is not there. */
+  /** `DATA/content`. Created if missing. */
   directory: string;
   members: Members;
   /** Rows `b/…`. */
@@ -12,52 +12,53 @@ export interface ContentOptions {
   logger: Logger;
   /** Milliseconds since the epoch. */
   now(): number;
-  /** Bytes kept in sum. Default: DEFAULT_CONTENT_BYTES. */
+  /** Maximum bytes kept. Default: DEFAULT_CONTENT_BYTES. */
   capacity?: number;
-  /** How long a fetch goes on without any progress. Milliseconds; default: FETCH_PATIENCE_MS. */
+  /** How long a fetch goes on without progress. Milliseconds; default: FETCH_PATIENCE_MS, or PIECE_PATIENCE_MS for a fetch in pieces. */
   patienceMs?: number;
-  /** The first rest between two rounds of asking. Milliseconds; default: FIRST_REST_MS. */
+  /** The first pause between two rounds of asking. Milliseconds; default: FIRST_REST_MS. */
   restMs?: number;
-  /** How long a piece may be under way before another member is asked as well. Milliseconds; default: TAKE_OVER_MS. */
+  /** How long a piece may be in progress before another member is asked for it as well. Milliseconds; default: TAKE_OVER_MS. */
   takeOverMs?: number;
 }
 
-/** Bytes of which the hash of each piece is known, so that several members can be asked at once. */
+/** Content of which the hash of each piece is known, so that several members can be asked at once. */
 export interface PiecesWanted {
   digest: string;
   size: number;
   pieceBytes: number;
   /** SHA-256 of each piece. */
   pieces: readonly Uint8Array[];
-  /** Who is asked first. */
+  /** Members to ask first. */
   prefer: readonly { domain: string; key: string }[];
   signal: AbortSignal;
   onProgress?: ((progress: { done: number; size: number; members: readonly string[] }) => void) | undefined;
-  /** A member gave something else, and is not asked for this again. */
+  /** Called when a member gave wrong bytes. It is not asked for this again. */
   onAltered?: ((member: { node: string; domain: string; key: string }) => void) | undefined;
 }
 
 /**
- * `allow` says who may fetch a file, and that it is kept so long: `Infinity` for ever. Readers that were allowed before stay; for those named, the new time
- * counts, so a time that has passed takes it back. What nobody may fetch is kept for a day after it was last used.
+ * `allow` says who may fetch a file, and keeps it until then (`Infinity`: for ever). Earlier readers keep their access; for readers that
+ * are named again, the new time replaces the old, so a past time revokes access. A file that nobody may fetch is kept for a day after its
+ * last use.
  */
 export interface ContentStore extends Content {
-  /** Bytes of a file that is here. */
+  /** Size in bytes of a file that is here. */
   size(digest: string): number | undefined;
   /**
-   * Fetches something small that is not kept, into memory. Errors: CONTENT_MISSING, CONTENT_ALTERED, TIMEOUT by the signal, TOO_MANY_REQUESTS while
-   * many others are fetched so.
+   * Fetches something small into memory, without keeping it. Errors: CONTENT_MISSING, CONTENT_ALTERED, TIMEOUT by the signal,
+   * TOO_MANY_REQUESTS if too many such fetches are in progress.
    */
   bytes(digest: string, options: { size: number; from: { domain: string; key: string }; signal: AbortSignal }): Promise<Uint8Array>;
   /**
-   * Fetches from several members at once, piece by piece; goes on with what an earlier fetch has brought. Gives up when nobody who can be reached has it.
-   * Gives the path. Errors: CONTENT_MISSING, CONTENT_ALTERED naming who gave it, DISK_FULL, TIMEOUT by the signal.
+   * Fetches from several members at once, piece by piece, and continues an earlier fetch. Gives up when no reachable member has it.
+   * Returns the path. Errors: CONTENT_MISSING, CONTENT_ALTERED naming who gave it, DISK_FULL, TIMEOUT by the signal.
    */
   fetchPieces(wanted: PiecesWanted): Promise<string>;
   counts(): { files: number; bytes: number };
-  /** Removes what nobody may fetch any more and has not been used for a day. Done every hour. */
+  /** Removes files that nobody may fetch any more and that have not been used for a day. Runs every hour. */
   sweep(): Promise<void>;
-  /** Takes up what is on the disk, and serves `/dtkd/content`. */
+  /** Loads what is on disk, and serves `/dtkd/content`. */
   start(): Promise<void>;
   stop(): Promise<void>;
 }

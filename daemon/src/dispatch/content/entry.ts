@@ -1,4 +1,4 @@
-/** What is known of one file: how large it is, who may fetch it until when, and when it was last used. Pure. */
+/** The record of one file: its size, who may fetch it until when, and its last use. Pure. */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -7,15 +7,15 @@ import { KEEP_BUSY_MS, KEEP_UNUSED_MS, MAX_READERS } from './limits.ts';
 export interface Entry {
   size: number;
   usedAt: number;
-  /** Until when every member may fetch it; 0: they may not. */
+  /** Until when every member may fetch it. 0: not all may. */
   members: number;
-  /** By `DOMAIN KEY`: until when. */
+  /** Until when each reader may fetch it, by `DOMAIN KEY`. */
   readers: ReadonlyMap<string, number>;
 }
 
 export type Readers = 'members' | readonly { domain: string; key: string }[];
 
-/** For ever, as rows say it. */
+/** How rows encode "for ever". */
 const FOREVER = Number.MAX_SAFE_INTEGER;
 
 const row = z.object({
@@ -42,7 +42,10 @@ export function decodeEntry(bytes: Uint8Array): Entry | undefined {
 
 const readerText = ({ domain, key }: { domain: string; key: string }) => `${domain} ${key}`;
 
-/** The entry with these readers allowed until then, whatever they were before. Those whose time is over fall out. Errors: TOO_LARGE. */
+/**
+ * Returns the entry with these readers allowed until `until`, replacing their earlier times. Expired readers are dropped. Errors:
+ * TOO_LARGE.
+ */
 export function allowing(entry: Entry, readers: Readers, until: number, now: number): Entry {
   const end = Math.min(FOREVER, Math.ceil(until));
   const kept = new Map([...entry.readers].filter(([, each]) => each > now));
@@ -63,7 +66,7 @@ function isWanted(entry: Entry, now: number): boolean {
   return entry.members > now || [...entry.readers.values()].some((until) => until > now);
 }
 
-/** True if it need not be kept any longer. With `pressed`, room is needed for others. */
+/** True if the file need not be kept any longer. `pressed`: room is needed for others. */
 export function isSpent(entry: Entry, now: number, pressed = false): boolean {
   return !isWanted(entry, now) && entry.usedAt + (pressed ? KEEP_BUSY_MS : KEEP_UNUSED_MS) <= now;
 }

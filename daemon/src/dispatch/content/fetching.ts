@@ -1,6 +1,7 @@
 /**
- * Fetches one file from members: asks one after the other, goes on where the last one stopped, begins anew where what came does not have the
- * digest. Guarantees that what it calls whole has the digest; keeps what it has when it gives up. Does not decide whom to believe: the hash does.
+ * Fetches one file from members: asks one after another, continues where the last one stopped, and starts over if the result does not
+ * match the digest. Guarantees that a file reported as complete has the digest; keeps what it has when it gives up. Trusts no member: the
+ * hash decides.
  */
 import type { Duplex } from 'node:stream';
 import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
@@ -16,25 +17,28 @@ import * as limits from './limits.ts';
 
 export interface FetchJob {
   digest: string;
-  /** Bytes that it has, if somebody told. */
+  /** Its size in bytes, if known. */
   size: number | undefined;
-  /** Who is asked first; may grow while it runs. */
+  /** Members to ask first; may grow meanwhile. */
   prefer: readonly { domain: string; key: string }[];
-  /** Aborts when nobody waits for it any more. */
+  /** Aborted when nobody waits for it any more. */
   signal: AbortSignal;
 }
 
 export interface FetchOptions {
   members: Pick<Members, 'list' | 'byKey' | 'open' | 'onChange'>;
-  /** Takes so many bytes of the disk's share. Throws DISK_FULL. */
+  /** Reserves bytes of the share of the disk. Throws DISK_FULL. */
   reserve(bytes: number): Promise<void>;
   logger: Logger;
   patienceMs: number;
-  /** The first rest between two rounds. */
+  /** The first pause between two rounds. Milliseconds. */
   restMs: number;
 }
 
-/** whole: all bytes are there. missing: it is not there, or not for us. cut: it may be had there later. wrong: it is not what was asked for. */
+/**
+ * whole: all bytes are there. missing: the member does not have the file, or not for us. cut: the member may give it later. wrong: it is
+ * not what was asked for.
+ */
 type Answer = 'whole' | 'missing' | 'cut' | 'wrong';
 
 /** Fills the file. Errors: CONTENT_MISSING, CONTENT_ALTERED, TIMEOUT by the signal, DISK_FULL. */
@@ -47,11 +51,11 @@ class Fetching {
   readonly #file: Growing;
   readonly #job: FetchJob;
   readonly #options: FetchOptions;
-  /** Members whose bytes turned out to be wrong, or who said so little that it came to the same. */
+  /** Members that sent wrong bytes or broke the protocol. They are not asked again. */
   readonly #banned = new Set<string>();
-  /** Whose bytes the file has. Empty: from an earlier time. */
+  /** Members whose bytes the file contains. Empty: its bytes are from an earlier fetch. */
   readonly #givers = new Set<string>();
-  /** One giver at a time: bytes of several together were wrong. */
+  /** Take bytes from one giver at a time, since those of several together were wrong. */
   #alone = false;
   #progressAt = performance.now();
   #rest: number;
@@ -80,7 +84,10 @@ class Fetching {
     }
   }
 
-  /** True if the file is all of it. If it is as long and is not, its givers are not believed again. */
+  /**
+   * True if the file is complete. If it has the full length and a wrong digest, it starts over: its only giver is banned, or of several
+   * each is tried alone.
+   */
   async #isRight(): Promise<boolean> {
     if (this.#job.size !== undefined && this.#file.size < this.#job.size) return false;
     if (this.#file.digest() === this.#job.digest) return true;
@@ -104,7 +111,7 @@ class Fetching {
     const preferred = this.#job.prefer.flatMap(({ domain, key }) => members.byKey(domain, key) ?? []);
     const first = new Set(preferred.map(keyText));
     const others = members.list().filter((member) => member.reach !== 'away' && !first.has(keyText(member)));
-    // Those with a connection first, and among equals not always the same.
+    // Connected members first, and each group in random order.
     const connected = shuffled(others.filter(({ reach }) => reach === 'connected'));
     const idle = shuffled(others.filter(({ reach }) => reach === 'idle'));
     return [...preferred, ...connected, ...idle].filter((member) => !this.#banned.has(keyText(member))).slice(0, limits.MAX_ASKED);
@@ -167,7 +174,7 @@ class Fetching {
     return 'whole';
   }
 
-  /** Rests, longer each time without progress; a change among the members ends it. */
+  /** Waits, longer each time without progress. A change among the members ends the wait. */
   async #pause(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, this.#rest * (0.5 + Math.random() / 2));
@@ -196,7 +203,7 @@ class Fetching {
   }
 }
 
-/** Errors that speak of the other side, and not of this one. */
+/** True for errors of the other side. */
 function isFromPeer({ code }: DtkdError): boolean {
   return code === 'PEER_AWAY' || code === 'TIMEOUT' || code === 'FRAME_INVALID' || code === 'FRAME_TOO_LARGE';
 }

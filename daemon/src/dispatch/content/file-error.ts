@@ -1,8 +1,8 @@
-/** What the file system says, in the words of dtkd. */
+/** Translates errors of the file system into dtkd's. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { systemCode } from '../../disk/system-error.ts';
 
-/** An error about a file, coded. `path` is shown. */
+/** Returns the error with a code and a message about `path`. */
 export function fileError(error: unknown, path: string): DtkdError {
   if (error instanceof DtkdError) return error;
   switch (systemCode(error)) {

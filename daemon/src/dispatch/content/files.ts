@@ -1,4 +1,4 @@
-/** Files of `cp` at a target: put in place all at once, and read as they were at one time. */
+/** The files of `cp` at a target: written atomically, and read as a consistent snapshot. */
 import { createHash, randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, rename, unlink } from 'node:fs/promises';
@@ -8,13 +8,13 @@ import { syncDirectory } from '../../disk/sync-directory.ts';
 import type { Content } from '../dispatch.types.ts';
 import { fileError } from './file-error.ts';
 
-/** Bytes that are copied at a time. */
+/** Bytes per read. */
 const COPY_BYTES = 1024 * 1024;
 
 export interface FileToPut {
-  /** A whole file of the content store. */
+  /** Path of a complete file of the content store. */
   source: string;
-  /** Where it goes, absolute. Its directory has to be there. */
+  /** The absolute destination. Its directory must exist. */
   path: string;
   mode: number;
   digest: string;
@@ -22,8 +22,9 @@ export interface FileToPut {
 }
 
 /**
- * Puts a file in place: beside it first, durable, with its mode, then under its name, so that nobody ever sees half of it. What is there is replaced,
- * and its owner kept where that is possible; a symbolic link is not followed. Errors: INVALID, NOT_FOUND, FORBIDDEN, CONTENT_ALTERED, DISK_FULL.
+ * Puts a file in place: writes it beside its destination, durable and with its mode, and renames it, so that nobody ever sees half of it.
+ * Replaces an existing file and keeps its owner where possible. Does not follow symbolic links. Errors: INVALID, NOT_FOUND, FORBIDDEN,
+ * CONTENT_ALTERED, DISK_FULL.
  */
 export async function putFile({ source, path, mode, digest, size }: FileToPut): Promise<void> {
   if (!isAbsolute(path)) throw new DtkdError('INVALID', `${path} does not begin at the root`, { next: 'Give a path that begins with /.' });
@@ -34,7 +35,7 @@ export async function putFile({ source, path, mode, digest, size }: FileToPut): 
     try {
       await copyInto(file, source, { digest, size });
       if (before !== undefined) await keepOwner(file, before);
-      // After the owner: changing that takes set-user-id bits away, and nothing is open to others before it is whole.
+      // After the owner, because changing that clears set-user-id bits. Until now the file is incomplete, and closed to others.
       await file.chmod(mode);
       await file.sync();
     } finally {
@@ -48,7 +49,7 @@ export async function putFile({ source, path, mode, digest, size }: FileToPut): 
   }
 }
 
-/** What stands where a file is to go; undefined if nothing does. */
+/** Returns what is at the destination; undefined if nothing is. */
 async function replaced(path: string): Promise<Stats | undefined> {
   if (path.endsWith('/')) throw isDirectory(path);
   let there: Stats;
@@ -70,7 +71,7 @@ async function replaced(path: string): Promise<Stats | undefined> {
 async function assertDirectory(path: string): Promise<void> {
   try {
     if ((await lstat(path)).isDirectory()) return;
-    // A link to a directory is as good.
+    // A link to a directory will do.
     await (await open(join(path, '.'), constants.O_RDONLY | constants.O_DIRECTORY)).close();
   } catch (error) {
     const coded = fileError(error, path);
@@ -106,8 +107,9 @@ async function copyInto(file: FileHandle, source: string, { digest, size }: { di
 }
 
 /**
- * A daemon of root keeps the file its owner's. Another one need not, and shall not where it could, as one that may give files to the users of its commands: what
- * somebody had copied here would pass for that user's own, and its mode could not be set any more.
+ * A daemon that runs as root keeps the previous owner. Another daemon does not, even if it may change owners in order to give files to
+ * the users of its commands: a file that somebody copied here would pass for that user's own, and the daemon could not set its mode any
+ * more.
  */
 async function keepOwner(file: FileHandle, before: Stats): Promise<void> {
   const now = await file.stat();
@@ -117,8 +119,8 @@ async function keepOwner(file: FileHandle, before: Stats): Promise<void> {
 }
 
 /**
- * Takes a regular file into the content store. A file that changes while it is read is noticed and not taken. Errors: INVALID, NOT_FOUND, FORBIDDEN,
- * CONFLICT, TOO_LARGE, DISK_FULL.
+ * Takes a regular file into the content store. Refuses a file that changes while it is read. Errors: INVALID, NOT_FOUND, FORBIDDEN,
+ * CONFLICT, TOO_LARGE, DISK_FULL, TIMEOUT by the signal.
  */
 export async function takeFile(
   path: string,
@@ -127,7 +129,7 @@ export async function takeFile(
 ): Promise<{ digest: string; size: number; mode: number }> {
   let file: FileHandle;
   try {
-    // Not to wait for the other end of a pipe.
+    // Non-blocking, so as not to wait for the other end of a pipe.
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     throw fileError(error, path);

@@ -1,4 +1,4 @@
-/** Content as the API hands it to this node's operator and users. */
+/** Content as the API offers it to this node's operator and users. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Members } from '../dispatch.types.ts';
 import type { ContentStore } from './content.types.ts';

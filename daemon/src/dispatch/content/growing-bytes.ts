@@ -1,17 +1,17 @@
-/** What is being fetched, and what of it stays in memory. */
+/** The interface of content that is being fetched, and its implementation in memory. */
 import { hashHex } from '../../../../protocol/keys/signing.ts';
 
-/** Takes bytes one after the other. */
+/** Content that grows as bytes are appended. */
 export interface Growing {
   readonly size: number;
   append(chunk: Uint8Array): Promise<void>;
-  /** Forgets all of it. */
+  /** Drops everything. */
   reset(): Promise<void>;
-  /** The digest of what is there so far. */
+  /** The digest of the bytes so far. */
   digest(): string;
 }
 
-/** For what is small. */
+/** Keeps small content in memory. */
 export class GrowingBytes implements Growing {
   #chunks: Uint8Array[] = [];
   #size = 0;

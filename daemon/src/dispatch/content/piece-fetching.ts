@@ -1,6 +1,7 @@
 /**
- * Fetches a file from several members at once, each another piece. A piece is verified as it comes; who gives a wrong one, or another size, is named and not
- * asked again; what does not come is taken over by another member. Guarantees that a piece that is kept is right. Begins nothing anew that is there.
+ * Fetches a file from several members at once, a different piece from each. Verifies each piece as it arrives. A member that gives a
+ * wrong piece or another size is named and not asked again; a piece that does not arrive is taken over by another member. Guarantees that
+ * every kept piece is right, and fetches none that is there already.
  */
 import type { Duplex } from 'node:stream';
 import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
@@ -17,9 +18,9 @@ import type { PieceFile } from './piece-file.ts';
 export interface PieceJob {
   digest: string;
   size: number;
-  /** Who is asked first. */
+  /** Members to ask first. */
   prefer: readonly { domain: string; key: string }[];
-  /** Aborts when nobody waits for it any more. */
+  /** Aborted when nobody waits for it any more. */
   signal: AbortSignal;
   onProgress(progress: { done: number; size: number; members: readonly string[] }): void;
   onAltered(member: Member): void;
@@ -29,15 +30,18 @@ export interface PieceOptions {
   members: Pick<Members, 'list' | 'byKey' | 'open' | 'onChange'>;
   logger: Logger;
   patienceMs: number;
-  /** The first rest of a member that broke off. */
+  /** The first pause of a member that broke off. Milliseconds. */
   restMs: number;
-  /** How long a piece may be under way before another member is asked for it as well. */
+  /** How long a piece may be in progress before another member is asked for it as well. Milliseconds. */
   takeOverMs: number;
-  /** Members that gave something else for this content, by `DOMAIN KEY`. */
+  /** True if this member (`DOMAIN KEY`) gave wrong bytes for this content. */
   isDistrusted(member: string): boolean;
 }
 
-/** right: the piece is there. missing: the member has not got the file, or not for us. cut: it may give it later. wrong: it is not what was asked for. */
+/**
+ * right: the piece is there. missing: the member does not have the file, or not for us. cut: the member may give it later. wrong: it is
+ * not what was asked for.
+ */
 type Answer = 'right' | 'missing' | 'cut' | 'wrong';
 
 interface Attempt {
@@ -47,13 +51,13 @@ interface Attempt {
   controller: AbortController;
 }
 
-/** What is known of a member during one fetch. */
+/** The state of a member during one fetch. */
 interface Giver {
-  /** It has given something, so that it may be asked for several pieces at a time. */
+  /** It has given a piece, so it may be asked for several at a time. */
   known: boolean;
   lacks: boolean;
   wrong: boolean;
-  /** Not asked before. */
+  /** Not asked before this time. */
   restUntil: number;
   restMs: number;
 }
@@ -69,7 +73,7 @@ class PieceFetching {
   readonly #options: PieceOptions;
   readonly #givers = new Map<string, Giver>();
   readonly #attempts = new Set<Attempt>();
-  /** Names of members that gave a piece. */
+  /** Nodes that gave a piece. */
   readonly #gave = new Set<string>();
   readonly #altered = new Set<string>();
   #failure: unknown;
@@ -104,7 +108,7 @@ class PieceFetching {
     }
   }
 
-  /** Asks members for pieces, as many as may be asked at a time. */
+  /** Asks members for pieces, up to the limits. */
   #assign(): void {
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
       const attempt = { ...next, since: performance.now(), controller: new AbortController() };
@@ -113,7 +117,10 @@ class PieceFetching {
     }
   }
 
-  /** Who is asked next, and for what. Whoever is slow with the last pieces has room yet, and cannot take over from itself: then it is another's turn. */
+  /**
+   * Chooses whom to ask next, and for which piece. A slow member that holds the last pieces has room for more, but cannot take over from
+   * itself; then another gets its turn.
+   */
   #next(): Pick<Attempt, 'member' | 'piece'> | undefined {
     for (const member of this.#candidates()) {
       const piece = this.#hasRoom(member) ? this.#nextPiece(member) : undefined;
@@ -122,7 +129,10 @@ class PieceFetching {
     return undefined;
   }
 
-  /** Those that may have it: the preferred first, then those that gave some of it, then those with a connection. */
+  /**
+   * Returns members that may have the file: preferred ones first, then those that gave pieces, then connected ones; less busy ones first
+   * among equals.
+   */
   #candidates(): Member[] {
     const { members, isDistrusted } = this.#options;
     const now = performance.now();
@@ -152,7 +162,7 @@ class PieceFetching {
     return this.#givers.get(keyText(member))?.known === true && load < limits.PIECES_PER_GIVER;
   }
 
-  /** The first that nobody is asked for; else one that is long under way with others. */
+  /** Returns the first piece that nobody was asked for, or else one that others have been slow to give. */
   #nextPiece(member: Member): number | undefined {
     const underWay = new Map<number, Attempt[]>();
     for (const attempt of this.#attempts) underWay.set(attempt.piece, [...(underWay.get(attempt.piece) ?? []), attempt]);
@@ -183,7 +193,7 @@ class PieceFetching {
         giver.restMs = Math.min(giver.restMs * 2, limits.MAX_REST_MS);
       }
     } catch (error) {
-      // of this node: its disk is full, or the like
+      // An error of this node, such as a full disk.
       this.#failure ??= error;
     } finally {
       this.#attempts.delete(attempt);
@@ -252,7 +262,7 @@ class PieceFetching {
     if (size !== told) return 'wrong';
     const bytes = Buffer.alloc(length);
     let come = 0;
-    // who does not know of lengths goes on after the piece, and is not listened to
+    // A member that does not know `length` continues after the piece; the rest is ignored.
     while (come < length) {
       const chunk = await reader.next(limits.PIECE_STALL_MS);
       if (chunk === undefined) return 'cut';
@@ -263,7 +273,7 @@ class PieceFetching {
     return bytes;
   }
 
-  /** Until something has happened, a rest is over, or a piece has been long under way. */
+  /** Waits until something has happened, a pause may be over, or a piece may be due for taking over. */
   async #pause(): Promise<void> {
     const timer = setTimeout(() => this.#wake.resolve(), Math.min(this.#options.takeOverMs, this.#options.restMs * 2));
     await this.#wake.promise;
@@ -271,7 +281,7 @@ class PieceFetching {
     this.#wake = Promise.withResolvers<void>();
   }
 
-  /** Somebody that is resting, or comes to have a turn, may give it yet. */
+  /** True if a reachable member may still give it, such as one that pauses or was not asked yet. */
   #hasHope(): boolean {
     const { members, isDistrusted } = this.#options;
     return members.list().some((member) => {

@@ -1,6 +1,6 @@
 /**
- * A file that comes in pieces, in any order: bytes stand where they belong, and what a piece should be is known beforehand. So nothing has to be written
- * down about how far it is: after a break the pieces that are there are those whose hash is right.
+ * A file that arrives in pieces, in any order. Each is written at its offset, and its hash is known beforehand. So no progress has to be
+ * recorded: after an interruption, the pieces that are there are those with the right hash.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -28,7 +28,7 @@ export class PieceFile {
     this.#missing = plan.pieces.length;
   }
 
-  /** Bytes of all of it. */
+  /** Size of the complete file in bytes. */
   get size(): number {
     return this.#plan.size;
   }
@@ -41,7 +41,7 @@ export class PieceFile {
     return this.#missing;
   }
 
-  /** Bytes that are there. */
+  /** Bytes that have arrived. */
   get done(): number {
     return this.#there.reduce((sum, there, at) => (there ? sum + this.lengthOf(at) : sum), 0);
   }
@@ -58,7 +58,7 @@ export class PieceFile {
     return Math.min(this.#plan.pieceBytes, this.#plan.size - this.offsetOf(piece));
   }
 
-  /** Finds what an earlier fetch has brought. */
+  /** Finds the pieces that an earlier fetch left. */
   async look(): Promise<void> {
     const buffer = Buffer.alloc(this.#plan.pieceBytes);
     for (let piece = 0; piece < this.count; piece++) {
@@ -69,7 +69,7 @@ export class PieceFile {
     }
   }
 
-  /** Takes a piece; false if it is not what it should be. */
+  /** Writes a piece. False if its length or hash is wrong. */
   async take(piece: number, bytes: Uint8Array): Promise<boolean> {
     if (bytes.length !== this.lengthOf(piece) || !this.#isRight(piece, bytes)) return false;
     if (this.has(piece)) return true;
@@ -82,7 +82,7 @@ export class PieceFile {
     return true;
   }
 
-  /** SHA-256 of all of it. */
+  /** SHA-256 of the complete file. */
   async digest(): Promise<string> {
     await this.#handle.truncate(this.#plan.size);
     const hash = createHash('sha256');

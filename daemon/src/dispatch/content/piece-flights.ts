@@ -1,6 +1,6 @@
 /**
- * Fetches in pieces that are under way: one for each content and what was told of its pieces, however many wait for it; and which members are not asked for what any
- * more. What one member tells wrong of a content's pieces does not stand against those who give the right ones.
+ * The fetches in pieces that are in progress: one per content and piece list, however many wait for it; and which members are not asked
+ * for which content any more. A wrong piece list from one member does not count against those who give the right pieces.
  */
 import { createHash } from 'node:crypto';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -20,14 +20,14 @@ export interface PieceFlightsOptions {
   patienceMs: number;
   restMs: number;
   takeOverMs: number;
-  /** Takes so many bytes of the disk's share, and gives them back. */
+  /** Reserves bytes of the share of the disk, and gives them back. */
   reserve(bytes: number): Promise<void>;
   giveBack(bytes: number): void;
-  /** Makes a file one of those that are kept, and closes it. */
+  /** Turns a file into a kept one, and closes it. */
   keep(file: PieceFile, digest: string): Promise<void>;
 }
 
-/** Hexadecimal digits that tell apart what was told of one content. */
+/** Hexadecimal digits that distinguish the piece lists of one content. */
 const TOLD_DIGITS = 32;
 
 interface Flight {
@@ -39,14 +39,14 @@ interface Flight {
 export class PieceFlights {
   readonly #options: PieceFlightsOptions;
   readonly #flights = new Map<string, Flight>();
-  /** By what was wanted: members that gave something else for it, and until when they are not asked (milliseconds since the epoch). */
+  /** By name of the fetch: members that gave wrong bytes, and until when they are not asked (milliseconds since the epoch). */
   readonly #distrusted = new Map<string, Map<string, number>>();
 
   constructor(options: PieceFlightsOptions) {
     this.#options = options;
   }
 
-  /** Resolves when it is here. Errors: CONTENT_MISSING, CONTENT_ALTERED, DISK_FULL, TIMEOUT by the signal. */
+  /** Resolves once the file is here. Errors: CONTENT_MISSING, CONTENT_ALTERED, DISK_FULL, TIMEOUT by the signal. */
   async fetch(wanted: PiecesWanted): Promise<void> {
     const flight = await this.#board(wanted);
     const { promise, reject } = Promise.withResolvers<never>();
@@ -84,7 +84,7 @@ export class PieceFlights {
   #launch(name: string, wanted: PiecesWanted): Flight {
     const flight: Flight = { waiting: new Set([wanted]), controller: new AbortController(), done: Promise.resolve() };
     flight.done = this.#run(name, wanted, flight).finally(() => this.#flights.delete(name));
-    // everybody who waited may have gone
+    // Everybody who waited may be gone.
     flight.done.catch(() => undefined);
     this.#flights.set(name, flight);
     return flight;
@@ -116,7 +116,7 @@ export class PieceFlights {
       );
       await this.#finish(file, digest);
     } finally {
-      // what has come is gone on with later
+      // What has come is kept for a later fetch.
       await file?.close();
       this.#options.giveBack(size);
     }
@@ -150,7 +150,7 @@ export class PieceFlights {
   }
 }
 
-/** The digest, and a digest of the hashes of its pieces. */
+/** Names a fetch: the digest of the content, and a digest of its size and the hashes of its pieces. */
 function nameOf({ digest, size, pieceBytes, pieces }: PiecesWanted): string {
   const hash = createHash('sha256').update(`${size} ${pieceBytes} `);
   for (const piece of pieces) hash.update(piece);

@@ -1,4 +1,4 @@
-/** Serves `/dtkd/content`: a request on each stream, answered by the size and then the bytes, at the reader's pace. Decides nothing. */
+/** Serves `/dtkd/content`: one request per stream, answered with the size and then the bytes, at the reader's pace. Decides nothing. */
 import { open } from 'node:fs/promises';
 import type { Duplex } from 'node:stream';
 import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
@@ -12,11 +12,11 @@ import { endStream, writeFrames } from '../../streams/frame-writer.ts';
 import type { Member } from '../dispatch.types.ts';
 import * as limits from './limits.ts';
 
-/** A request is a digest and a number. */
+/** A request is a digest and up to two numbers. */
 const MAX_REQUEST_BYTES = 256;
 
 export interface ServingOptions {
-  /** Path and size of a file that this member may have; undefined if there is none, or it may not. */
+  /** Returns path and size of a file that this member may have; undefined if it does not exist or is not allowed. */
   find(digest: string, from: Member): Promise<{ path: string; size: number } | undefined>;
   logger: Logger;
 }
@@ -50,7 +50,7 @@ export class ContentServing {
       this.#live.delete(stream);
       end?.();
     });
-    // The asker comes again when it has rested.
+    // The asker tries again after a pause.
     if (end === undefined) stream.destroy(new DtkdError('TOO_MANY_REQUESTS', 'too many wait already'));
   }
 
@@ -85,7 +85,7 @@ async function send(
   const file = await open(path, 'r');
   try {
     for (let at = offset; at < end; ) {
-      // A buffer of its own for each: the stream keeps it until it is sent.
+      // Each chunk gets its own buffer: the stream keeps it until it is sent.
       const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(Math.min(limits.CHUNK_BYTES, end - at)), 0, null, at);
       if (bytesRead === 0) throw new DtkdError('CONTENT_ALTERED', 'a file is shorter than it was');
       await writeFrames(stream, [encodeFrame(buffer.subarray(0, bytesRead))], limits.STALL_MS);
@@ -96,7 +96,7 @@ async function send(
   }
 }
 
-/** Nothing more is expected of the asker; what it has not read yet still goes out. */
+/** Expects nothing more from the asker; data that it has not read yet still goes out. */
 function farewell(stream: Duplex): void {
   stream.resume();
   if (stream.destroyed) return;

@@ -1,13 +1,15 @@
-/** How much of what is kept each user has handed over. Known until the daemon stops: what nobody needs of it is not kept for long. */
+/**
+ * How much of the kept content each user has uploaded. Known only until the daemon stops: content that nobody needs is not kept for long.
+ */
 
-/** What a file counts for beside its bytes: many small ones take inodes, rows and memory. */
+/** What a file counts in addition to its bytes: many small files take inodes, rows and memory. */
 export const FILE_BYTES = 64 * 1024;
 
 export class UserShares {
   readonly #bytes = new Map<string, number>();
   readonly #files = new Map<string, { user: string; bytes: number }>();
 
-  /** Bytes of the user that are here or coming. */
+  /** Bytes of this user that are here or arriving. */
   of(user: string): number {
     return this.#bytes.get(user) ?? 0;
   }
@@ -18,13 +20,13 @@ export class UserShares {
     else this.#bytes.delete(user);
   }
 
-  /** So many of the bytes that were added are a file now. One that is here already is whoever's it was. */
+  /** Assigns so many of the added bytes to a file. If somebody uploaded that file before, it stays theirs. */
   keep(user: string, bytes: number, digest: string): void {
     if (this.#files.has(digest)) this.add(user, -bytes);
     else this.#files.set(digest, { user, bytes });
   }
 
-  /** A file is kept no more. */
+  /** A file is not kept any more. */
   drop(digest: string): void {
     const file = this.#files.get(digest);
     if (file !== undefined) this.add(file.user, -file.bytes);
