@@ -70,13 +70,13 @@ function report(cli: Cli, kind: Kind, { result, object }: Applied, flags: ApplyF
   else if (flags.output === undefined) cli.out.print(`${name} ${result}${flags.dryRun === true ? ' (dry run)' : ''}`);
 }
 
-/** One object as it is; several as a List. */
+/** Prints one object as it is, several as a List. */
 export async function printObjects(cli: Cli, done: readonly { object: JsonRecord }[], format: 'json' | 'yaml'): Promise<void> {
   const items = done.map(({ object }) => object);
   if (items.length > 0) await printValue(cli.out, items.length === 1 ? items[0] : { apiVersion: 'v1', kind: 'List', items }, format);
 }
 
-/** Says which document an error is about: by its kind and name, and by where it stands if it lacks one of them. */
+/** Adds the document to an error: by its kind and name, or by its place if it lacks one of them. */
 export function named(error: unknown, source: SourceDocument): unknown {
   if (!(error instanceof DtkdError) || error.code === 'DAEMON_UNREACHABLE') return error;
   const [kind, name] = [textAt(source.document, 'kind') ?? '', textAt(source.document, 'metadata', 'name') ?? ''];
@@ -88,7 +88,7 @@ export function named(error: unknown, source: SourceDocument): unknown {
   });
 }
 
-/** Waits until an object that has a `status` is Ready; Failed is an error with the daemon's own reason. */
+/** Waits until an object with a `status` is Ready; Failed is an error with the daemon's reason. */
 async function waitReady(cli: Cli, client: ApiClient, kind: Kind, object: JsonRecord, timeoutMs: number): Promise<void> {
   const name = textAt(object, 'metadata', 'name');
   if (!kind.serverFields.includes('status') || !kind.selectableFields.includes('status') || name === undefined) return;

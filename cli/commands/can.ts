@@ -5,7 +5,7 @@ import { parseVerbs } from '../input/scope.ts';
 import { booleanAt, textAt } from '../json.ts';
 import { type Format, outputOption, printValue } from '../output/format.ts';
 
-/** As grep: nothing found is no error, but no success. */
+/** As in grep: no match is neither success nor an error. */
 const EXIT_NO = 1;
 
 const EXAMPLES = `

@@ -14,18 +14,18 @@ Install for good:
 For this shell only:
   source <(dtkd completion bash)`;
 
-/** Flags of `ctl` whose values it lists itself, each under the plural of its name. */
+/** Flags of `ctl` that it completes with its own `--list`, each under the plural of its name. */
 const CTL_LISTS = new Set(['--project', '--type', '--resource', '--command']);
 
 /** Flags that choose nodes. */
 const NODE_FILTERS = new Set(['--nodes', '--xnodes', '--on', '--not-on']);
 
-/** Apps, users and trusts as commands take them: the names of their objects here may say nothing to people. */
+/** Apps, users and trusts in the form that commands take: the names of their objects here may mean nothing to people. */
 const APPS: Offer = { list: 'app ls --list names' };
 const USERS: Offer = { list: 'user ls --list names' };
 const TRUSTS: Offer = { list: 'trust ls --list names' };
 
-/** What the arguments of these commands are, by the first word of the command and the name of the argument. */
+/** What is offered for an argument, by the first word of the command and the name of the argument. */
 const OFFERED: Readonly<Record<string, Offer>> = {
   'app app': APPS,
   'can what': 'object',
@@ -39,7 +39,7 @@ const OFFERED: Readonly<Record<string, Offer>> = {
   'module release': { objects: 'releases' },
   'policy node': { objects: 'nodes' },
   'revoke what': { objects: 'capabilities' },
-  // which resources have the command is not asked
+  // not restricted to commands of the resource
   'run command': { list: 'ctl --list commands' },
   'run resource': { list: 'ctl --list targets' },
   'secret name': { objects: 'secrets' },
@@ -54,14 +54,14 @@ const OFFERED: Readonly<Record<string, Offer>> = {
   'trust what': { objects: 'shares' },
 };
 
-/** Those of single commands. */
+/** The same for single commands, by all their words. */
 const OFFERED_BY: Readonly<Record<string, Offer>> = {
   'app rm name': { list: 'app ls --list own' },
   'user rm names': { objects: 'users' },
   'user rotate name': { objects: 'users' },
 };
 
-/** What `dtkd service show SERVICE --list` answers as the second argument of these commands. */
+/** The word for `dtkd service show SERVICE --list` that completes the second argument of these commands. */
 const WITHIN_SERVICE: Readonly<Record<string, string>> = {
   'add-link': 'components',
   'diff-module': 'modules',
@@ -75,10 +75,10 @@ const WITHIN_SERVICE: Readonly<Record<string, string>> = {
   unset: 'settings',
 };
 
-/** Commands that take a kind, and names of such objects. */
+/** Commands that take a kind and names of its objects. */
 const OF_KIND: ReadonlySet<string> = new Set(['get', 'describe', 'edit', 'patch', 'delete', 'watch']);
 
-/** Flags whose values are names of objects, with what stands before each name, by the command. */
+/** Flags whose values are names of objects, by the first word of the command and the flag; `before` precedes each name. */
 const NAMED_BY_FLAG: Readonly<Record<string, { objects: string; before: string }>> = {
   'app --domain': { objects: 'dtdomains', before: '' },
   'bundle --domain': { objects: 'dtdomains', before: '' },
@@ -89,7 +89,7 @@ const NAMED_BY_FLAG: Readonly<Record<string, { objects: string; before: string }
   'trust --model': { objects: 'models', before: '' },
 };
 
-/** How flags and arguments say that they are about files. */
+/** Recognise flags and arguments that take files. */
 const TAKES_FILE = /[<[](file|dir|directory)\b/;
 const FILE_ARGUMENT = /^(file|directory|path|paths)$/;
 
@@ -107,7 +107,7 @@ export function configure(command: Command, cli: Cli): void {
       const kinds = KINDS.flatMap((kind) => [kind.plural, kind.singular, ...kind.shortNames]);
       cli.out.print(completionScript(shell, nodes, [...new Set(kinds)].sort()).trimEnd());
 
-      /** Every command has to say what it takes, so all of them are loaded here. */
+      /** Loads every command, since each one describes itself. */
       async function collect(node: Command, path: readonly string[]): Promise<void> {
         if (path.join(' ') !== 'completion') await load(node);
         nodes.push(describe(node, path));
@@ -143,7 +143,7 @@ function namesOf(path: readonly string[], flag: string): Pick<CompletionNode['fl
   return names === undefined ? {} : { names };
 }
 
-/** What an argument of a command may be. */
+/** What is offered for an argument of a command. */
 function offeredAt(argument: Argument, at: number, path: readonly string[]): Offer | undefined {
   if (argument.argChoices !== undefined) return { words: argument.argChoices };
   const name = argument.name();

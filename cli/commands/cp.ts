@@ -38,7 +38,7 @@ interface CopyFlags extends StartFlags, RunFlags {
   stopOnFailure?: boolean;
 }
 
-/** The worse comes first. Others than these (130 after Ctrl-C) are worse still. */
+/** Worst first. Other statuses (130 after Ctrl-C) are worse still. */
 const WORST: readonly number[] = [EXIT.failed, EXIT.unknown, EXIT.untold, EXIT.paused, EXIT.queued, EXIT.succeeded];
 
 export function configure(command: Command, cli: Cli): void {
@@ -69,7 +69,7 @@ class Copying {
   }
 
   async to({ files, filter }: CopyPlan & { direction: 'to' }): Promise<void> {
-    // All of them are looked at before any is sent.
+    // Check all files before sending any.
     for (const { local } of files) await assertFile(local);
     for (const { local, remote } of files) {
       const put = await this.#offer(local);
@@ -82,7 +82,7 @@ class Copying {
     this.#conclude();
   }
 
-  /** Hands a file to the daemon; when it is only tried, it stays here. */
+  /** Sends a file to the daemon; in a dry run, only hashes it. */
   async #offer(local: string): Promise<{ digest: string; size: number; mode: number }> {
     if (this.#flags.dryRun === true) return hashed(local);
     const line = this.#progress(`sending ${local} to the daemon`);
@@ -133,7 +133,7 @@ class Copying {
     const nodes: NodeFilter = { include: [filter] };
     const { threads, stopOnFailure } = this.#flags;
     const request: DispatchRequestSpec = { ...what, filter: nodes, threads, keepGoing: stopOnFailure !== true, ...runFields(this.#flags) };
-    // Each file has a status of its own; what counts is the worst.
+    // Each file has a status of its own; the worst one becomes the exit status.
     const cli: Cli = { ...this.#cli, exitWith: (status) => void this.#statuses.push(status) };
     const options: Omit<AttendOptions, 'start' | 'show' | 'waitForQueued' | 'id'> = {
       prefix: 'node',
@@ -143,7 +143,7 @@ class Copying {
     return start(cli, this.#flags, { path: 'dispatch', body: { request } }, options);
   }
 
-  /** True if the person has had enough. */
+  /** True if the person interrupted the last copy. */
   #isLeft(): boolean {
     const last = this.#statuses.at(-1);
     return last !== undefined && !WORST.includes(last);
@@ -164,14 +164,14 @@ function succeeded({ execution }: Attended): PartView[] {
   return partsOf(execution).filter(({ outcome }) => outcome === 'succeeded');
 }
 
-/** Nodes that are named before the rest is counted. */
+/** Nodes that are named; the rest are counted. */
 const NAMED = 3;
 
 function placesOf(nodes: readonly string[]): string {
   return nodes.length <= NAMED ? nodes.join(',') : `${nodes.slice(0, NAMED).join(',')} and ${nodes.length - NAMED} more`;
 }
 
-/** Where a copy goes; makes the directories of several nodes. */
+/** The local path of a copy. Creates directories if there are several nodes. */
 async function placeFor(
   local: string,
   { path }: RemotePath,

@@ -45,7 +45,7 @@ interface CtlFlags extends StartFlags, RunFlags {
 
 const PAGE_SIZE = 500;
 
-/** What `--list` knows: as the flags are called; `targets`: resources as `dtkd run` takes them. */
+/** What `--list` can list, by the names of the flags; `targets`: resources in the form of `dtkd run`. */
 const LISTS = ['projects', 'types', 'resources', 'targets', 'commands'];
 
 export function configure(command: Command, cli: Cli): void {
@@ -70,7 +70,7 @@ export function configure(command: Command, cli: Cli): void {
     if (flags.list !== undefined) return cli.out.lines((await namesOf(cli, flags.list, flags)).map(escapeControls));
     const options = optionsOfWords(words);
     if (flags.resource === undefined || flags.command === undefined) {
-      // who says what to run it with wants it run
+      // with options but no command, the person wanted to run something
       if (words.length > 0) throw incomplete();
       return showContext(cli, flags);
     }
@@ -117,7 +117,7 @@ function incomplete(): DtkdError {
   });
 }
 
-/** What the daemon knows of what could be run within what was said. */
+/** The daemon's view of what could be run within the given context. */
 async function contextOf(cli: Cli, flags: CtlFlags): Promise<JsonRecord> {
   const query = new URLSearchParams();
   for (const [key, value] of Object.entries({ model: flags.project, type: flags.type, resource: flags.resource, command: flags.command })) {
@@ -128,10 +128,13 @@ async function contextOf(cli: Cli, flags: CtlFlags): Promise<JsonRecord> {
   return client.daemon('GET', `dispatch${text === '' ? '' : `?${text}`}`);
 }
 
-/** Only the daemon knows which options are flags. It is asked where there are words without values, and left to refuse what it does not know. */
+/**
+ * Refuses options without values that are not flags. Asks the daemon for their types only if there are such options, and leaves unknown
+ * ones for it to refuse.
+ */
 async function checkFlags(cli: Cli, flags: CtlFlags, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
-  // a resource that cannot be found is told by the start itself
+  // the start itself reports a resource that cannot be found
   const context = await contextOf(cli, flags).catch(() => ({}));
   const commands = listAt(context, 'commands');
   const options = recordAt(
@@ -149,7 +152,7 @@ async function showContext(cli: Cli, flags: CtlFlags): Promise<void> {
 }
 
 async function namesOf(cli: Cli, list: string, flags: CtlFlags): Promise<string[]> {
-  // what a resource has of its types is told of one resource only
+  // the daemon lists commands only for a single resource
   if (list === 'commands' && flags.resource === undefined) return commandNames(await cli.client());
   const answer = await contextOf(cli, flags);
   const called = (one: unknown): string => textAt(one, 'name') ?? '';
@@ -160,7 +163,7 @@ async function namesOf(cli: Cli, list: string, flags: CtlFlags): Promise<string[
   return [...new Set(listAt(answer, list === 'projects' ? 'models' : list).map(called))];
 }
 
-/** Of all types of this node. */
+/** The names of the commands of all types of this node. */
 async function commandNames(client: ApiClient): Promise<string[]> {
   const { typeKind } = await import('../../protocol/kinds/type.ts');
   const names = new Set<string>();
@@ -170,7 +173,7 @@ async function commandNames(client: ApiClient): Promise<string[]> {
   return [...names].sort();
 }
 
-/** The same command on these nodes alone. */
+/** The words of the same command, restricted to these nodes. */
 function againWords(flags: CtlFlags, filter: NodeFilter | undefined, options: Record<string, string>, nodes: readonly string[]): string[] {
   return [
     'ctl',

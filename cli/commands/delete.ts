@@ -88,7 +88,7 @@ async function findDoomed(client: ApiClient, kindText: string | undefined, names
         throw named(error, source);
       }
     });
-    // What stands later needs what stands before it: a resource its model and its type.
+    // In reverse, so that dependents go first: a resource before its model and its type.
     return described.reverse();
   }
   if (kindText === undefined) throw new DtkdError('BAD_REQUEST', 'nothing to delete is named', { next: 'See "dtkd delete --help".' });

@@ -76,7 +76,10 @@ async function* objectsOf(cli: Cli, client: ApiClient, { kind, names }: Wanted, 
   for await (const page of listPages(cli, client, target, listing)) yield* listAt(page, 'items').filter(isRecord);
 }
 
-/** What a resource or a type comes to: with defaults, what is inherited, and relations from both ends. Left out where it cannot be had. */
+/**
+ * The effective values of a resource or a type: defaults, inherited values, and relations in both directions. Undefined if they cannot be
+ * read.
+ */
 async function effectiveOf(client: ApiClient, kind: Kind, object: JsonRecord): Promise<JsonRecord | undefined> {
   if (kind !== resourceKind && kind !== typeKind) return undefined;
   const { name, namespace } = recordAt(object, 'metadata');
@@ -86,7 +89,7 @@ async function effectiveOf(client: ApiClient, kind: Kind, object: JsonRecord): P
   return view === undefined ? undefined : kind === resourceKind ? shownResource(view) : shownType(view);
 }
 
-/** Events about an object, or why they are not known: an object is described without them where they cannot be had. */
+/** Events about an object, or why they are unknown, since an object is described without them if they cannot be read. */
 async function eventsOf(client: ApiClient, kind: Kind, object: JsonRecord): Promise<JsonRecord[] | string> {
   const uid = textAt(object, 'metadata', 'uid');
   const fields = [
@@ -95,7 +98,7 @@ async function eventsOf(client: ApiClient, kind: Kind, object: JsonRecord): Prom
     ...(uid ? [`involvedObject.uid=${uid}`] : []),
   ];
   try {
-    // what happens to a node is written down there and nowhere else
+    // events about a node are kept by that node alone
     const namespace = textAt(object, 'metadata', kind === nodeKind ? 'name' : 'namespace') ?? THIS_NODE;
     return await listAll(client, { kind: eventKind, namespace }, { fieldSelector: fields.join(',') }, PAGE_SIZE);
   } catch (error) {

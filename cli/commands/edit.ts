@@ -21,7 +21,7 @@ Examples:
 If the daemon refuses the text, the editor opens again with the reason, until it is accepted
 or you leave the text unchanged.`;
 
-/** Refusals that another edit can mend. */
+/** Codes of refusals that another edit can correct. */
 const MENDABLE = new Set(['INVALID', 'BAD_REQUEST', 'CONFLICT', 'NAME_INVALID', 'TOKEN_MALFORMED', 'TOKEN_WRONG_DOMAIN', 'TOO_LARGE']);
 
 export function configure(command: Command, cli: Cli): void {
@@ -55,7 +55,7 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** An editor that is a script may save something that is refused for ever; a person gives up sooner. */
+/** A limit for editors that are scripts and save the same invalid text for ever; a person gives up sooner. */
 const MAX_ATTEMPTS = 20;
 
 async function edit(client: ApiClient, kind: Kind, target: Target, file: string): Promise<'edited' | 'unchanged'> {
@@ -84,13 +84,13 @@ async function edit(client: ApiClient, kind: Kind, target: Target, file: string)
     } catch (error) {
       if (!(error instanceof DtkdError) || !MENDABLE.has(error.code)) throw error;
       reason = error;
-      // Somebody else wrote: the next attempt goes on top of what is there now.
+      // Somebody else wrote: the next attempt builds on the current state.
       if (error.code === 'CONFLICT') stored = await client.get(target);
     }
   }
 }
 
-/** What a person may change, and what names the object. */
+/** The fields that a person may change, and those that name the object. */
 function editable(kind: Kind, object: JsonRecord): JsonRecord {
   const { name, namespace, labels, annotations } = recordAt(object, 'metadata');
   const fields = Object.entries(object).filter(([field]) => field !== 'metadata' && !kind.serverFields.includes(field));
@@ -99,7 +99,7 @@ function editable(kind: Kind, object: JsonRecord): JsonRecord {
   return { apiVersion, kind: kindName, metadata: { name, ...optional }, ...rest };
 }
 
-/** Here a label or annotation that was deleted from the text is meant to go. */
+/** Replaces user-written fields. Unlike `apply`, removes labels and annotations that were deleted from the text. */
 function replaceUserFields(kind: Kind, stored: JsonRecord, document: JsonRecord): JsonRecord {
   const { labels: _labels, annotations: _annotations, ...meta } = recordAt(stored, 'metadata');
   const bare = { ...stored, metadata: { ...meta, labels: undefined, annotations: undefined } };

@@ -60,7 +60,7 @@ export function configure(command: Command, cli: Cli): void {
   });
 }
 
-/** Who knows ssh writes a line for a shell. */
+/** Refuses a command line in one word, as one would write for ssh. */
 function assertProgram([program = '', ...rest]: readonly string[]): void {
   if (rest.length > 0 || !/\s/.test(program) || program.startsWith('/')) return;
   throw new DtkdError('BAD_REQUEST', `"${program.slice(0, 120)}" would be the name of one program: no shell reads it`, {

@@ -43,7 +43,7 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** A whole document of a kind: its own fields with apiVersion, kind and metadata. */
+/** The schema of a whole document of a kind, with apiVersion, kind and metadata. */
 function documentSchema(schema: z.ZodObject): JsonRecord {
   const envelope = {
     apiVersion: z.string().describe('The group and version of the kind.'),

@@ -15,9 +15,9 @@ import { objectName } from '../peer-names.ts';
 import { assertNothingChooses, assertOneNode, type ListFlags, selectionOf, targetOf } from '../selection.ts';
 import { follow } from './watch.ts';
 
-/** Objects asked for at a time, as kubectl does; a page is printed while the next one is fetched. */
+/** Page size, as in kubectl; a page is printed while the next one is fetched. */
 const PAGE_SIZE = 500;
-/** Of `--require-complete`. */
+/** Exit status of `--require-complete`. */
 const EXIT_INCOMPLETE = 3;
 
 interface GetFlags extends ListFlags {
@@ -63,7 +63,7 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** An expression without quotes falls apart in the shell, and its other words look like names. */
+/** Catches an unquoted expression: the shell splits it, and its other words look like names. */
 function assertOneExpression(where: string | undefined, names: readonly string[]): void {
   if (where === undefined || names.length === 0) return;
   throw new DtkdError('BAD_REQUEST', `an expression chooses among all objects, and these are named: ${names.join(' ').slice(0, 200)}`, {
@@ -71,7 +71,7 @@ function assertOneExpression(where: string | undefined, names: readonly string[]
   });
 }
 
-/** Lists what is wanted, in the wanted form. One part that fails does not hide the others. `none`: what is said where there is nothing at all. */
+/** Lists what was asked for, in the wanted form. A part that fails does not hide the others. `none`: the note if nothing was found. */
 export async function show(cli: Cli, wanted: readonly Wanted[], flags: ListFlags, none?: string): Promise<void> {
   const client = await cli.client();
   if (flags.output === 'json' || flags.output === 'yaml') return showValues(cli, client, wanted, flags, flags.output);
@@ -95,7 +95,7 @@ export async function show(cli: Cli, wanted: readonly Wanted[], flags: ListFlags
   else if (flags.output !== 'name') cli.out.note(none ?? nothingFound(wanted, flags));
 }
 
-/** Of a node that nobody knows there is nothing to be found, which is no answer to what was asked. */
+/** An error if the list was empty because nobody knows the node: "nothing found" would not answer the question. */
 async function unknownNode(
   client: ApiClient,
   wanted: readonly Wanted[],
@@ -132,7 +132,7 @@ async function showTable(cli: Cli, client: ApiClient, wanted: Wanted, flags: Lis
   return count;
 }
 
-/** Tables as they come; objects that are named are few, and line up in one. */
+/** Tables as they come. Named objects are few, so they are joined into one table, in which they line up. */
 async function* tablesOf(cli: Cli, client: ApiClient, wanted: Wanted, flags: ListFlags): AsyncGenerator<Table> {
   let whole: Table | undefined;
   for await (const page of pagesOf(cli, client, wanted, flags, { accept: TABLE })) {
@@ -183,12 +183,12 @@ async function showValues(
   await printValue(cli.out, single ? items[0] : list, format);
 }
 
-/** Items of a list need not name their kind; documents for `apply` must. */
+/** Adds apiVersion and kind, which items of a list may lack, but documents for `apply` need. */
 function typed(item: JsonRecord, kind: Kind): JsonRecord {
   return { apiVersion: kind.group === '' ? kind.version : `${kind.group}/${kind.version}`, kind: kind.kind, ...item };
 }
 
-/** Pages of a list; with names, one page for each object that is there. */
+/** Pages of a list; with names, one page for each object that exists. */
 async function* pagesOf(
   cli: Cli,
   client: ApiClient,

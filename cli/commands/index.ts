@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 
-/** A file in this directory: adds options, arguments, examples and the action to the command. */
+/** The module of a command: adds options, arguments, examples and the action. */
 export interface CommandModule {
   configure(command: Command, cli: Cli): void;
 }
@@ -10,7 +10,7 @@ export interface CommandEntry {
   name: string;
   alias?: string;
   summary: string;
-  /** Heading under which this and the following commands stand in the help. */
+  /** Heading in the help for this and the following commands. */
   group?: string;
   load?: () => Promise<CommandModule>;
   children?: readonly CommandEntry[];

@@ -1,4 +1,4 @@
 import { mustComeFirst } from '../own-programs.ts';
 
-/** `dtkd restore` needs no daemon. */
+/** `dtkd restore` is a program of its own and needs no daemon. */
 export const configure = mustComeFirst;

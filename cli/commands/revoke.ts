@@ -37,7 +37,7 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** Who writes a bare word may have meant a user. */
+/** Improves the error for a bare word, which may have been meant as a user. */
 function notCapability(error: unknown, name: string): unknown {
   if (!(error instanceof DtkdError) || error.code !== 'NOT_FOUND') return error;
   return new DtkdError('NOT_FOUND', error.message, {

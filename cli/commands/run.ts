@@ -66,7 +66,7 @@ function turnedRound(resource: string, command: string): DtkdError {
   });
 }
 
-/** `service/myService`, or `myService`. */
+/** Parses `service/myService` or `myService`. */
 function parseResource(text: string): { type?: string; resource: string } {
   const at = text.indexOf('/');
   const [type, resource] = at === -1 ? [undefined, text] : [text.slice(0, at), text.slice(at + 1)];

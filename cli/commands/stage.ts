@@ -79,7 +79,7 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** `acme/web:web-tier@^1.2`. */
+/** Parses `acme/web:web-tier@^1.2`. */
 export function parseAssembly(text: string, version: string | undefined): Pick<StageRequest, 'module' | 'assembly' | 'version'> {
   const match = /^([^:@/]+\/[^:@]+):([^:@]+)(?:@(.+))?$/.exec(text);
   const [, module, assembly, range] = match ?? [];
@@ -95,7 +95,7 @@ export function parseAssembly(text: string, version: string | undefined): Pick<S
   return { module, assembly, ...(wanted === undefined ? {} : { version: wanted }) };
 }
 
-/** The parameters; a Secret that is made for one needs to know what the service will be called. */
+/** The parameters. If a Secret is created for one, the name of the new service is determined first, since the Secret's name contains it. */
 async function parametersOf(
   cli: Cli,
   client: ApiClient,
@@ -117,7 +117,7 @@ async function parametersOf(
   return { parameters: Object.fromEntries(values.map(({ path, value }) => [path, value])), ...(name === undefined ? {} : { name }) };
 }
 
-/** Types of the parameters in all versions that are here; what is not known is taken as it looks. */
+/** The types of the parameters, over all versions that are here. The values of unknown ones are guessed from their text. */
 async function parameterTypes(client: ApiClient, { module, assembly }: StageRequest): Promise<Map<string, PropertyType>> {
   const page = await client.get(
     { kind: ASSEMBLIES, namespace: THIS_NODE },

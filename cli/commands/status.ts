@@ -26,14 +26,14 @@ export function configure(command: Command, cli: Cli): void {
       if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, { ...status, domains: views }, flags.output);
       cli.out.lines(statusLines(cli.out, { status, domains: views.map(parseDomainInfo), apps }, Date.now()));
 
-      /** A domain that is still being joined has no members to tell of. */
+      /** Undefined for a domain that is still being joined. */
       async function membersOf(name: string): Promise<JsonRecord | undefined> {
         return client.find(domainTarget(name, 'members'));
       }
     });
 }
 
-/** What the mesh says of a domain, or what its object says where the mesh does not know it yet. */
+/** The mesh's view of a domain or, if the mesh does not know it yet, what its object says. */
 function viewOf(domain: JsonRecord, members: JsonRecord | undefined): JsonRecord {
   if (isRecord(members)) return members;
   return { name: textAt(domain, 'metadata', 'name'), state: domain['status'], message: domain['message'], peers: [], removed: [] };

@@ -25,7 +25,7 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** The daemon's version, or undefined if there is no daemon. */
+/** The version of the daemon; undefined if none is running. */
 async function daemonVersion(cli: Cli): Promise<string | undefined> {
   try {
     const answer = await (await cli.client()).version();

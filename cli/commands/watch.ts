@@ -19,14 +19,14 @@ Examples:
   dtkd watch models -n node1       of another node; while it is away, as soon as it answers
   dtkd watch events -o json        one line of JSON for each`;
 
-/** Objects asked for at a time. */
+/** Page size. */
 const PAGE_SIZE = 500;
 
-/** Between the end of one watch and the next, in milliseconds: a daemon that ends watches at once is not flooded. */
+/** Pause between the end of a watch and the next one, in milliseconds, so as not to flood a daemon that ends watches at once. */
 const PAUSE_MS = 500;
 
 interface FollowFlags extends ListFlags {
-  /** Shows what is there before the changes. */
+  /** Shows existing objects before the changes. */
   state: boolean;
   /** Writes ADDED, MODIFIED or DELETED before each row. */
   events: boolean;
@@ -54,8 +54,8 @@ export function configure(command: Command, cli: Cli): void {
 }
 
 /**
- * Prints what is there and each change, until interrupted. Where the daemon ends a watch, it goes on from the last version of the daemon
- * that it knows: that of the list, or of a bookmark. (An object's own version is its owner's, and says nothing here.)
+ * Prints existing objects and each change, until interrupted. When the daemon ends a watch, continues from its last known version: that of
+ * the list, or of a bookmark. (The version of an object is its owner's, and cannot be used here.)
  */
 export async function follow(cli: Cli, wanted: Wanted, flags: FollowFlags): Promise<void> {
   const client = await cli.client();
@@ -85,11 +85,12 @@ export async function follow(cli: Cli, wanted: Wanted, flags: FollowFlags): Prom
     }
   }
 
-  /** The version from which to follow; prints what is there at that version, and whom that does not tell of. */
+  /** The version to watch from. Prints the objects at that version, and notes the nodes that are missing from it. */
   async function present(shown: boolean): Promise<string> {
     let version = '0';
     const completeness = new Completeness();
-    // a word about each node stands in a list that is read to its end; what is known of those that are away is then no change
+    // statements about all nodes need a list that is read to its end; stale rows, so that what is known of absent nodes is not reported as
+    // a change
     const unshown = target.namespace === THIS_NODE ? { limit: 1 } : { stale: true };
     for await (const page of client.pages(target, shown ? selection : { ...selection, ...unshown }, PAGE_SIZE, accept)) {
       completeness.add(page);
@@ -98,7 +99,7 @@ export async function follow(cli: Cli, wanted: Wanted, flags: FollowFlags): Prom
       if (accept === TABLE) await print({ type: 'ADDED', object: page });
       else for (const object of listAt(page, 'items')) await print({ type: 'ADDED', object });
     }
-    // nothing would ever come
+    // that node would never send anything
     if (target.namespace !== undefined) completeness.assertAsked(target.namespace, wanted.kind.plural);
     for (const line of [...completeness.lines(), ...waitingLines(completeness.awaited)].filter((one) => !told.has(one))) {
       told.add(line);
@@ -118,7 +119,7 @@ function printerOf(cli: Cli, wanted: Wanted, flags: FollowFlags): (event: JsonRe
     {
       wide: flags.output === 'wide',
       namespaces: flags.allNamespaces === true && kind.scope === 'Namespaced',
-      // a row that comes again since its node went away would else look like one that was changed
+      // without the STALE column, a row repeated because its node went away would look like a change
       stale: !kind.shared && kind.scope === 'Namespaced' && targetOf(kind, flags).namespace !== THIS_NODE,
       prefix: '',
       headers: flags.headers,

@@ -9,7 +9,7 @@ import { isRecord, listAt, textAt, textsAt, valueAt } from '../json.ts';
 import { type Format, outputOption, printValue } from '../output/format.ts';
 import { parseTable, type Table, TablePrinter } from '../output/table.ts';
 
-/** Capabilities and trusts read at a time. */
+/** Page size for capabilities and trusts. */
 const PAGE_SIZE = 500;
 
 const EXAMPLES = `
@@ -41,21 +41,24 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** Whom a capability may name. A name may have meant somebody else before: the uid is what counts, and of a user the key of the node. */
+/**
+ * A user or trust that a capability may name. A name can have belonged to another one before, so the uid is compared as well and, for a
+ * user, the key of its node.
+ */
 interface Recipient {
   name: string;
   uid: string;
-  /** Keys of the node that vouches for it. Absent: not looked at. */
+  /** Keys of the node that vouches for it. Undefined: not compared. */
   keys?: readonly string[];
 }
 
-/** True if `subject` is the recipient as it is now. */
+/** True if `subject` is this recipient, not an earlier one of its name. */
 function isMeant(subject: unknown, { uid, keys }: Recipient): boolean {
   const home = textAt(subject, 'home');
   return textAt(subject, 'uid') === uid && (keys === undefined || home === undefined || home === SELF || keys.includes(home));
 }
 
-/** What was granted by name and through trusts, as one table. */
+/** Prints what is granted directly and through trusts, as one table. */
 async function printGrants(cli: Cli, client: ApiClient, recipients: readonly Recipient[]): Promise<void> {
   const target = { kind: capabilityKind, query: { includeObject: 'Object' } };
   let whole: Table | undefined;
@@ -78,7 +81,7 @@ async function printGrants(cli: Cli, client: ApiClient, recipients: readonly Rec
   if (earlier > 0) cli.out.note(`note: not shown, as they give it nothing: ${earlier} granted to earlier ones of the same name`);
 }
 
-/** Trusts to which a user belongs. */
+/** Trusts that the user is a member of. */
 async function trustsOf(client: ApiClient, user: Recipient): Promise<Recipient[]> {
   const found: Recipient[] = [];
   for await (const page of client.pages({ kind: trustKind }, {}, PAGE_SIZE)) {

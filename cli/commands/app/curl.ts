@@ -8,7 +8,7 @@ import { findApp } from '../../client/apps.ts';
 import { ingressOf, loginOf, requestApp } from '../../client/ingress.ts';
 import { textAt } from '../../json.ts';
 
-/** As curl: the status when --fail is given and the answer is 400 or above. */
+/** As in curl: the exit status if --fail is given and the status of the answer is 400 or above. */
 const EXIT_HTTP_ERROR = 22;
 
 const EXAMPLES = `
@@ -77,7 +77,7 @@ async function bodyOf(data: string | undefined): Promise<Buffer | undefined> {
   }
 }
 
-/** `Name: value` lines as headers; repeated names keep all values. Pure. */
+/** Parses `Name: value` lines as headers; repeated names keep all values. Pure. */
 export function headersOf(lines: readonly string[], body: Buffer | undefined): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = body === undefined ? {} : { 'content-length': String(body.length) };
   for (const line of lines) {

@@ -19,7 +19,7 @@ import { type JsonRecord, textAt } from '../../json.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
 import { collect } from '../../service/flags.ts';
 
-/** Marks the Service and Endpoints that this command made, so that it changes and `app rm` deletes no others. */
+/** Marks the Service and Endpoints that this command made. It changes no others, and `app rm` deletes no others. */
 export const MADE_BY_LABEL = 'dtkd.dev/made-by';
 export const MADE_BY = 'app-expose';
 /** How long the daemon may take to give the app its URI, in milliseconds. */
@@ -81,7 +81,7 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** The three documents behind one exposed app. Pure. */
+/** The three documents of an exposed app. Pure. */
 function exposeDocuments(options: {
   name: string;
   endpoints: readonly HostPort[];
@@ -105,7 +105,7 @@ function exposeDocuments(options: {
   ];
 }
 
-/** Endpoints hold addresses, so a name is looked up here and now. */
+/** Resolves a name now, since Endpoints hold addresses. */
 async function resolve(cli: Cli, host: string, port: number): Promise<HostPort[]> {
   if (isIP(host) !== 0) return [{ host, port }];
   try {
@@ -122,7 +122,10 @@ async function resolve(cli: Cli, host: string, port: number): Promise<HostPort[]
   }
 }
 
-/** Writes all three, or takes back what it made. Objects of other making are left alone. `before`: where the app led. */
+/**
+ * Writes all three documents; after a failure, removes those that it created. Refuses to change objects that this command did not make.
+ * `before`: the previous endpoints of the app.
+ */
 async function write(
   client: ApiClient,
   name: string,
@@ -153,7 +156,7 @@ async function write(
   }
 }
 
-/** The app with its URI, once the daemon has given it one. */
+/** The app with its URI, once the daemon has assigned one; without it if that takes too long. */
 async function withUri(client: ApiClient, name: string, app: JsonRecord): Promise<JsonRecord> {
   const settled = (object: JsonRecord): boolean => textAt(object, 'URI') !== undefined && textAt(object, 'status') !== undefined;
   if (settled(app)) return app;
@@ -164,14 +167,14 @@ async function withUri(client: ApiClient, name: string, app: JsonRecord): Promis
   });
 }
 
-/** Sharing what is not there yet is allowed, but more often a typing error. */
+/** Warns if nothing answers at the endpoints: that is allowed, but more often a typing error. */
 async function warnIfSilent(cli: Cli, client: ApiClient, endpoints: readonly HostPort[]): Promise<void> {
   if (!(await isSilent(client.https.connection.url, endpoints))) return;
   const where = endpoints.map(formatHostPort).join(', ');
   cli.out.note(`warning: nothing answers at ${where} now; until something does, the URIs answer 503`);
 }
 
-/** `before`: where it led, and leads no more. */
+/** `before`: endpoints that the app no longer has. */
 async function tell(
   cli: Cli,
   client: ApiClient,
@@ -181,7 +184,7 @@ async function tell(
   const { out } = cli;
   const app = parseApp(object);
   const domains = await Promise.all(app.domains.map(async (name) => ({ ...(await shownInfo(client, name)), name })));
-  // a domain that has something to say of itself tells nobody of it yet
+  // a domain that reports a message does not show the app to its members yet
   const isShared = domains.every(({ message }) => message === undefined);
   out.print(
     `${out.paint('bold', app.app)} leads to ${to.map(formatHostPort).join(', then ')} and ${isShared ? 'is' : 'will be'} shared into ${app.domains.join(', ')}.`,
@@ -203,7 +206,7 @@ async function tell(
   out.print(`\nOthers find it with "dtkd app ls", and use it with its URI, "dtkd app curl ${app.app}" or "dtkd app forward ${app.app}".`);
 }
 
-/** What a domain says of itself and its members, as far as whoever asks is told: to share into it needs no right to look after it. */
+/** A domain and its members; empty if the caller may not see them: sharing into a domain needs no right to manage it. */
 async function shownInfo(client: ApiClient, name: string): Promise<Partial<DomainInfo>> {
   return domainInfo(client, name).catch((error) => {
     if (error instanceof DtkdError && (error.code === 'FORBIDDEN' || error.code === 'NOT_FOUND')) return {};

@@ -13,7 +13,7 @@ Examples:
 
 It runs until Ctrl-C. Any TCP protocol works.`;
 
-/** Any free port of the loopback address. */
+/** Any free port on the loopback address. */
 const ANY_PORT = '127.0.0.1:0';
 
 export function configure(command: Command, cli: Cli): void {

@@ -25,7 +25,7 @@ export function configure(command: Command, cli: Cli): void {
   });
 }
 
-/** What to call each in a command line: its name alone where that is enough. `own`: only those of this node. */
+/** The names of apps for command lines: with the owner only where the name alone is ambiguous. `own`: only those of this node. */
 function appNames(apps: readonly AppInfo[], own: boolean): string[] {
   const named = Map.groupBy(apps, ({ app }) => app);
   const called = ({ app, owner, isCopy }: AppInfo): string => (isCopy && (named.get(app)?.length ?? 0) > 1 ? `${owner}/${app}` : app);

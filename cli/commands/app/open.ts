@@ -32,7 +32,7 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** Starts the browser and leaves it alone; false if it cannot be started. */
+/** Starts the browser without waiting for it; false if it cannot be started. */
 function start(browser: string, uri: string): Promise<boolean> {
   return new Promise((resolve) => {
     const child = spawn(browser, [uri], { detached: true, stdio: 'ignore' });

@@ -38,14 +38,14 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** The name of an app of this node that was named with its owner, as the other commands take it; any other text as it is. */
+/** The app's name if the text is OWNER/NAME of an app of this node, as other commands accept it; any other text unchanged. */
 async function nameHere(client: ApiClient, text: string): Promise<string> {
   if (!text.includes('/')) return text;
   const own = (await listApps(client)).find(({ isCopy, owner, app }) => !isCopy && `${owner}/${app}` === text);
   return own?.app ?? text;
 }
 
-/** Why this node has no such app to take away. */
+/** The error for an app that this node does not have. */
 async function notHere(client: ApiClient, name: string): Promise<unknown> {
   try {
     const { app, owner } = await findApp(client, name);

@@ -39,12 +39,12 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** Where an app of this node leads. */
+/** The endpoints of an app of this node, as text. */
 async function endpointsOf(client: ApiClient, app: AppInfo): Promise<string> {
   if (app.service === undefined) return '<no service selected>';
   const endpoints = await client.find({ kind: endpointsKind, name: app.service });
   if (endpoints === undefined) {
-    // the daemon, which sees everything, knows whether they are missing
+    // the status tells whether they are missing, since the daemon sees everything
     const isMissing = app.status === 'NoService' || app.status === 'NoEndpoints';
     return `service ${app.service}, ${isMissing ? 'which has no Endpoints' : 'whose Endpoints do not show to you'}`;
   }

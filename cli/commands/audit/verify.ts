@@ -12,7 +12,7 @@ Examples:
 Checks every kept line, and asks the members of this node's domains which heads of this log they have
 seen. Exit status 1: the log is wrong; each problem is listed with its place.`;
 
-/** Something is wrong with the log. */
+/** Exit status if something is wrong with the log. */
 const BROKEN = 1;
 
 export function configure(command: Command, cli: Cli): void {

@@ -43,7 +43,7 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** The invite that a new domain has from the start. */
+/** The invite that was made together with a new domain. */
 async function firstInvite(client: ApiClient, name: string): Promise<unknown> {
   const invites = listAt(await client.call('GET', domainTarget(name, 'invites')), 'items');
   return invites.find((one) => {

@@ -40,14 +40,14 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** A member that this node has not heard of may have the name; more often it is mistyped. */
+/** Warns if no known member has the name. One that this node has not heard of may have it, but more often it is a typing error. */
 async function warnOfUnknown(cli: Cli, client: ApiClient, domain: string, name: string): Promise<void> {
   const { members, removed } = parseDomainInfo(await client.call('GET', domainTarget(domain, 'members')));
   if ([...members, ...removed].some((one) => one.name === name)) return;
   cli.out.note(`warning: no member of ${domain} is called "${name}", and none that was removed; see "dtkd domain show ${domain}"`);
 }
 
-/** `--uses` and `--expires`. */
+/** Adds `--uses` and `--expires`. */
 export function inviteOptions(command: Command): Command {
   return command
     .option('--uses <number>', 'how many nodes may join with the token (default: 1)', parseLimit)
@@ -62,7 +62,7 @@ export function inviteRequest({ uses, expires, replace }: InviteFlags): Record<s
   };
 }
 
-/** What to do with an invite. */
+/** Instructions for using an invite. */
 export function joinLine(out: Output, invite: InviteInfo): string {
   const who = invite.uses === 1 ? 'one node' : `${invite.uses} nodes`;
   return [
@@ -76,7 +76,7 @@ export function joinLine(out: Output, invite: InviteInfo): string {
   ].join('\n');
 }
 
-/** Rounded up, so that a moment after it was made an invite for 24 hours says so. */
+/** Rounds up, so that a new invite for 24 hours shows 24 hours. */
 function toMinutes(ms: number): number {
   return Math.ceil(ms / 60_000) * 60_000;
 }

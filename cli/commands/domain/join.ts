@@ -13,7 +13,7 @@ import { type Format, outputOption, printValue } from '../../output/format.ts';
 /** How long --wait waits for a connection to another member, in milliseconds. */
 const CONNECTED_TIMEOUT_MS = 60_000;
 
-/** No address is so long; tokens are longer. */
+/** No address is this long, but tokens are longer. */
 const MAX_ADDRESS = 300;
 
 const EXAMPLES = `

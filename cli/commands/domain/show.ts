@@ -26,7 +26,7 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** A domain for people. */
+/** A domain, as lines for people. */
 export function domainLines(out: Pick<Output, 'paint'>, domain: DomainInfo, now: number): string[] {
   const root = domain.holdsRoot
     ? `${domain.founder ?? 'this node'} (this node: it may invite and remove)`
@@ -64,7 +64,7 @@ function memberLines(out: Pick<Output, 'paint'>, members: readonly MemberInfo[],
   return [...table, ...(remarks.length === 0 ? [] : ['', ...remarks])];
 }
 
-/** One word or two for how a member stands. */
+/** The state of a member, in one or two words. */
 function memberState(member: MemberInfo): string {
   if (member.suspended) return 'suspended';
   if (member.self) return 'this node';
@@ -88,7 +88,7 @@ function removedLines({ removed, members }: DomainInfo): string[] {
   ];
 }
 
-/** Who is known not to know is told apart from who could not be asked. */
+/** Who knows of a removal. Members known not to know of it are distinguished from those not heard from. */
 function knownTo(heardBy: readonly string[], members: readonly MemberInfo[]): string {
   const others = members.filter((member) => !member.self);
   const named = (list: readonly MemberInfo[]): string =>

@@ -13,9 +13,9 @@ import { outputOption, printValue } from '../../output/format.ts';
 import { notShown } from '../../output/not-shown.ts';
 import { type ListFlags, selectionOf, targetOf } from '../../selection.ts';
 
-/** Executions asked for at a time: one of many targets is large. */
+/** Page size: an execution with many targets is large. */
 const PAGE_SIZE = 100;
-/** What one wants to see is nearly always the latest. */
+/** People nearly always want the latest. */
 const DEFAULT_SHOWN = 30;
 
 const EXAMPLES = `

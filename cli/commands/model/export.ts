@@ -49,7 +49,7 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** Those that show: who may not see them exports a model of built-in types without them, and is told. */
+/** The types that the caller may see. If some are missing, `listPages` says so; a model of built-in types needs none of them. */
 async function typesOf(cli: Cli, client: ApiClient, namespace: string): Promise<JsonRecord[]> {
   const found: JsonRecord[] = [];
   for await (const page of listPages(cli, client, { kind: typeKind, namespace }, { selection: {}, pageSize: PAGE }))
@@ -57,12 +57,12 @@ async function typesOf(cli: Cli, client: ApiClient, namespace: string): Promise<
   return found.filter((type) => !isBuiltIn(type));
 }
 
-/** The module that a type comes from, which alone makes it; empty if it was made by hand. */
+/** The module that a type comes from, which is the only way to make that type; empty if it was made by hand. */
 function moduleOf(type: JsonRecord): string {
   return `${textAt(type, 'spec', 'module', 'name') ?? ''} ${textAt(type, 'spec', 'module', 'version') ?? ''}`.trim();
 }
 
-/** Types that every daemon brings say so. */
+/** True for types that every daemon has, by their label. */
 function isBuiltIn(type: JsonRecord): boolean {
   const { labels } = isRecord(type['metadata']) ? type['metadata'] : {};
   return isRecord(labels) && labels['dtkd.dev/built-in'] === 'true';

@@ -16,11 +16,11 @@ import { objectsOf, resourceObjectName } from '../../model/objects.ts';
 import { IMPORT_FORMATS, type ImportFormat, readForeign } from '../../model/read.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
 
-/** Objects of one page while the model that is there is read. */
+/** Page size when reading the stored model. */
 const PAGE = 1000;
-/** Lines about what could not be kept that are shown; the rest is counted. */
+/** The most notes on what could not be imported that are shown; the rest are counted. */
 const MAX_NOTES = 50;
-/** The same for what is wrong with a file. */
+/** The same for faults of a file. */
 const MAX_CAUSES = 20;
 
 const EXAMPLES = `
@@ -94,7 +94,7 @@ async function prepare(client: ApiClient, text: string, source: string, file: st
   return { format: draft.format, objects: merged, lines, notes };
 }
 
-/** Variables that Ansible would find without being told, and that are not in the file. */
+/** Notes variables that Ansible would find by itself but that are not in the file. */
 async function variablesBeside(file: string, model: string): Promise<Note[]> {
   const there = await Promise.all(VARIABLE_DIRECTORIES.map((name) => stat(join(dirname(file), name)).catch(() => undefined)));
   const found = VARIABLE_DIRECTORIES.filter((_name, at) => there[at]?.isDirectory());
@@ -106,7 +106,7 @@ async function variablesBeside(file: string, model: string): Promise<Note[]> {
   ];
 }
 
-/** What a person wrote in the metadata of an object that stays as it is. */
+/** The user-written metadata of an object that is kept unchanged. */
 function metadataOf(object: JsonRecord): JsonRecord {
   const { name, labels, annotations } = isRecord(object['metadata']) ? object['metadata'] : {};
   return { name, ...(labels === undefined ? {} : { labels }), ...(annotations === undefined ? {} : { annotations }) };
@@ -138,7 +138,7 @@ async function storedResources(client: ApiClient, model: string): Promise<Map<st
   return found;
 }
 
-/** The daemon takes all or nothing. What it refuses is about objects, and these stand on lines of the file. */
+/** Sends the objects; the daemon takes all or none. Refusals, which name objects, are reported with the lines of the file. */
 async function send(client: ApiClient, { objects, lines }: Prepared, source: string, dryRun: boolean): Promise<JsonRecord> {
   try {
     return await client.daemon('POST', 'import', { objects, dryRun });

@@ -12,7 +12,7 @@ import { type Format, outputOption, printValue } from '../../output/format.ts';
 import { type ListFlags, selectionOf, targetOf } from '../../selection.ts';
 
 const PAGE = 1000;
-/** Deeper is hardly read, and takes more indentation than text. */
+/** Deeper trees would be more indentation than text. */
 const DEPTH = 32;
 
 const EXAMPLES = `
@@ -46,7 +46,7 @@ export function configure(command: Command, cli: Cli): void {
 async function draw(cli: Cli, model: string | undefined, flags: TreeFlags): Promise<void> {
   const client = await cli.client();
   if (model !== undefined && flags.allNamespaces !== true) {
-    // of a model that is not there, an empty tree would be no answer
+    // a model that does not exist is an error, not an empty tree
     await client.get({ kind: modelKind, namespace: flags.namespace ?? THIS_NODE, name: model });
   }
   const selection = { ...selectionOf(flags), ...(model === undefined ? {} : { fieldSelector: `spec.model=${model}` }) };

@@ -11,7 +11,7 @@ import { type Converted, convertDtk } from '../../module/dtk/convert.ts';
 import { type Written, writeModule } from '../../module/dtk/write.ts';
 import { type Format, outputOption, printValue } from '../../output/format.ts';
 
-/** Lines about what could not be kept that are shown; the rest is counted. */
+/** The most notes on what could not be converted that are shown; the rest are counted. */
 const MAX_NOTES = 50;
 
 const EXAMPLES = `
@@ -52,7 +52,10 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** Reads the module and makes all files of the new one, judged as `module validate` does: what would only fail when it is run is told, and can be corrected there. */
+/**
+ * Reads the module and builds all files of the new one. These are checked as `module validate` does; what would only fail at run time is
+ * noted, and can be corrected there.
+ */
 async function convert(directory: string, source: string, out: string): Promise<{ converted: Converted; files: ModuleFile[] }> {
   const inside = relative(resolve(directory), resolve(out));
   if (inside === '' || !(inside.startsWith('..') || inside.startsWith(sep))) {
@@ -83,7 +86,7 @@ async function convert(directory: string, source: string, out: string): Promise<
   return { converted, files };
 }
 
-/** Versions that DTK found for the module's dependencies; dtkd finds its own. */
+/** The versions that DTK resolved for the module's dependencies; dtkd resolves its own. */
 const LOCK = 'dtk.module.lock';
 
 function textOf(data: Uint8Array, source: string): string {

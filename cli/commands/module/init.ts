@@ -25,14 +25,14 @@ export function configure(command: Command, cli: Cli): void {
         });
       }
       const files = newModuleFiles(parsed.data);
-      // all of them or none
+      // check first, so that all files are written or none
       for (const { path } of files) await assertFree(join(directory, path));
       for (const { path, text, executable } of files) {
         const full = join(directory, path);
         await mkdir(dirname(full), { recursive: true }).catch((error: unknown) => {
           throw notWritten(dirname(full), codeOf(error));
         });
-        // what is there stays
+        // 'wx': never overwrites
         await writeFile(full, text, { flag: 'wx', mode: executable ? 0o755 : 0o644 }).catch((error: unknown) => {
           throw notWritten(full, codeOf(error));
         });

@@ -40,7 +40,7 @@ export function configure(command: Command, cli: Cli): void {
     .addHelpText('after', EXAMPLES)
     .action(async (directory: string, flags: Flags) => {
       const files = await readModuleDirectory(directory);
-      // what is wrong in the module itself is told before anything is sent
+      // faults of the module itself are reported before anything is sent
       const manifest = await newModule(unpackArchive(packArchive(files)));
       const client = await cli.client();
       const locked = await withLock(

@@ -22,7 +22,7 @@ export function configure(command: Command, cli: Cli): void {
     .addHelpText('after', EXAMPLES)
     .action(() => {
       const { released, ...flags } = command.optsWithGlobals<ListFlags & { released?: boolean }>();
-      // of a named node only its own
+      // with -n, only the releases of that node
       if (released === true)
         return show(cli, [{ kind: releaseKind, names: [] }], { ...flags, allNamespaces: flags.namespace === undefined });
       return show(cli, [{ kind: moduleKind, names: [] }], flags);

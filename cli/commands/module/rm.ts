@@ -19,7 +19,7 @@ export function configure(command: Command, cli: Cli): void {
       const client = await cli.client();
       for (const name of names) {
         try {
-          // the version whose types are the node's comes first: if it has to stay, so do the others
+          // the active version comes first: if it cannot be removed, the others stay, too
           for (const module of await findVersions(client, name)) {
             await client.delete(moduleTarget(module), { dryRun });
             cli.out.print(dryRun === true ? `${moduleTitle(module)} can be removed (dry run)` : `Removed ${moduleTitle(module)}.`);

@@ -45,12 +45,12 @@ function headLines(module: JsonRecord): string[] {
   ];
 }
 
-/** Each type with its own commands. A type that may not be seen is only named. */
+/** Each type with its own commands; for a type that the caller may not see, only its name. */
 async function typeLines(client: ApiClient, module: JsonRecord): Promise<string[]> {
   const lines: string[] = [];
   const namespace = textAt(module, 'metadata', 'namespace') ?? THIS_NODE;
   const names = textsAt(module, 'spec', 'types');
-  // the Type objects are those of another version
+  // the Type objects belong to another version
   if (!isActive(module)) return names.length === 0 ? [] : ['', `Types ${names.join(', ')}`];
   for (const name of names) {
     const type = await client.find({ kind: typeKind, namespace, name: typeObjectName(name) });

@@ -22,7 +22,7 @@ export function configure(command: Command, cli: Cli): void {
       const client = await cli.client();
       const [nodes, peers] = await Promise.all([
         itemsOf(client, { kind: nodeKind }),
-        // who is connected is for the operator; without it the rest still tells something
+        // only the operator may see who is connected; without it the rest is still useful
         itemsOf(client, { kind: dtPeerKind, namespace: THIS_NODE }).catch((): JsonRecord[] => []),
       ]);
       if (flags.output === 'json' || flags.output === 'yaml')
@@ -39,7 +39,7 @@ async function itemsOf(client: ApiClient, target: Target): Promise<JsonRecord[]>
   return items;
 }
 
-/** The best of its domains. A peer's name bears the suffix of its node. */
+/** Each node's best reach over its domains. A peer's name has the suffix of its node. */
 function reachByName(peers: readonly JsonRecord[]): Map<string, string> {
   const order = ['connected', 'idle', 'away'];
   const found = new Map<string, string>();

@@ -15,7 +15,7 @@ export function configure(command: Command, cli: Cli): void {
     .argument('<tags...>')
     .addHelpText('after', EXAMPLES)
     .action(async (words: string[]) => {
-      // with commas, too, as "dtkd up --tags" has them
+      // also split at commas, as "dtkd up --tags" does
       const tags = words.flatMap((word) => word.split(',')).filter((tag) => tag !== '');
       const { name } = await changeOwnNode(await cli.client(), (spec) => {
         const before = textsAt(spec, 'tags');

@@ -37,7 +37,7 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** The pin that a name means: it may stand without the node that it is of. Errors: AMBIGUOUS. */
+/** The pin with this name, which may be given without its node. Errors: AMBIGUOUS. */
 export function pinNamed({ pins = {} }: PolicySpec, code: string, of: string | undefined): string | undefined {
   const meant = Object.entries(pins).filter(
     ([name, { node }]) => (name === code || pinParts(name).code === code) && (of === undefined || node === of),
@@ -48,7 +48,7 @@ export function pinNamed({ pins = {} }: PolicySpec, code: string, of: string | u
   });
 }
 
-/** Refuses `acme/web@NODE`, which means something else: the copy that a service of this name has. */
+/** Refuses `acme/web@NODE`, which reads as the copy of a service with the name of that node. */
 function assertOfNoNode({ trust = [] }: PolicySpec, code: string): void {
   const { code: named, node } = pinParts(code);
   const [module = '', service] = named.split('@');

@@ -17,7 +17,7 @@ Limits: concurrency, timeout, output, users, environment, keepFor, keepBytes. Se
 
 type Limits = NonNullable<PolicySpec['limits']>;
 
-/** A text that is no number stays one, and is refused by what it is. */
+/** Text that is not a number is kept, so that the schema refuses it. */
 const numberOf = (text: string): unknown => (/^[0-9]+$/.test(text) ? Number(text) : text);
 
 const READERS: Readonly<Record<string, (text: string) => unknown>> = {
@@ -41,7 +41,7 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** Errors: BAD_REQUEST, naming the limit. */
+/** Applies limits. Errors: BAD_REQUEST, naming the limit. */
 function withLimits(before: Limits, given: readonly (readonly [name: string, value: string])[]): Limits {
   const limits: Record<string, unknown> = { ...before };
   for (const [name, text] of given) {

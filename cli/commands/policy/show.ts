@@ -10,7 +10,7 @@ Examples:
   dtkd policy show          whose code may run here, which code exactly, and what it may take
   dtkd policy show -o yaml`;
 
-/** Digits of a digest that are shown: enough to tell two apart. */
+/** Digits of a digest that are shown: enough to distinguish two. */
 const SHOWN_DIGITS = 16;
 
 const DEFAULTS: Readonly<Record<string, string>> = {

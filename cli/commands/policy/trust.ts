@@ -19,7 +19,7 @@ export function configure(command: Command, cli: Cli): void {
       const spec = await changePolicy(await cli.client(), (before) => {
         const others = before.trust?.filter((entry) => entry.node !== node) ?? [];
         const known = before.trust?.find((entry) => entry.node === node);
-        // Without either flag, what is there stays.
+        // Without either flag, the setting is kept.
         const follow = command.getOptionValueSource('follow') === 'cli' ? flags.follow : known?.follow;
         return { ...before, trust: [...others, { ...(known ?? { node }), ...(follow === undefined ? {} : { follow }) }] };
       });

@@ -17,7 +17,7 @@ export function configure(command: Command, cli: Cli): void {
         if (entry === undefined) {
           throw new DtkdError('NOT_FOUND', `${node} is not trusted`, { next: 'See "dtkd policy show" for the nodes that are.' });
         }
-        // What was pinned of it is forgotten: trusted again, its code is seen for the first time.
+        // Forget its pins: if it is trusted again, its code counts as seen for the first time.
         const pins = Object.entries(before.pins ?? {}).filter(([, { publisher }]) => publisher !== entry.key);
         return { ...before, trust: before.trust?.filter((one) => one !== entry) ?? [], pins: Object.fromEntries(pins) };
       });

@@ -27,7 +27,7 @@ export function configure(command: Command, cli: Cli): void {
     .addHelpText('after', EXAMPLES)
     .action(async (name: string, flags: Flags) => {
       const { namespace = THIS_NODE } = command.optsWithGlobals<GlobalFlags>();
-      // as elsewhere, where an @ tells a file from a value
+      // @FILE is accepted, since elsewhere the @ distinguishes a file from a value
       const value = await readSecretValue(name, flags.fromFile?.replace(/^@/, ''));
       const client = await cli.client();
       const done = await putSecret(client, { namespace, name, value, description: flags.description });

@@ -37,7 +37,7 @@ export function configure(command: Command, cli: Cli): void {
       ]);
       if (settings.length === 0) return showEdited(cli, service, added, flags);
       try {
-        // only now it is known what its type has, and which of it are secrets
+        // the types of its properties, and which are secrets, are known only now
         const set = await setSettings(
           cli,
           service,

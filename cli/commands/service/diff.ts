@@ -39,7 +39,7 @@ export function configure(command: Command, cli: Cli): void {
       if (differences.length === 0 && files.length === 0) return cli.out.note('No differences.');
       const lines = differenceLines(paint, differences);
       cli.out.lines(lines);
-      // what has no meaning of its own is at least named
+      // files whose changes make no difference in meaning are at least named
       if (flags.files === true || lines.length === 0) cli.out.lines(fileLines(paint, files, flags.files === true));
     });
 }

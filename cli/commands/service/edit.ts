@@ -21,11 +21,11 @@ Examples:
 If the text has errors, the editor opens again with line and column, until it is accepted or you leave it unchanged. If
 somebody else changed the file meanwhile, nothing is written, and you are told where your text is kept.`;
 
-/** Refusals that another edit can mend. */
+/** Codes of refusals that another edit can correct. */
 const MENDABLE = new Set(['INVALID', 'BAD_REQUEST', 'VIOLATIONS', 'TOO_LARGE']);
-/** An editor that is a script may save something that is refused for ever; a person gives up sooner. */
+/** A limit for editors that are scripts and save the same invalid text for ever; a person gives up sooner. */
 const MAX_ATTEMPTS = 20;
-/** Before lines that are not part of the file. */
+/** Prefix of lines that are not part of the file. */
 const MARK = '#dtkd ';
 
 export function configure(command: Command, cli: Cli): void {
@@ -53,13 +53,13 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** What the person wrote, and whether the daemon has it. */
+/** What the person wrote, and whether the daemon has saved it. */
 interface Session {
   text: string;
   isSaved: boolean;
 }
 
-/** The answer of the daemon. Undefined: nothing was changed. */
+/** Edits until the daemon accepts, and returns its answer. Undefined: nothing was changed. */
 async function edit(client: ApiClient, service: Named, file: string, session: Session): Promise<unknown> {
   const { content, base } = await readServiceFile(client, service);
   session.text = content;
@@ -103,7 +103,7 @@ function withoutMarks(text: string): string {
     .join('\n');
 }
 
-/** The same error, saying where the text is. */
+/** The same error, naming the file with the person's text. */
 function kept(error: unknown, file: string, { name }: Named): unknown {
   const known = error instanceof DtkdError ? error : new DtkdError('INTERNAL', error instanceof Error ? error.message : String(error));
   const again =

@@ -50,7 +50,7 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** `web.restart`, or the name of a workflow. */
+/** Parses `web.restart`, or the name of a workflow. */
 function whatOf(text: string): { component: string; command: string } | { workflow: string } {
   const at = text.lastIndexOf('.');
   if (at === -1) return { workflow: text };

@@ -13,7 +13,7 @@ Examples:
   dtkd service log shop -o wide         whole ids and messages
   git -C "$(dtkd service path shop)" log -p    the same with git`;
 
-/** Digits of a commit that people see. */
+/** Digits of a commit that are shown. */
 const SHORT_COMMIT = 8;
 
 export function configure(command: Command, cli: Cli): void {

@@ -42,7 +42,7 @@ export function configure(command: Command, cli: Cli): void {
         flags,
         global: flags,
         question: `Roll ${service.name} back to ${to}?`,
-        // its files are so already
+        // converge, since its files are rolled back already
         again: ['converge', service.name, ...nodeWords(service)],
       });
     });

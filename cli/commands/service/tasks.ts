@@ -15,9 +15,9 @@ import { type ListFlags, targetOf } from '../../selection.ts';
 import { hasEnded, leavesOf, taskOf } from '../../service/task.ts';
 import { tookOf } from '../../service/task-lines.ts';
 
-/** Tasks asked for at a time: one of many steps is large. */
+/** Page size: a task with many steps is large. */
 const PAGE_SIZE = 100;
-/** What one wants to see is nearly always the latest. */
+/** People nearly always want the latest. */
 const DEFAULT_SHOWN = 30;
 
 const EXAMPLES = `
@@ -53,7 +53,7 @@ export function configure(command: Command, cli: Cli): void {
       for await (const page of listPages(cli, client, targetOf(taskKind, flags), { selection, pageSize: PAGE_SIZE, completeness })) {
         found.push(...listAt(page, 'items').filter(isRecord));
       }
-      // a service that was uninstalled has tasks, and one that never was has none
+      // no tasks: an error if the service does not exist; an uninstalled one still has tasks
       if (service !== undefined && found.length === 0) await client.get(serviceTarget(named(service, flags)));
       const shown = found.sort(latestFirst).slice(0, flags.limit);
       if (flags.output === 'json' || flags.output === 'yaml') {

@@ -17,7 +17,7 @@ Examples:
 
 ${TASK_EXIT_HELP}`;
 
-/** How long it may take until a service that was taken down is put away, and between two looks, in milliseconds. */
+/** How long to wait until a service that was taken down is removed, and the pause between checks, in milliseconds. */
 const PUT_AWAY_MS = 10_000;
 const PUT_AWAY_PAUSE_MS = 50;
 
@@ -67,7 +67,10 @@ export function configure(command: Command, cli: Cli): void {
     });
 }
 
-/** Its files are put away once its last task has ended: shortly after that was told. Errors: CONFLICT if it stays. */
+/**
+ * Waits until the service is gone: the daemon removes its files shortly after it reports the end of the last task. Errors: CONFLICT if it
+ * stays.
+ */
 async function untilGone(client: ApiClient, service: Named): Promise<void> {
   const until = performance.now() + PUT_AWAY_MS;
   while ((await client.find(serviceTarget(service))) !== undefined) {

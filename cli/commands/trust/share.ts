@@ -7,7 +7,7 @@ import { parseDuration } from '../../input/duration.ts';
 import { expiryAfter, parseVerbs, type ScopeFlags, scopeOf } from '../../input/scope.ts';
 import { textAt } from '../../json.ts';
 
-/** What sharing means unless more is said. */
+/** The verbs if none are given. */
 const DEFAULT_VERBS = 'READ,REQUEST';
 
 const EXAMPLES = `

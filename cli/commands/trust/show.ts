@@ -30,8 +30,8 @@ export function configure(command: Command, cli: Cli): void {
 }
 
 /**
- * Shares of all nodes that this one knows of; each owner names the trust as it knows it, which is almost always the same. What was shared
- * into an earlier trust of that name gives this one nothing.
+ * The shares into a trust, of all nodes that this one knows of. They are found by the name that each owner has for the trust, which almost
+ * always is the same. Shares into an earlier trust of that name are left out, since they give this one nothing.
  */
 async function sharesInto(client: ApiClient, trust: JsonRecord): Promise<JsonRecord[]> {
   const uid = textAt(trust, 'metadata', 'uid');
@@ -42,7 +42,7 @@ async function sharesInto(client: ApiClient, trust: JsonRecord): Promise<JsonRec
   return found;
 }
 
-/** What a person sees of a trust. Pure. */
+/** A trust, as lines for people. Pure. */
 export function linesOf(trust: JsonRecord, shares: readonly JsonRecord[]): string[] {
   const { spec, members } = trustSchema.safeParse(trust).data ?? {};
   return [

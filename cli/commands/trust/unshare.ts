@@ -57,7 +57,9 @@ function incomplete(): DtkdError {
   });
 }
 
-/** Names of the shares of just this scope, with just these verbs where they are named. A trust that is gone is known by its name alone. */
+/**
+ * Names of the shares with exactly this scope and, if given, exactly these verbs. A trust that no longer exists is found by its name alone.
+ */
 async function sharesOf(
   client: ApiClient,
   namespace: string,
