@@ -39,8 +39,8 @@ export const RESOURCES = kindText(DTKD_GROUP, resourceKind.plural);
 export const INSTANCES = kindText(DTKD_GROUP, serviceInstanceKind.plural);
 
 /**
- * Kinds and acts that `*` does not include, so that they must be granted by name: domains and their members, whose code runs here, secrets,
- * Events, and running any program at all.
+ * Kinds and acts that `*` does not include, so that they must be granted by name: domains and their members, policies on whose code runs
+ * here, secrets, Events, running any program, copying files, and metrics.
  */
 const BY_NAME_ONLY: ReadonlySet<string> = new Set([
   // Events show to whoever may read the object that they are about

@@ -35,7 +35,7 @@ export type SealLine = z.infer<typeof sealLine>;
 export type AnchorLine = z.infer<typeof anchorLine>;
 export type AuditLine = RecordLine | SealLine | AnchorLine;
 
-/** No user can have these names: users are called NAME@NODE, and the operator is `operator`. */
+/** The daemon in its own records. No user has this name: users are called NAME@NODE, and the operator is `operator`. */
 const DAEMON = 'daemon';
 const RESTORE = 'restore';
 

@@ -35,7 +35,7 @@ export interface PeerResponse {
   status: number;
   contentType: string;
   warnings: readonly string[];
-  /** Chunks as they arrive; throws PEER_AWAY or TIMEOUT if the stream breaks off. `return()` releases the stream. */
+  /** Chunks as they arrive; throws PEER_AWAY or TIMEOUT if the stream breaks off. `return()` releases the stream, and so does not reading on. */
   body: AsyncIterable<Uint8Array>;
 }
 

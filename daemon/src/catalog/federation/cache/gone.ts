@@ -5,7 +5,7 @@ import type { PeerNode } from '../peer-api.types.ts';
 import type { KeptView } from './kept-view.ts';
 import type { Part } from './part.ts';
 
-/** A peer as it was when its rows were first kept. */
+/** A peer as it was known earlier: when its rows were kept, or a watch of it began. */
 interface Once {
   key: PeerKey;
   domain: DomainId;

@@ -4,9 +4,9 @@ import { DtkdError } from '../../../../../protocol/errors.ts';
  * A time limit for an operation as a whole: waiting ends when the time is over or the signal aborts, even if the operation ignores both.
  */
 export interface Deadline {
-  /** Returns the promise's result; throws TIMEOUT if the time is over first, UNAVAILABLE if the outer signal aborts. */
+  /** Also aborts when the time is over. */
   readonly signal: AbortSignal;
-  /** The promise's result; TIMEOUT when the time is over before. */
+  /** Returns the promise's result; throws TIMEOUT if the time is over first, UNAVAILABLE if the outer signal aborts. */
   race<T>(promise: Promise<T>): Promise<T>;
   /** Releases the timer and the signal. */
   end(): void;

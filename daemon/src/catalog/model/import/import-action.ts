@@ -34,7 +34,7 @@ export interface ImportOptions {
   node: string;
   rights: Rights;
   documents: Documents;
-  /** Types in the durable state. */
+  /** Reads the durable state, in which `book` looks up types. */
   reads: Reads;
   book: TypeBook;
 }
