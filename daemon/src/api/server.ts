@@ -31,8 +31,8 @@ const HEADERS_TIMEOUT_MS = 10_000;
 const REQUEST_TIMEOUT_MS = 30_000;
 const UPLOAD_BYTES = 32 * 1024;
 /**
- * How often those limits are checked. With Node's own 30 seconds a client could take three times as long as allowed; every check
- * wakes an idle daemon, so it is not more often.
+ * How often those limits are checked. With Node's default of 30 seconds a client could exceed them by that much; checking more
+ * often would wake an idle daemon more often.
  */
 const TIMEOUT_CHECK_MS = 5_000;
 /** Milliseconds that an idle connection is kept for the client's next request. */

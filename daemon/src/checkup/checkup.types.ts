@@ -93,7 +93,7 @@ export interface CheckupFacts {
   /** The API's certificates by name; times in milliseconds since the epoch. */
   certificates: readonly { name: string; begins: number; expires: number }[] | undefined;
   apps: readonly AppFacts[] | undefined;
-  /** Sentences about the clock of this machine. */
+  /** Sentences about problems with this machine's clock. */
   clock: readonly string[];
   audit: { conditions: readonly string[]; lost: number; unpublished: number; publishedAt: number | undefined };
   /**

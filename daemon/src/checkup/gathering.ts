@@ -1,5 +1,5 @@
 /**
- * Gathers the input of the checks: each fact separately, all at once, each with a time limit. A hanging member or an unresponsive
+ * Gathers the input of the checks: all facts at once, each separately and with a time limit. A hanging member or an unresponsive
  * name server costs its own finding and nothing else. Only one checkup runs at a time; callers that ask meanwhile get the same
  * result. Changes nothing.
  */

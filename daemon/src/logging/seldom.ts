@@ -1,4 +1,4 @@
-/** How often the same topic is logged at most: once in this many milliseconds. */
+/** A topic is logged at most once in this many milliseconds. */
 const REST_MS = 60_000;
 /** Topics tracked at once; any others share one entry. */
 const MAX_TOPICS = 1_024;

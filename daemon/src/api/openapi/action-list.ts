@@ -1,6 +1,6 @@
 /**
- * What the API does beyond objects: subresources and daemon-wide actions, each with its input and output. The parts that implement
- * them register them by name (extensions.ts); a test checks that all those names are listed here.
+ * What the API does beyond objects: subresources and daemon-wide actions, each with its input and output. The code behind them is
+ * registered by name (extensions.ts); a test checks that all those names are listed here.
  */
 import type { z } from 'zod';
 import { dtAppKind } from '../../../../protocol/kinds/dtapp.ts';

@@ -10,7 +10,7 @@ interface MediaRange {
   quality: number;
 }
 
-/** Headers longer than this are not parsed. */
+/** Characters of a header that are parsed; the rest is ignored. */
 const MAX_HEADER = 4096;
 
 export function parseAccept(header: string | undefined): MediaRange[] {

@@ -69,8 +69,8 @@ export function whileKnown(api: Api, c: ApiContext, gone: () => void, may: () =>
 }
 
 /**
- * False if the caller's token no longer counts, or if the caller is a user of this node that was deleted. This has to be checked
- * here because other nodes rely on this node's word about its users. Users of other nodes are those nodes' to end.
+ * False if the caller's token no longer counts, or if the caller is a user of this node that was deleted. This is checked here
+ * because other nodes rely on this node's word about its users. For users of another node, that node does it.
  */
 function isThere({ access }: Api, c: ApiContext): boolean {
   const principal = c.get('principal');

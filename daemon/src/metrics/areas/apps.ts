@@ -1,4 +1,4 @@
-/** Apps, the HTTP ingress and tunnels. */
+/** Metrics of apps, the HTTP ingress and tunnels. */
 import { type Area, area, one } from '../family.ts';
 
 export interface AppNumbers {

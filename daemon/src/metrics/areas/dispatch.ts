@@ -1,4 +1,4 @@
-/** Executions that this node started, commands that it ran, and orders that it holds. */
+/** Metrics of executions that this node started, commands that it ran, and orders that it holds. */
 import { type Area, area, each, one } from '../family.ts';
 
 export interface DispatchNumbers {

@@ -1,4 +1,4 @@
-/** Domains and their members, as this node sees them. */
+/** Metrics of domains and their members, as this node sees them. */
 import { type Area, area, type Family, type Sample } from '../family.ts';
 
 export interface MemberNumbers {

@@ -1,4 +1,4 @@
-/** The program itself, its machine's clock, and its data directory. */
+/** Metrics of the program itself, its machine's clock, and its data directory. */
 import { type Area, area, each, one } from '../family.ts';
 
 export interface ProgramNumbers {
