@@ -1,14 +1,14 @@
 #!/usr/bin/env node
-// The `dtkd` command. Plain JavaScript, so that any Node from 20 on can start it: it picks the Node that runs the program (the one in the
-// `node` package where the running one is too old), the program (TypeScript sources in a checkout, dist/ in the published package) and the
-// entry (`dtkd up` is the daemon, `dtkd restore` puts one back, all else is the command line), and does nothing else.
+// The `dtkd` command, in plain JavaScript so that any Node from 20 on can start it. It only chooses the Node that runs the program (that of
+// the `node` package if the running one is too old), the program (TypeScript sources in a checkout, dist/ in the published package) and the
+// entry (`dtkd up` is the daemon, `dtkd restore` restores a backup, all else is the command line).
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-/** Commands that are programs of the daemon's tree; all others are the command line's. */
+/** Commands that are programs of the daemon; all others belong to the command line. */
 const PROGRAMS = { __proto__: null, up: 'daemon/src/main', restore: 'daemon/src/restore' };
-/** The first Node that runs erasable TypeScript by itself and has all that the libraries need. */
+/** The first Node that runs erasable TypeScript directly and has all that the libraries need. */
 const OLDEST_NODE = [22, 18];
 
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
@@ -19,7 +19,7 @@ else await runWithPackagedNode();
 
 async function run() {
   const { enableCompileCache, flushCompileCache } = await import('node:module');
-  // Compiled code is kept between runs. An unwritable directory only means that nothing is kept.
+  // Compiled code is cached between runs. If the directory is not writable, nothing is cached.
   const cache = await cacheDirectory();
   if (cache !== undefined) enableCompileCache?.(cache);
   const entry = PROGRAMS[process.argv[2]] ?? 'cli/main';
@@ -27,11 +27,11 @@ async function run() {
   // Node refuses TypeScript below node_modules, and the published package has none.
   const isCheckout = existsSync(source) && !script.includes('node_modules');
   await import(isCheckout ? source.href : new URL(`../dist/${entry}.js`, import.meta.url).href);
-  // A daemon may end without the chance to write at its exit.
+  // A daemon may end without a chance to write the cache at its exit.
   if (entry.startsWith('daemon')) flushCompileCache?.();
 }
 
-/** Undefined for a user without a home directory. */
+/** The directory of the compile cache; undefined without a home directory. */
 async function cacheDirectory() {
   const [{ homedir }, { join, isAbsolute }] = await Promise.all([import('node:os'), import('node:path')]);
   try {
@@ -56,7 +56,7 @@ async function runWithPackagedNode() {
   }
   const { spawn } = await import('node:child_process');
   const child = spawn(binary, [script, ...process.argv.slice(2)], { stdio: 'inherit' });
-  // A terminal sends Ctrl-C to both processes; passing it on as well would look like a second, impatient Ctrl-C.
+  // A terminal sends Ctrl-C to both processes; forwarding it as well would look like a second, impatient Ctrl-C.
   const onTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
   for (const signal of ['SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGCONT']) process.on(signal, () => child.kill(signal));
   for (const signal of ['SIGINT', 'SIGQUIT']) process.on(signal, () => onTerminal || child.kill(signal));

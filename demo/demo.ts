@@ -1,7 +1,7 @@
 /**
- * `npm run demo`: three real daemons on this machine walk through the dtDomains example from founding a domain to removing a peer, with a
- * real HTTP service behind the shared app; then a web tier is staged and converged over two of them. Leaves the sites running until Ctrl-C; with `--once` it ends by itself, with status 0 only if
- * every step came out as it should.
+ * `npm run demo`: three real daemons on this machine walk through the dtDomains example, from founding a domain to removing a peer, with a
+ * real HTTP service behind the shared app. Then a web tier is staged and converged over two of them. The sites keep running until Ctrl-C;
+ * with `--once` it ends by itself, with status 0 only if every step had the expected result.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ const BODY = 'hello from example-service\n';
 const DOMAIN = 'mydomain';
 const APP = 'mydtapp';
 
-/** A document of examples/dtdomains with what only this run knows put in its place. */
+/** A document of examples/dtdomains, with values of this run filled in. Returns its path. */
 async function example(stage: Stage, name: string, replacements: Record<string, string> = {}): Promise<string> {
   let text = await readFile(join(REPOSITORY, 'examples', 'dtdomains', name), 'utf8');
   for (const [from, to] of Object.entries(replacements)) text = text.replaceAll(from, to);
@@ -93,7 +93,7 @@ async function shareService(stage: Stage, node0: Site, origin: Origin): Promise<
   checked(`${APP} exists on node0`);
 }
 
-/** Fetches a URI of a site: with curl where there is one, as a user would; its ingress is dialled at the port in the URI either way. */
+/** Fetches a URI of a site: with curl if it is installed, as a user would. The ingress is dialled at the port in the URI either way. */
 async function fetchUri(site: Site, uri: string): Promise<string> {
   const curl = findProgram('curl');
   command(site.name, `curl ${uri}/`);
@@ -189,7 +189,7 @@ try {
     checked(`every step came out as it should, in ${elapsed()}`);
     if (!values.once) {
       hints(outcome);
-      // A site that stops by itself is no reason to end: the others go on, as real ones would.
+      // A site that stops by itself does not end the demo: the others go on, as real ones would.
       await stopped;
     }
     await Promise.allSettled(outcome.filter((site) => site.running).map((site) => site.stop()));

@@ -1,9 +1,9 @@
-/** Prints the demo: headings, what a user would type, what came of it. Colours only where somebody looks at a terminal. */
+/** Prints the demo: headings, what a user would type, and the results. Colours only on a terminal. */
 import type { Site } from '../test/harness/site.ts';
 import type { SiteUser } from '../test/harness/user.ts';
 
 const COLOURS = process.stdout.isTTY && process.env['NO_COLOR'] === undefined;
-/** A long answer is cut here: the demo shows, the reader can repeat. */
+/** Longer answers are cut: readers can repeat the commands. */
 const MAX_LINES = 40;
 const MAX_WIDTH = 160;
 
@@ -46,19 +46,19 @@ export function elapsed(): string {
 }
 
 export interface Shown {
-  /** In place of the arguments: without what only this run knows. */
+  /** Arguments to show in place of the real ones, without values of this run. */
   shown?: readonly string[];
   status?: 'ok' | 'refused';
   stdin?: string;
 }
 
-/** Runs the command line at a site, showing it as a user would type it there. Fails the demo if its status is not as expected. */
+/** Runs the command line at a site, and shows it as a user there would type it. Throws if its status is not the expected one. */
 export async function dtkd(site: Site, args: readonly string[], options: Shown = {}): Promise<string> {
   const { stdin } = options;
   return narrated(site.name, args, options, () => site.cliWith(stdin === undefined ? {} : { stdin }, ...args));
 }
 
-/** The same as a user of the site. */
+/** The same, as a user of the site. */
 export async function dtkdAs(user: SiteUser, args: readonly string[], options: Shown = {}): Promise<string> {
   return narrated(user.display, args, options, () => user.cli(...args));
 }

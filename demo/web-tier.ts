@@ -1,4 +1,4 @@
-/** The second half of the demo: a web tier that is staged and converged over two sites, and opened through the URI of a third. */
+/** The second half of the demo: a web tier is staged and converged over two sites, and opened through the URI of a third. */
 import { join } from 'node:path';
 import { copyOf } from '../test/harness/domain.ts';
 import { REPOSITORY } from '../test/harness/node-binary.ts';
@@ -11,10 +11,10 @@ import { checked, command, dtkd, dtkdAs, heading, result, say } from './narrator
 const SERVICE = 'shop';
 const APP = `${SERVICE}-site`;
 const SECRET = 'shop-password';
-/** What an app is made of. */
+/** The kinds that make up an app. */
 const APP_KINDS = ['service', 'endpoints', 'dtapp'];
 
-/** Who may do it: node1 lets a user of node0 place things there, and trusts what node0 says of them. */
+/** Sets up the rights: node1 lets a user of node0 deploy things there, and trusts code published by node0. */
 async function letOps(node0: Site, node1: Site): Promise<SiteUser> {
   heading('node1 lets ops, a user of node0, run services there');
   const ops = await addUser(node0, 'ops');
@@ -71,7 +71,7 @@ async function open(node2: Site, owner: string): Promise<string> {
   return body;
 }
 
-/** Shows it all; throws if anything does not come out as it should. */
+/** Runs the second half; throws if a result is not the expected one. */
 export async function showWebTier([node0, node1, node2]: readonly [Site, Site, Site]): Promise<void> {
   const ops = await letOps(node0, node1);
   await stageAndConverge(ops);

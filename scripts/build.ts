@@ -1,6 +1,6 @@
 /**
- * Makes dist/: the program and its libraries as few files of plain JavaScript, the script of its reference page, its manual page and its completions, for the
- * published package. A checkout runs the sources and needs no build.
+ * Makes dist/ for the published package: the program and its libraries as few files of plain JavaScript, the script of its reference page,
+ * its manual page and its completions. A checkout runs the sources and needs no build.
  */
 import { spawnSync } from 'node:child_process';
 import { renameSync, rmSync } from 'node:fs';
@@ -15,12 +15,12 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const typescript = dirname(createRequire(import.meta.url).resolve('typescript/package.json'));
 const dist = join(root, 'dist');
 
-// Made beside it, so that a build that fails leaves the one before; what was removed from the sources must not linger in the package.
+// Built in a new directory, so that a failed build leaves the previous one, and no file lingers whose source was removed.
 const made = join(root, 'dist.new');
 rmSync(made, { recursive: true, force: true });
 const { status } = spawnSync(process.execPath, [join(typescript, 'bin', 'tsc'), '--project', 'tsconfig.build.json'], {
   cwd: root,
-  // What it finds wrong, too, is for whoever packs: there, standard output is the answer.
+  // tsc prints its errors on standard output, which belongs to the result of `npm pack`.
   stdio: ['ignore', 2, 2],
 });
 if (status === 0) {

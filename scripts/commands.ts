@@ -1,4 +1,4 @@
-/** Every command of dtkd, described from the commands as they are, for the manual page and the reference. */
+/** Describes every command of dtkd from its definition, for the manual page and the reference. */
 import type { Command } from 'commander';
 import type { Cli } from '../cli/cli.ts';
 import { load } from '../cli/lazy-commands.ts';
@@ -7,7 +7,7 @@ import { buildProgram } from '../cli/program.ts';
 import { type ManualCommand, manualCommand } from './manual.ts';
 import { output } from './running.ts';
 
-/** Programs of the daemon, whose help only they have. */
+/** Programs of the daemon, which print their own help. */
 const PROGRAMS: ReadonlySet<string> = new Set(['dtkd up', 'dtkd restore']);
 
 const silent: Cli = {
@@ -18,9 +18,9 @@ const silent: Cli = {
 };
 
 export interface DescribedCommands {
-  /** In the order of the help; those that only group others are left out. */
+  /** In the order of the help, without those that only group others. */
   commands: ManualCommand[];
-  /** The whole help of programs of the daemon, by path. */
+  /** The whole help of the daemon's programs, by path. */
   programs: ReadonlyMap<string, string>;
   globals: { flags: string; text: string }[];
 }

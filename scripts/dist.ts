@@ -1,7 +1,8 @@
 /**
- * `npm run dist [-- --arch x64,arm64] [--format tarball,deb] [--out DIR]`: packages for machines that reach no registry, with Node inside. For each architecture a
- * `dtkd-VERSION-linux-ARCH.tar.gz` and a `dtkd_VERSION_ARCH.deb`, and `SHA256SUMS`. What `npm pack` makes goes in, with the locked dependencies: only what runs
- * on that architecture. Two runs on one commit make the same bytes. `--format directory` makes the tarball's content unpacked, for images of containers.
+ * `npm run dist [-- --arch x64,arm64] [--format tarball,deb] [--out DIR]`: builds packages with Node inside, for machines that reach no
+ * registry. For each architecture a `dtkd-VERSION-linux-ARCH.tar.gz` and a `dtkd_VERSION_ARCH.deb`, and `SHA256SUMS`. They contain what
+ * `npm pack` makes and the locked dependencies, limited to what runs on that architecture. Two runs on one commit make the same bytes.
+ * `--format directory` makes the content of the tarball unpacked, for container images.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
@@ -61,7 +62,7 @@ async function makeAll(): Promise<void> {
   const time = await commitTime(root);
   const { directory, version } = await unpackedProgram(root, work);
   await mkdir(out, { recursive: true });
-  // One after the other: each is a hundred megabytes, and both cores are busy with one.
+  // Sequentially: each is a hundred megabytes and keeps both cores busy.
   for (const architecture of architectures) {
     const tree = await programTree(root, { directory, work: join(work, architecture), architecture });
     const made = await Promise.all(formats.map((format) => writers[format](tree, { version, architecture, time })));
@@ -95,7 +96,7 @@ async function writeDeb(tree: Tree, made: Made): Promise<string> {
   return put(`dtkd_${debianVersion(made.version)}_${DEBIAN_ARCHITECTURE[made.architecture]}.deb`, (path) => writeFile(path, deb));
 }
 
-/** A file that is there is whole. */
+/** Writes a file under another name and renames it, so that a file in `out` is always complete. */
 async function put(name: string, write: (path: string) => Promise<void>): Promise<string> {
   const begun = join(work, name);
   await write(begun);

@@ -1,9 +1,9 @@
-/** The fields of a kind as rows of a table, from its schema: pure. */
+/** The fields of a kind as rows of a table, from its schema. Pure. */
 import { z } from 'zod';
 import { isRecord } from '../protocol/encoding/json.ts';
 
 export interface Field {
-  /** `spec.ports[].name`; `spec.values.NAME` where any name may stand. */
+  /** `spec.ports[].name`; `spec.values.NAME` where any name is allowed. */
   path: string;
   /** `string`, `"a", "b"`, `list of integer`. */
   type: string;
@@ -13,7 +13,7 @@ export interface Field {
 
 type Node = Record<string, unknown>;
 
-/** Every field below the object itself, each before those within it. */
+/** Every field of the object, each before the fields within it. */
 export function fieldsOf(schema: z.ZodType): Field[] {
   const whole: unknown = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any', reused: 'inline' });
   return isRecord(whole) ? inside(whole, '') : [];
@@ -36,7 +36,7 @@ function field(node: Node, path: string, required: boolean): Field[] {
   const { description } = node;
   const own = { path, type: typeOf(node), required, text: typeof description === 'string' ? description : '' };
   const seen = new Set([path]);
-  // variants of a field may have fields of one name
+  // variants of a field may have fields of the same name
   return [own, ...inside(node, path).filter((one) => !seen.has(one.path) && seen.add(one.path) !== undefined)];
 }
 

@@ -1,4 +1,4 @@
-/** The manual page dtkd(1), from the help of the commands themselves. Pure but for what it is given. */
+/** The manual page dtkd(1), from the help of the commands themselves. Pure. */
 import type { Argument, Command } from 'commander';
 
 export interface ManualCommand {
@@ -7,21 +7,21 @@ export interface ManualCommand {
   summary: string;
   usage: string;
   options: readonly { flags: string; text: string }[];
-  /** Examples and what else the help has after the options. */
+  /** The help after the options: examples and further text. */
   after: string;
 }
 
-/** Text of the page that no command has. */
+/** The parts of the page that belong to no command. */
 export interface ManualFrame {
   version: string;
   /** Seconds since 1970. */
   time: number;
   globals: readonly { flags: string; text: string }[];
-  /** The whole help of programs of the daemon, `dtkd up`, by path. */
+  /** The whole help of the daemon's programs, such as `dtkd up`, by path. */
   programs: ReadonlyMap<string, string>;
 }
 
-/** One command, described from what commander knows of it. */
+/** Describes a command from its commander definition. */
 export function manualCommand(command: Command, path: string): ManualCommand {
   const usage = [path, ...command.registeredArguments.map(argumentText), ...(command.options.length > 0 ? ['[options]'] : [])].join(' ');
   const after = helpOf(command);
@@ -36,7 +36,7 @@ export function manualCommand(command: Command, path: string): ManualCommand {
   };
 }
 
-/** What the help has after its lists: examples, and what else there is to say. */
+/** The text that the help adds after its lists: examples and further text. */
 function helpOf(command: Command): string {
   let text = '';
   command.configureOutput({ writeOut: (more) => (text += more), getOutHasColors: () => false }).outputHelp();
@@ -52,7 +52,7 @@ function withChoices(text: string, choices: readonly string[] | undefined): stri
   return choices === undefined ? text : `${text} (${choices.join(', ')})`;
 }
 
-/** The page in the language of man. */
+/** The page in roff. */
 export function manualPage(commands: readonly ManualCommand[], { version, time, globals, programs }: ManualFrame): string {
   const date = new Date(time * 1000).toISOString().slice(0, 10);
   const lines = [
@@ -116,7 +116,7 @@ function sentence(text: string): string {
   return text === '' ? text : `${text[0]?.toUpperCase()}${text.slice(1)}${text.endsWith('.') ? '' : '.'}`;
 }
 
-/** Text in which man sees no commands of its own: backslashes, hyphens that may be copied, and a dot or quote that begins a line. */
+/** Escapes text for roff: backslashes, hyphens (so that they can be copied), and a dot or quote at the start of a line. */
 function roff(text: string): string {
   const safe = escaped(text);
   return /^[.']/.test(safe) ? `\\&${safe}` : safe;

@@ -1,26 +1,27 @@
 /**
- * Puts the program into dist/ as few files: dtkd and the libraries that it runs, as rolldown joins them. A start then reads a few dozen files and not two thousand, which
- * is most of what it used to take, and whoever installs dtkd gets few packages. What is imported on its first use stays a file of its own, under the path of its source.
+ * Bundles dtkd and its libraries into few files in dist/, with rolldown. A start then reads a few dozen files instead of two thousand,
+ * which used to be most of its time, and installs pull in few packages. What is imported on first use remains a file of its own, under the
+ * path of its source.
  */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { type RolldownLog, rolldown } from 'rolldown';
 
-/** What the launcher starts. Programs share no files: of what two of them use only in part, there would be dozens. */
+/** The programs that the launcher starts. They share no chunks: those would be dozens, for modules that two of them use only in part. */
 const PROGRAMS = { daemon: ['daemon/src/main', 'daemon/src/restore'], cli: ['cli/main'] };
-/** Have a compiled part, which each looks for beside itself. */
+/** Packages with a compiled part, which they look for beside themselves; so they stay installed packages. */
 const INSTALLED = ['cbor-extract', 'classic-level'];
 const LICENCES = 'third-party-licences.txt';
 const LEGAL = /^(licen[cs]e|notice|copying|copyright)/i;
 
-/** Writes the programs below `dist`. Errors: anything that rolldown warns of. */
+/** Writes the programs below `dist`. Errors: any warning of rolldown. */
 export async function writePrograms(root: string, dist: string): Promise<void> {
   const sources: string[] = [];
   for (const [program, entries] of Object.entries(PROGRAMS)) sources.push(...(await writeProgram(root, dist, program, entries)));
   await writeFile(join(dist, LICENCES), await licencesOf(sources));
 }
 
-/** Returns the files that went in. */
+/** Writes one program and returns the source files in it. */
 async function writeProgram(root: string, dist: string, program: string, entries: readonly string[]): Promise<string[]> {
   const warnings: RolldownLog[] = [];
   const joined = await rolldown({
@@ -38,9 +39,9 @@ async function writeProgram(root: string, dist: string, program: string, entries
       entryFileNames: '[name].js',
       chunkFileNames: ({ facadeModuleId }) =>
         `${facadeModuleId === null ? `shared/${program}-[name]` : placeOf(relative(root, facadeModuleId), program)}.js`,
-      // Logs name functions and classes, and some libraries read names.
+      // Logs show names of functions and classes, and some libraries read them.
       keepNames: true,
-      // Of a version that is installed over one that runs, parts not loaded yet still fit where they did not change.
+      // Stable export names: when a version is installed over a running one, unchanged chunks that are not loaded yet still fit.
       minifyInternalExports: false,
       comments: { legal: true, annotation: false, jsdoc: false },
     });
@@ -51,19 +52,19 @@ async function writeProgram(root: string, dist: string, program: string, entries
   }
 }
 
-/** Where a file goes that is loaded on its first use, without its ending. */
+/** The path, without extension, of a chunk that is loaded on first use. */
 function placeOf(source: string, program: string): string {
   const library = packageOf(source);
   if (library !== undefined) return `shared/${program}-${basename(library)}`;
   return source.startsWith(`${program}/`) ? source.replace(/\.ts$/, '') : `shared/${program}-[name]`;
 }
 
-/** The directory of the package that a file is of. */
+/** The directory of the package that a file belongs to. */
 function packageOf(file: string): string | undefined {
   return /^.*node_modules\/(@[^/]+\/)?[^/]+(?=\/)/.exec(file)?.[0];
 }
 
-/** Of each package that a part of went in: its name, its version and what its licence wants to be told. */
+/** The name, version and legal texts of each package that is bundled, in whole or in part. */
 async function licencesOf(sources: readonly string[]): Promise<string> {
   const packages = new Set(sources.flatMap((file) => packageOf(file) ?? []));
   const texts = [...packages]

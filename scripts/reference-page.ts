@@ -1,4 +1,4 @@
-/** docs/reference.md, from the kinds, the commands and the codes as they are: pure. */
+/** Generates docs/reference.md from the kinds, commands and codes in the program. Pure. */
 import type { errorCodes } from '../protocol/errors.ts';
 import { apiVersionOf, type Kind } from '../protocol/kinds/kind.ts';
 import type { DescribedCommands } from './commands.ts';
@@ -11,7 +11,7 @@ export interface ReferenceInput {
   codes: ReturnType<typeof errorCodes>;
 }
 
-/** What an exit status means, where a code of an error does not say it. */
+/** The meaning of exit statuses that the code of an error does not explain. */
 const STATUSES: readonly (readonly [number, string])[] = [
   [0, 'all was done'],
   [1, 'unexpected error; or the answer is no, as with `can` and `audit verify`'],
@@ -126,7 +126,7 @@ function codesOf(codes: ReferenceInput['codes'], status: number): string {
   return codes.flatMap(({ code, exit }) => (exit === status ? [`\`${code}\``] : [])).join(', ');
 }
 
-/** A text that stays within its cell. */
+/** Escapes text for a cell of a table. */
 function cell(text: string): string {
   return text.replaceAll('|', '\\|').replaceAll('<', '&lt;').replaceAll('\n', ' ');
 }

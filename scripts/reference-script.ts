@@ -1,4 +1,7 @@
-/** Puts the script of the reference page into dist/, compressed, with the licences of what it is made of: installed, nothing else of that library is there. */
+/**
+ * Writes the script of the reference page into dist/, compressed, with its licences: the installed package has nothing else of that
+ * library.
+ */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';

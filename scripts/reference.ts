@@ -1,4 +1,4 @@
-/** Writes docs/reference.md anew: `npm run reference`. */
+/** `npm run reference`: writes docs/reference.md. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +7,7 @@ import { KINDS } from '../protocol/kinds/index.ts';
 import { describeCommands } from './commands.ts';
 import { referencePage } from './reference-page.ts';
 
-/** The page as it should be. */
+/** The text of the page. */
 export async function makeReference(root: string): Promise<string> {
   return referencePage({ kinds: KINDS, described: await describeCommands(root, join(root, 'bin', 'dtkd.js')), codes: errorCodes() });
 }

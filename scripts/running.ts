@@ -1,18 +1,21 @@
-/** What scripts ask of other programs. */
+/** How scripts run other programs. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
-/** Programs here write pages, not streams. */
+/** The programs print whole pages, so the limit is high. Bytes. */
 const MAX_OUTPUT = 16 * 1024 * 1024;
 
-/** What a program writes. Errors: it ends with another status than 0; its error output is in the message. */
+/** The standard output of a program. Errors: a status other than 0; the message contains its error output. */
 export async function output(command: string, args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = process.env): Promise<string> {
   const { stdout } = await run(command, [...args], { cwd, env, maxBuffer: MAX_OUTPUT });
   return stdout;
 }
 
-/** When the last commit was made, in seconds since 1970: the time of every file of a package. SOURCE_DATE_EPOCH goes before it. */
+/**
+ * The time of the last commit, in seconds since 1970, which becomes the time of every file of a package. SOURCE_DATE_EPOCH takes
+ * precedence.
+ */
 export async function commitTime(root: string): Promise<number> {
   const given = process.env['SOURCE_DATE_EPOCH'];
   const text = given ?? (await output('git', ['log', '-1', '--format=%ct'], root).catch(() => ''));

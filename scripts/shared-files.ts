@@ -1,4 +1,4 @@
-/** Makes what a system keeps beside the program: the manual page and completions for three shells, from the commands as they are. */
+/** Generates what a system keeps beside the program, from the commands: the manual page, and completions for three shells. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ownVersion } from '../cli/version.ts';
@@ -6,7 +6,7 @@ import { describeCommands } from './commands.ts';
 import { manualPage } from './manual.ts';
 import { commitTime, output } from './running.ts';
 
-/** Where each shell looks for a completion by the file's name. */
+/** The file name by which each shell finds a completion. */
 const COMPLETIONS = { bash: 'dtkd.bash', zsh: '_dtkd', fish: 'dtkd.fish' };
 
 /** Writes `share/man/dtkd.1` and `share/completions/` below `dist`. */

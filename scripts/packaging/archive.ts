@@ -1,21 +1,21 @@
-/** Archives of which two made of the same tree are the same bytes: owners, times, order and compression are given here. */
+/** Reproducible archives: owners, times, order and compression are fixed, so two archives of one tree have the same bytes. */
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { constants, createGzip, gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
 import { type Entry, sorted, type Tree } from './tree.ts';
 
-/** More than the default takes twice as long for one part in a hundred. */
+/** The default level: higher ones take twice as long and save one per cent. */
 const COMPRESSION = { level: constants.Z_DEFAULT_COMPRESSION };
 
 export interface ArchiveOptions {
   /** The time of every file, in seconds since 1970. */
   time: number;
-  /** What stands before each path: `./` in a .deb. */
+  /** Prefix of each path: `./` in a .deb. */
   prefix?: string;
 }
 
-/** A tar of the tree, compressed, as a stream. */
+/** A gzipped tar of the tree, as a stream. */
 export function tarGz(tree: Tree, { time, prefix = '' }: ArchiveOptions): NodeJS.ReadableStream & AsyncIterable<Buffer> {
   const tar = pack();
   const gzip = createGzip(COMPRESSION);
@@ -53,12 +53,12 @@ export async function bytesOf(stream: AsyncIterable<Buffer>): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** One file, compressed, without its name and time. */
+/** Compresses one file, without name and time in the header. */
 export function gz(text: string): Buffer {
   return gzipSync(text, { level: constants.Z_BEST_COMPRESSION });
 }
 
-/** A member of an `ar` archive with its header, as dpkg reads it. */
+/** A member of an `ar` archive, with its header as dpkg reads it. */
 export function arMember(name: string, content: Buffer, time: number): Buffer {
   const header = `${name.padEnd(16)}${String(time).padEnd(12)}${'0'.padEnd(6)}${'0'.padEnd(6)}${'100644'.padEnd(8)}${String(content.length).padEnd(10)}\`\n`;
   return Buffer.concat([Buffer.from(header, 'latin1'), content, Buffer.from(content.length % 2 === 0 ? '' : '\n')]);

@@ -1,15 +1,15 @@
-/** The project's list of changes as Debian wants one. Pure. */
+/** Converts the project's changelog to Debian's format. Pure. */
 
-/** Where a reader of the package's metadata may write. */
+/** The contact for readers of the package's metadata. */
 export const MAINTAINER = 'dtkd maintainers <maintainers@dtkd.dev>';
 const WIDTH = 78;
 
-/** A version in Debian's order: what comes before a release sorts before it. */
+/** A version in Debian's order, in which a pre-release sorts before the release. */
 export function debianVersion(version: string): string {
   return version.replace('-', '~');
 }
 
-/** `time`: of an entry that is not released yet. */
+/** `time`: for an entry without a release date. */
 export function debianChangelog(markdown: string, time: number): string {
   return markdown
     .split(/^## /m)
@@ -26,7 +26,7 @@ export function debianChangelog(markdown: string, time: number): string {
     .join('\n');
 }
 
-/** The list items of a part, each on one line; text that is no item becomes one. */
+/** The list items of a section, each on one line; other paragraphs become items, too. */
 function itemsOf(lines: readonly string[]): string[] {
   const items: string[] = [];
   let open = false;

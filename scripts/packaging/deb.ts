@@ -1,4 +1,4 @@
-/** The .deb: where things stand on a Debian system, what dpkg is told about them, and the file itself. */
+/** Builds the .deb: where files go on a Debian system, the metadata for dpkg, and the package file. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,18 +7,18 @@ import { debianChangelog, debianVersion, MAINTAINER } from './changelog.ts';
 import type { Architecture } from './prune.ts';
 import { add, contentOf, type Entry, sizeOf, sorted, type Tree, textFile } from './tree.ts';
 
-/** Debian's names of architectures. */
+/** Debian's names of the architectures. */
 export const DEBIAN_ARCHITECTURE: Readonly<Record<Architecture, string>> = { x64: 'amd64', arm64: 'arm64' };
 
 export interface DebOptions {
   version: string;
   architecture: Architecture;
   time: number;
-  /** `packaging/` of the repository. */
+  /** The directory `packaging/` of the repository. */
   packaging: string;
 }
 
-/** Where the parts of the program's own tree go; everything else of it to /usr/lib/dtkd. */
+/** Where files of the program's tree go; all others go to /usr/lib/dtkd. */
 const ELSEWHERE: readonly (readonly [from: string, to: string])[] = [
   ['docs/', 'usr/share/doc/dtkd/docs/'],
   ['examples/', 'usr/share/doc/dtkd/examples/'],
@@ -31,10 +31,10 @@ const ELSEWHERE: readonly (readonly [from: string, to: string])[] = [
   ['packaging/systemd/dtkd-dispatch.service', 'usr/lib/systemd/system/dtkd-dispatch.service'],
   ['packaging/systemd/', 'usr/share/doc/dtkd/examples/systemd/'],
 ];
-/** Written anew, or told by dpkg's own files. */
+/** Files that are generated anew, or replaced by dpkg's own. */
 const LEFT_OUT = /^(LICENSE|CHANGELOG\.md|packaging\/deb\/|packaging\/runtime\/|dist\/share\/man\/)/;
 
-/** The files of a .deb for the tree of the program. */
+/** The files of a .deb, made from the tree of the program. */
 export async function debTree(program: Tree, { version, time, packaging }: DebOptions): Promise<Tree> {
   const tree: Tree = new Map();
   for (const [path, entry] of program) {
@@ -61,7 +61,7 @@ export async function debTree(program: Tree, { version, time, packaging }: DebOp
   return tree;
 }
 
-/** A unit as it stands in the repository is for npm; a .deb has its files elsewhere. */
+/** Adapts a unit of the repository, which is for npm, to the paths of a .deb. */
 function unitOfDeb(unit: string): string {
   return unit
     .replaceAll('/usr/local/bin/dtkd', '/usr/bin/dtkd')
@@ -75,7 +75,7 @@ function changelogOf(markdown: string, version: string, time: number): string {
   return text;
 }
 
-/** What dtkd is under, then the licence of each part that came along: their texts stay with them in /usr/lib/dtkd/node_modules. */
+/** dtkd's copyright, then the licence of each bundled package; the licence texts are in /usr/lib/dtkd/node_modules. */
 async function copyrightOf(program: Tree, own: Buffer): Promise<string> {
   const parts: string[] = [];
   for (const [path, entry] of sorted(program)) {
@@ -87,7 +87,7 @@ async function copyrightOf(program: Tree, own: Buffer): Promise<string> {
   return `${own.toString().trimEnd()}\n${[...new Set(parts)].join('\n')}\n`;
 }
 
-/** The .deb as bytes: an `ar` of its version, the control files and the files. */
+/** The .deb as bytes: an `ar` archive of its version, the control files and the files. */
 export async function debFile(tree: Tree, options: DebOptions): Promise<Buffer> {
   const { time, packaging } = options;
   const control: [string, Entry][] = [
@@ -105,7 +105,7 @@ export async function debFile(tree: Tree, options: DebOptions): Promise<Buffer> 
   ]);
 }
 
-/** What the Node inside is linked with; the rest of a system that dtkd uses is on every Debian (sh, util-linux, Perl's base). */
+/** The libraries that the bundled Node links to. All else that dtkd uses is on every Debian (sh, util-linux, Perl's base). */
 const DEPENDS = 'libc6 (>= 2.28), libgcc-s1, libstdc++6 (>= 8), passwd';
 
 function controlFile(tree: Tree, { version, architecture }: DebOptions): string {

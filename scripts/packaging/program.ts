@@ -1,4 +1,4 @@
-/** The program as it runs without a registry: what `npm pack` makes, the locked dependencies for one architecture, and the Node that runs them. */
+/** The program in a form that runs without a registry: what `npm pack` makes, the locked dependencies for one architecture, and Node. */
 import { execFile } from 'node:child_process';
 import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,10 +8,10 @@ import { add, type Entry, type Tree, treeOf } from './tree.ts';
 
 const run = promisify(execFile);
 const MAX_OUTPUT = 16 * 1024 * 1024;
-/** Where bin/dtkd looks for the Node that came with it. */
+/** Where bin/dtkd looks for the Node that was installed with it. */
 const NODE = 'node_modules/node';
 
-/** Packs the repository and unpacks that below `work`: exactly what would be published. */
+/** Packs the repository and unpacks the result below `work`: exactly what would be published. */
 export async function unpackedProgram(root: string, work: string): Promise<{ directory: string; version: string }> {
   const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', work], { cwd: root, maxBuffer: MAX_OUTPUT });
   const packed = JSON.parse(stdout.slice(stdout.indexOf('[\n'))) as { filename: string; version: string }[];
@@ -23,12 +23,12 @@ export async function unpackedProgram(root: string, work: string): Promise<{ dir
 export interface ProgramOptions {
   /** The unpacked program. */
   directory: string;
-  /** Where dependencies may be installed. */
+  /** A directory in which dependencies may be installed. */
   work: string;
   architecture: Architecture;
 }
 
-/** Everything below the program's directory at the machine where it will run. */
+/** The whole tree of the program's directory, as installed on the target machine. */
 export async function programTree(root: string, { directory, work, architecture }: ProgramOptions): Promise<Tree> {
   const [dependencies, runtime] = await Promise.all([
     installed(join(work, 'dependencies'), root, architecture),
@@ -44,7 +44,7 @@ export async function programTree(root: string, { directory, work, architecture 
   };
   add(
     tree,
-    // Libraries: what programs they bring is not run.
+    // None is executable: the programs of libraries are not run.
     await treeOf(dependencies, 'node_modules', {
       isProgram: () => false,
       isNeeded: async (path) => {
@@ -57,7 +57,7 @@ export async function programTree(root: string, { directory, work, architecture 
   return tree;
 }
 
-/** `npm ci` for another machine: nothing of the dependencies is run, each is as the lock file says. */
+/** Runs `npm ci` for another machine: runs no scripts of the dependencies, and installs exactly what the lock file says. */
 async function installed(directory: string, from: string, architecture: Architecture): Promise<string> {
   await mkdir(directory, { recursive: true });
   for (const name of ['package.json', 'package-lock.json']) await copyFile(join(from, name), join(directory, name));
@@ -66,7 +66,7 @@ async function installed(directory: string, from: string, architecture: Architec
   return join(directory, 'node_modules');
 }
 
-/** The binary, its licence and its version, at the place of the package `node`. Errors: it is another version than the package's. */
+/** The binary, its licence and its version, in the place of the package `node`. Errors: its version differs from that of the package. */
 async function nodeTree(runtime: string, root: string, architecture: Architecture): Promise<Tree> {
   const directory = join(runtime, `node-linux-${architecture}`);
   const [wanted, found] = await Promise.all(

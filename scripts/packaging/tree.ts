@@ -1,19 +1,19 @@
-/** What goes into an archive: paths with their modes and bytes. Sorted, and without anything that the machine that makes it adds. */
+/** The content of an archive: paths with their modes and bytes. Sorted, and independent of the machine that builds it. */
 import { chmod, copyFile, lutimes, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 export type Entry =
   | { kind: 'directory' }
   | { kind: 'link'; target: string }
-  /** `from`: the file that it is a copy of. */
+  /** `from`: the file to copy. */
   | { kind: 'file'; executable: boolean; content: Buffer | { from: string; size: number } };
 
-/** By path, without `./` and without a slash at the end. */
+/** Entries by path, without `./` and without a trailing slash. */
 export type Tree = Map<string, Entry>;
 
 /**
- * All files below `directory` for which `isNeeded` holds, each below `at`. `isProgram`: which ones may be executed; default: as they are. Links are
- * followed nowhere: there are none that a package needs.
+ * All files below `directory` for which `isNeeded` holds, placed below `at`. `isProgram`: which ones are executable; default: as on disk.
+ * Symlinks are skipped, since no package needs any.
  */
 export async function treeOf(
   directory: string,
@@ -39,7 +39,7 @@ export function textFile(text: string | Buffer, executable = false): Entry {
   return { kind: 'file', executable, content: Buffer.from(text) };
 }
 
-/** Puts `more` into `tree`. Errors: two entries of one path. */
+/** Adds `more` to `tree`. Errors: two entries with one path. */
 export function add(tree: Tree, more: Tree | readonly (readonly [string, Entry])[]): void {
   for (const [path, entry] of more) {
     if (tree.has(path)) throw new Error(`${path} would be in the package twice`);
@@ -47,7 +47,7 @@ export function add(tree: Tree, more: Tree | readonly (readonly [string, Entry])
   }
 }
 
-/** The entries in the order of their paths, with the directories that they stand in. */
+/** The entries and their parent directories, sorted by path. */
 export function sorted(tree: Tree): [string, Entry][] {
   const whole: Tree = new Map(tree);
   for (const path of tree.keys()) {
@@ -68,7 +68,7 @@ export function sizeOf(entry: Entry): number {
   return Buffer.isBuffer(entry.content) ? entry.content.length : entry.content.size;
 }
 
-/** Writes the entries below `directory`, which is made, every file of the same time (seconds since 1970). */
+/** Writes the entries below `directory`, creating it, and gives every file the same time (seconds since 1970). */
 export async function writeTree(tree: Tree, directory: string, time: number): Promise<void> {
   await mkdir(directory, { recursive: true });
   const entries = sorted(tree);
@@ -80,7 +80,7 @@ export async function writeTree(tree: Tree, directory: string, time: number): Pr
     await (Buffer.isBuffer(entry.content) ? writeFile(to, entry.content) : copyFile(entry.content.from, to));
     await chmod(to, entry.executable ? 0o755 : 0o644);
   }
-  // What a directory holds comes after it: the times of directories last.
+  // Writing into a directory changes its time, so the times of directories are set last.
   for (const [path] of entries.reverse()) await lutimes(join(directory, path), time, time);
   await lutimes(directory, time, time);
 }
