@@ -1,6 +1,6 @@
 /**
- * The joining side: finds a member behind the address (or the hints in the token), makes sure that it is one, and asks to be admitted.
- * Keeps nothing; what it returns makes this node a member.
+ * The joining side: finds a member at the given address (or the hints in the token), verifies that it is one, and asks for admission.
+ * Stores nothing; the items that it returns make this node a member.
  */
 import { randomBytes } from 'node:crypto';
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
@@ -25,15 +25,15 @@ import { firstAnswer } from '../host/packets-lost.ts';
 import { checkProof, makeEnrolment, makeOffer } from '../membership/join-attempt.ts';
 import { JOIN_PROTOCOL, REDIRECT_PORT } from './join-server.ts';
 
-/** Negotiating the protocol on a connection that stands. */
+/** For negotiating the protocol on an established connection. */
 const OPEN_TIMEOUT_MS = 5_000;
-/** For each frame: the admitter verifies, writes and syncs; a full domain's items are large. */
+/** For each frame: the admitter verifies, writes and syncs, and the items of a full domain are large. */
 const JOIN_TIMEOUT_MS = 15_000;
-/** A busy admitter is asked again, after a wait that doubles. */
+/** How often a busy admitter is asked, with a wait that doubles. */
 const BUSY_TRIES = 4;
 const BUSY_WAIT_MS = 500;
 
-/** Nobody there, or nobody that could help: the next address is worth a try. */
+/** Errors after which the next address is worth a try: nobody there, or nobody that could help. */
 const TRY_ELSEWHERE: readonly ErrorCode[] = [
   'ADDRESS_UNREACHABLE',
   'NOT_DTKD',
@@ -55,9 +55,9 @@ export interface JoinRequest {
   now(): number;
   /** Keys of this node's own hosts. */
   isOwnKey(key: PeerKey): boolean;
-  /** Kept by the caller while the attempt lasts, so that a node recognises itself. */
+  /** Kept by the caller while the attempt lasts, so that a node recognises its own offer. */
   nonce: Uint8Array;
-  /** Told what becomes of each enrolment. */
+  /** `asking` is awaited before an enrolment is sent; `refused` is called when a member refused it. */
   pending: { asking(): Promise<void>; refused(): void };
   signal: AbortSignal;
 }
@@ -65,7 +65,7 @@ export interface JoinRequest {
 export interface Joined {
   items: Uint8Array[];
   link: Link;
-  /** Where it was admitted if not at the given address, and what was wrong with that. */
+  /** The address where it was admitted if not the given one, and what was wrong with that one. */
   elsewhere?: { address: string; failure: string };
 }
 
@@ -73,7 +73,7 @@ export function makeNonce(): Uint8Array {
   return Uint8Array.from(randomBytes(16));
 }
 
-/** Tries the address, then the token's hints. The error is that of the given address, unless a member refused. */
+/** Tries the address, then the token's hints. Throws the error of the given address, unless a member refused. */
 export async function joinDomain(request: JoinRequest): Promise<Joined> {
   let failure: unknown;
   for (const candidate of candidates(request)) {
@@ -181,14 +181,14 @@ async function open(link: Link, address: Address, signal: AbortSignal) {
   }
 }
 
-/** Items of all frames of one kind. A refusal is thrown as the error that it tells. */
+/** Collects the items of all frames of one kind. A refusal is thrown as the error that it carries. */
 async function gather(channel: FrameChannel, type: 'proof' | 'welcome', onRefusal: () => void = () => {}): Promise<Uint8Array[]> {
   const collector = new ItemCollector();
   for (;;) {
     const message = await receive(channel);
     if (message.type === 'refusal') {
       const refusal = fromRefusal(message);
-      // After a failure of its own the member may have admitted us all the same.
+      // After an internal failure, the member may have admitted us all the same.
       if (refusal.code !== 'INTERNAL') onRefusal();
       throw refusal;
     }

@@ -1,6 +1,6 @@
 /**
- * The admitting side of `/dtkd/join`, open to strangers: limited in rate, every frame limited in size and time. The host limits how many
- * strangers wait at a time, fairly among their networks; a limit of our own would be a way to keep others out. The membership judges the
+ * The admitting side of `/dtkd/join`, open to strangers: rate-limited, with every frame limited in size and time. The host limits how many
+ * strangers wait at a time, fairly among their networks; another limit here would be a way to keep others out. The membership judges the
  * request. A joiner that reached the wrong host of this node is told the right port.
  */
 import type { Duplex } from 'node:stream';
@@ -19,29 +19,29 @@ import type { DomainMembership } from '../membership/domain-membership.ts';
 import { TokenBuckets } from './token-bucket.ts';
 
 export const JOIN_PROTOCOL = '/dtkd/join/1.0.0';
-/** Streams of join on one connection: one, and one that was just given up. */
+/** Streams of join on one connection: one, and one just given up. */
 export const MAX_JOIN_STREAMS = 2;
 
-/** For each frame: the joiner only signs. */
+/** For each frame: the joiner only needs to sign. */
 const JOIN_TIMEOUT_MS = 5_000;
-/** For all of it: as long as a stranger may stay. */
+/** For the whole conversation: as long as a stranger may stay. */
 const JOIN_TOTAL_MS = STRANGER_TIMEOUT_MS;
-/** An offer or an enrolment: an item of at most 4 KiB, and what surrounds it. */
+/** An offer or an enrolment: an item of at most 4 KiB, and its framing. */
 const MAX_REQUEST_BYTES = MAX_ITEM_BYTES + 1_024;
-/** From one network: a room of machines behind one NAT may join together; guessing is hopeless anyway, this bounds the work. */
+/** Limits per network: many machines behind one NAT may join together. Guessing is hopeless anyway; this bounds the work. */
 const PER_ADDRESS = { burst: 64, perSecond: 10, maxCallers: 1_024 };
 
-/** Key of `details` in a refusal that names the port of the right host. */
+/** Key in the `details` of a refusal that names the port of the right host. */
 export const REDIRECT_PORT = 'port';
 
 export interface JoinServerPorts {
   membership: DomainMembership;
   logger: Logger;
   now(): number;
-  /** Port of the host of another domain on this node. */
+  /** Port of this node's host for another domain. */
   portOf(domain: DomainId): number | undefined;
   isOwnNonce(nonce: Uint8Array): boolean;
-  /** Whom this node has admitted may not be known to it. */
+  /** True while this node, restored from a backup, may not know members that it has admitted. */
   isAwaiting(): boolean;
 }
 
@@ -50,7 +50,7 @@ export class JoinServer {
   readonly #rate: TokenBuckets;
   readonly #seldom = new Seldom();
   readonly counters = { joinsAdmitted: 0, joinsRefused: 0 };
-  /** By code. */
+  /** Refusals by code. */
   readonly refusals = new Counters();
 
   constructor(ports: JoinServerPorts) {
@@ -61,7 +61,7 @@ export class JoinServer {
   async serve(stream: Duplex, link: Link): Promise<void> {
     const limits = { maxFrameBytes: MAX_REQUEST_BYTES, timeoutMs: JOIN_TIMEOUT_MS, totalMs: JOIN_TOTAL_MS };
     const channel = new FrameChannel(stream, limits);
-    // Whoever comes through a relay counts as the relay, which may bring any number of keys.
+    // Joiners through a relay count as the relay, which could bring any number of keys.
     const from = link.remote === undefined ? (link.via ?? link.peer) : networkOf(link.remote.host);
     try {
       if (!this.#rate.take(from)) {

@@ -1,7 +1,7 @@
 /**
- * The key of a join that is under way. Once an enrolment has been sent this node may be a member though the answer got lost, so the key
- * is kept, and the next try with the same invite asks with it: the member answers the same, and no use of the invite is lost. It is
- * forgotten when every member that was asked has refused.
+ * The key of a join that is under way. Once an enrolment has been sent, this node may be a member even if the answer was lost. So the key
+ * is stored, and the next try with the same invite uses it: the member gives the same answer, and no further use of the invite is taken.
+ * The key is deleted once every member that was asked has refused.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { generateSigningKey, type SigningKey } from '../../../../protocol/keys/signing.ts';
@@ -14,7 +14,7 @@ export class PendingJoin {
   readonly #kv: Kv;
   readonly #keys: KeyStore;
   readonly #token: Token;
-  /** Enrolments sent, in this try or before, without an answer so far. */
+  /** Enrolments sent, in this try or before, that have no answer yet. */
   #unanswered: number;
 
   private constructor(kv: Kv, keys: KeyStore, token: Token, kept: SigningKey | undefined) {
@@ -29,21 +29,21 @@ export class PendingJoin {
     return new PendingJoin(kv, keys, token, await keys.pendingKey(token.domain, token.grant.id));
   }
 
-  /** To be awaited before an enrolment is sent. */
+  /** Await this before sending an enrolment. */
   async asking(): Promise<void> {
     const { domain, grant } = this.#token;
     await this.#kv.batch(this.#keys.pendingOps(domain, grant.id, this.self), { sync: true });
     this.#unanswered += 1;
   }
 
-  /** A member refused the enrolment. */
+  /** Reports that a member refused the enrolment. */
   refused(): void {
     this.#unanswered -= 1;
   }
 
-  /** The join has failed with this error. */
+  /** Reports that the join has failed with this error. */
   async failed(error: unknown): Promise<void> {
-    // A key that was removed since is of no use any more.
+    // A key that was removed meanwhile is of no further use.
     const over = error instanceof DtkdError && error.code === 'REMOVED';
     if (over || this.#unanswered === 0) await this.#kv.batch(this.#keys.forgetPendingOps(this.#token.domain), { sync: true });
   }

@@ -1,11 +1,11 @@
-/** Limits how often something happens, per caller and over all: pure but for the clock that it is given. */
+/** Limits how often each caller may do something. Pure, apart from the clock that it is given. */
 
 export interface BucketLimits {
-  /** Allowed at once. */
+  /** Calls allowed at once. */
   burst: number;
-  /** Regained each second. */
+  /** Calls regained per second. */
   perSecond: number;
-  /** Callers remembered; beyond, the one that was quiet longest is forgotten. */
+  /** Callers remembered. Beyond this, the one that has been quiet longest is forgotten. */
   maxCallers: number;
 }
 
@@ -24,7 +24,7 @@ export class TokenBuckets {
     const { burst, perSecond, maxCallers } = this.#limits;
     const now = this.#now();
     const bucket = this.#buckets.get(caller) ?? { tokens: burst, at: now };
-    // Taken out and put in again, so that the first in the map is the one that was quiet longest.
+    // Removed and added again, so that the first in the map is the one that has been quiet longest.
     this.#buckets.delete(caller);
     this.#buckets.set(caller, bucket);
     const oldest = this.#buckets.keys().next().value;

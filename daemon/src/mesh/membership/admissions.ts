@@ -1,10 +1,9 @@
 /**
- * Which certificates stand. A pure function of the set: nothing here depends on the order in which certificates arrived.
- *
- * The members form a forest. Its roots are the keys that the domain's root lists or has bound to a name: they stand whatever becomes of
- * those who admitted them. Every other certificate hangs by its `via` on the one that made its admitter a member, and falls with it.
- * Of each admitter's certificates under an invite stand the first N that it witnessed, N being the invite's uses; once the root has
- * revoked the invite or removed the admitter, those that the root said to keep.
+ * Which certificates stand: a pure function of the set, whatever the order of arrival. Members form a forest. Its roots, the anchors, are
+ * the keys that the domain's root lists or has bound to a name; they stand whatever happens to their admitters. Every other certificate
+ * hangs by its `via` on the one that made its admitter a member, and falls with it. Of each admitter's certificates under an invite, the
+ * first N that it witnessed stand, N being the invite's uses; once the root has revoked the invite or removed the admitter, those that the
+ * root said to keep.
  */
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import type { Certificate } from '../../../../protocol/membership/certificate.ts';
@@ -14,7 +13,7 @@ import { compareText } from './stamp.ts';
 
 export type CertificateItem = ParsedItem<Certificate>;
 
-/** Those that stand, each after the one on which it hangs. */
+/** The certificates that stand, each after the one on which it hangs. */
 export function foldAdmissions(facts: RootFacts, anchors: ReadonlySet<PeerKey>, items: Iterable<ParsedItem>): CertificateItem[] {
   const groups = new Map<string, CertificateItem[]>();
   for (const item of items) {
@@ -38,7 +37,7 @@ export function foldAdmissions(facts: RootFacts, anchors: ReadonlySet<PeerKey>, 
     }
   }
   standing.sort(byId);
-  // The list grows while it is walked: breadth first, so that each follows what it hangs on.
+  // The list grows during the walk: breadth first, so that each certificate follows the one on which it hangs.
   for (const item of standing) {
     const below = hanging.get(item.fact.link)?.filter(({ fact }) => fact.admitter === item.fact.key);
     if (below === undefined) continue;
@@ -48,7 +47,7 @@ export function foldAdmissions(facts: RootFacts, anchors: ReadonlySet<PeerKey>, 
   return standing;
 }
 
-/** Judges all certificates of one admitter under one grant. */
+/** Chooses among all certificates of one admitter under one grant. */
 function chooseOfGroup(facts: RootFacts, group: readonly CertificateItem[]): CertificateItem[] {
   const first = group[0];
   const grant = first === undefined ? undefined : facts.grants.get(first.fact.grant);
@@ -56,7 +55,7 @@ function chooseOfGroup(facts: RootFacts, group: readonly CertificateItem[]): Cer
   const revoked = facts.revocations.get(grant.id);
   const removed = facts.removals.get(first.fact.admitter)?.keeps;
   const ordered = [...group].sort(byWitness);
-  // Witnessed twice, an enrolment is still one.
+  // An enrolment that was witnessed twice counts once.
   const links = distinct(ordered, (item) => item.fact.link);
   if (revoked === undefined && removed === undefined) return links.slice(0, grant.fact.uses);
   const kept = links.filter(({ fact }) => (revoked?.has(fact.key) ?? true) && (removed?.has(fact.key) ?? true));

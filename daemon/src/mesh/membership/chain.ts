@@ -1,10 +1,10 @@
-/** The items that prove one key a member to somebody who knows no more than the domain's id. */
+/** The items that prove a key's membership to somebody who knows only the domain's id. */
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import type { ParsedItem } from '../../../../protocol/membership/facts.ts';
 import type { CertificateItem } from './admissions.ts';
 import type { FoldedState } from './fold.ts';
 
-/** Genesis, rotations, and from whom the root lists or has bound down to `key`. Empty if `key` is not a member. */
+/** Genesis, rotations, and the certificates from a key that the root lists or has bound down to `key`. Empty if `key` is not a member. */
 export function chainOf(state: FoldedState, key: PeerKey): readonly ParsedItem[] {
   const member = state.members.get(key);
   if (member === undefined) return [];

@@ -1,4 +1,4 @@
-/** Founds a domain: makes its root key, its recovery key and its genesis. Writes nothing. */
+/** Creates a domain: its root key, recovery key and genesis. Writes nothing. */
 import { randomBytes } from 'node:crypto';
 import { isDomainName } from '../../../../protocol/encoding/fields.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -10,10 +10,10 @@ import { parseItem, recoveryHash, signGenesis } from '../../../../protocol/membe
 export interface Founding {
   domain: DomainId;
   name: string;
-  /** The item with which membership begins. */
+  /** The first item of the membership. */
   genesis: Uint8Array;
   root: SigningKey;
-  /** To be shown once to the operator, and kept nowhere. */
+  /** To be shown to the operator once, and stored nowhere. */
   recoveryKey: string;
 }
 

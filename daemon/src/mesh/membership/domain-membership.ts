@@ -1,7 +1,7 @@
 /**
- * One domain's membership as a service: keeps the set of signed items durably, folds it after each change, admits joiners, and signs what
- * the root's holder signs. Guarantees that an item is on disk before anybody is told of it, that changes happen one after the other (so
- * no two admissions share a use), and that hostile bytes are refused without a trace. Does not know the network, nor what members share.
+ * One domain's membership as a service: stores the set of signed items durably, folds it after each change, admits joiners, and signs root
+ * facts if this node holds the root key. Guarantees that an item is on disk before anybody hears of it, that changes happen one after the
+ * other (so no two admissions share a use), and that hostile bytes leave no trace. Does not know the network, nor what members share.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { type DomainId, type PeerKey, parseNodeName } from '../../../../protocol/ids.ts';
@@ -36,30 +36,30 @@ export interface MembershipOptions {
   domain: DomainId;
   /** This node's key in the domain. */
   self: SigningKey;
-  /** The root's key, if this node holds it. It need not be the current root's any more. */
+  /** The root key, if this node holds it. A rotation may have replaced it since. */
   rootKey?: SigningKey | undefined;
-  /** Makes secrets durable together with the facts that need them; without it (tests) they are kept nowhere. */
+  /** Stores secrets durably together with the facts that need them; without it (tests) they are not stored. */
   secrets?: DomainSecrets | undefined;
   /** Milliseconds since the epoch. */
   now?: (() => number) | undefined;
   verifyFork?: VerifyFork | undefined;
-  /** Told when a listener throws; the others are called all the same. */
+  /** Called when a listener throws; the other listeners are called all the same. */
   onListenerError?: ((error: unknown) => void) | undefined;
 }
 
-/** Signing takes 0.1 ms each: the event loop is not held for longer than a few. The change that it makes asks for the rest. */
+/** Signing takes 0.1 ms each, so this holds the event loop for a few milliseconds. The resulting change triggers the next batch. */
 const SETTLED_AT_ONCE = 64;
 
 const NO_SECRETS: DomainSecrets = { rootOps: () => [], tokenOps: () => [], forgetTokensOps: () => [] };
 
-/** Opens what is kept of a domain. */
+/** Opens the stored membership of a domain. */
 export function openMembership(options: MembershipOptions): Promise<DomainMembership> {
   return DomainMembership.over(options, (set, onChange) => ItemSet.open(set, onChange));
 }
 
 /**
- * Begins to keep a domain: from a fresh genesis, or from what an admitter sent. Writes nothing unless the items make `self` a member.
- * `alongside` is written in the same batch. Throws NOT_A_MEMBER.
+ * Starts the membership of a domain, from a fresh genesis or from what an admitter sent. Writes nothing unless the items make `self` a
+ * member. `alongside` is written in the same batch. Throws NOT_A_MEMBER.
  */
 export function adoptMembership(
   options: MembershipOptions & { items: readonly Uint8Array[]; alongside?: readonly KvOp[] },
@@ -152,16 +152,16 @@ export class DomainMembership implements Membership {
     return this.#set.serialise(() => this.#set.add(items));
   }
 
-  /** What the state would be with these items as well. Keeps nothing. */
+  /** What the state would be with these items added. Stores nothing. */
   preview(items: readonly Uint8Array[]): Promise<{ state: MembershipState } & AddResult> {
     return this.#set.preview(items);
   }
 
-  // admitting
+  // Admitting
 
   /**
-   * Judges an offer; gives the proof that this node is a member. Throws the refusal. `isOwnNonce` tells whether this very process is
-   * making the offer.
+   * Judges an offer; returns the proof that this node is a member. Throws the refusal. `isOwnNonce` tells whether this very process made
+   * the offer.
    */
   answerOffer(offer: JoinOffer, joiner: PeerKey, isOwnNonce: (nonce: Uint8Array) => boolean = () => false): JoinProof[] {
     if (joiner === this.self || isOwnNonce(offer.nonce)) {
@@ -173,7 +173,7 @@ export class DomainMembership implements Membership {
     return proofMessages(this.chainOf(this.self));
   }
 
-  /** Admits a joiner, or throws the refusal. The certificate is durable when this resolves. Asked again, it answers the same. */
+  /** Admits a joiner, or throws the refusal. Resolves once the certificate is durable. Asked again, it gives the same answer. */
   admit(offer: JoinOffer, enrol: JoinEnrol, joiner: PeerKey): Promise<JoinWelcome[]> {
     return this.#set.serialise(async () => {
       const context = this.#admission(joiner, offer.clock);
@@ -193,21 +193,21 @@ export class DomainMembership implements Membership {
     return { state: this.#set.state, self: this.self, now: this.#now(), joiner, joinerClock };
   }
 
-  // what a member says
+  // What any member signs
 
-  /** Ends this node's own membership. The other members are still to be told. */
+  /** Ends this node's own membership. The caller must still tell the other members. */
   leave(): Promise<SignedItem[]> {
     return this.#set.serialise(() => this.#addOwn([signLeave(this.#selfKey, this.domain)]));
   }
 
-  /** Keeps the proof that an author forked its log: the author is suspended. */
+  /** Stores the proof that an author forked its log, which suspends the author. */
   async reportFork(proof: Uint8Array): Promise<SignedItem[]> {
     return (await this.add([encodeFork(proof)])).added;
   }
 
-  // what the root's holder says
+  // What the holder of the root key signs
 
-  /** Makes an invite. `hints` are `host:port` where members can be found. The token is a secret of whoever gets it. */
+  /** Makes an invite. `hints` are `host:port` addresses of members. The token is secret: whoever has it can join. */
   invite(options: acts.InviteOptions & { hints: readonly string[] }): Promise<{ grant: string; token: string }> {
     return this.#set.serialise(async () => {
       // A name that is to be replaced must have one holder on record.
@@ -223,7 +223,7 @@ export class DomainMembership implements Membership {
     });
   }
 
-  /** Ends an invite, given by its id or the beginning of it. */
+  /** Ends an invite, given by its id or a prefix of it (4 characters or more). */
   revoke(grant: string): Promise<SignedItem[]> {
     return this.#set.serialise(() => {
       const id = this.#findInvite(grant);
@@ -252,7 +252,7 @@ export class DomainMembership implements Membership {
     return this.#set.serialise(() => this.#addOwn([acts.clearAuthor(this.#root(), key)]));
   }
 
-  /** Signs what new members need (names, replacements). To be called after changes; does nothing on a node without the root. */
+  /** Signs what new members need (names, replacements). Call it after changes. Does nothing on a node without the root key. */
   settle(): Promise<SignedItem[]> {
     return this.#set.serialise(() => this.#settle());
   }
@@ -261,7 +261,7 @@ export class DomainMembership implements Membership {
     return formatKey('root', this.#root().root);
   }
 
-  /** Throws KEY_WRONG unless the key is the current root's. */
+  /** Throws KEY_WRONG unless it is the key of the current root. */
   importRoot(text: string): Promise<void> {
     return this.#set.serialise(async () => {
       const key = parseKey('root', text);
@@ -276,7 +276,7 @@ export class DomainMembership implements Membership {
     });
   }
 
-  /** Makes a new root with the recovery key; this node then holds it. The new recovery key is returned once and kept nowhere. */
+  /** Makes a new root by means of the recovery key; this node then holds it. The new recovery key is returned once and stored nowhere. */
   rotate(recoveryKey: string): Promise<{ recoveryKey: string; added: SignedItem[] }> {
     return this.#set.serialise(async () => {
       const recovery = parseKey('recovery', recoveryKey);
@@ -326,7 +326,7 @@ export class DomainMembership implements Membership {
     return this.#addOwn(items);
   }
 
-  /** Adds items that this node made: a rejection is an error of ours. */
+  /** Adds items that this node made. A rejection is thrown, since it is our own error. */
   async #addOwn(items: readonly Uint8Array[], alongside: readonly KvOp[] = []): Promise<SignedItem[]> {
     const { added, rejected } = await this.#set.add(items, alongside);
     const [first] = rejected;

@@ -1,13 +1,15 @@
 /**
- * A member whose admission fell: its admitter was removed or its invite revoked before the root had heard of it, or a rotation did not list it. The fold keeps
- * nothing of it, so it is known by what it presents alone.
+ * Members whose admission became void: the admitter was removed or the invite revoked before the root had heard of the admission, or a
+ * rotation did not list the member. The fold keeps nothing of them, so they are known only by what they present.
  */
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import { isItemOf, type ParsedItem } from '../../../../protocol/membership/facts.ts';
 import { type FoldedState, fold } from './fold.ts';
 import { type VerifyFork, verifyItems } from './verify.ts';
 
-/** What proves to `key` that it counts no more. Empty if it is no member by what it presents either: a stranger is told nothing. */
+/**
+ * The items that prove to `key` that it no longer counts. Empty if what it presents does not make it a member: strangers are told nothing.
+ */
 export async function proofOfFall(
   state: FoldedState,
   key: PeerKey,

@@ -1,7 +1,7 @@
 /**
- * The state of a domain as a pure function of the set of its verified items: it reads no clock and no arrival order, so nodes that have
- * the same items show the same members, names, invites and removals. Items that can never count again are left out of `kept`, which is
- * what a node stores and passes on.
+ * The state of a domain as a pure function of the set of its verified items: it reads no clock and no arrival order, so nodes with the
+ * same items show the same members, names, invites and removals. Items that can never count again are left out of `kept`, which is what a
+ * node stores and passes on.
  */
 import { type DomainId, type NodeName, type PeerKey, peerIdOf } from '../../../../protocol/ids.ts';
 import { compareEpochs, type Epoch } from '../../../../protocol/log/log-entry.ts';
@@ -21,28 +21,28 @@ export interface ProvenFork {
 
 export interface FoldedMember extends Member {
   claimedName: NodeName;
-  /** The bare name that counts: as the root bound it, else as claimed. */
+  /** The bare name that counts: the one that the root bound, else the claimed one. */
   name: NodeName;
-  /** True if the root lists it or has bound its name. */
+  /** True if the root lists the member or has bound its name. */
   bound: boolean;
-  /** The root granted that it takes its name over from an older holder. */
+  /** True if the root granted that it takes over its name from an older holder. */
   replaces: boolean;
-  /** The certificate that speaks for it; undefined if the root lists it. */
+  /** The certificate that counts for it; undefined if the root lists it. */
   certificate: CertificateItem | undefined;
 }
 
 export interface FoldedState extends MembershipState {
   readonly members: ReadonlyMap<PeerKey, FoldedMember>;
   readonly suspended: ReadonlyMap<PeerKey, { proof: string; epoch: Epoch }>;
-  /** By name: the removed keys on whose account it is reserved. */
+  /** By name: the removed keys for which it is reserved. */
   readonly reservations: ReadonlyMap<string, readonly PeerKey[]>;
   readonly generations: Generations;
   readonly facts: RootFacts;
-  /** Keys that stand whatever becomes of their admitters. */
+  /** Keys that stand whatever happens to their admitters. */
   readonly anchors: ReadonlySet<PeerKey>;
   /** Certificates that stand, by link. */
   readonly links: ReadonlyMap<string, CertificateItem>;
-  /** How far forks of members' logs are forgiven. */
+  /** By key: the epoch up to which forks of its log are forgiven. */
   readonly cleared: ReadonlyMap<PeerKey, Epoch>;
   /** All items that count, each after those on which it builds. */
   readonly kept: readonly ParsedItem[];
@@ -136,7 +136,7 @@ interface Identity extends Claim {
 function identify(key: PeerKey, generations: Generations, facts: RootFacts, own: readonly CertificateItem[]): Identity {
   const listed = generations.listed.get(key);
   const binding = facts.bindings.get(key);
-  // Several certificates are one lost answer or more; which of them speaks must not depend on who asks.
+  // Lost answers can lead to several certificates; the choice among them must not depend on who asks.
   const certificate = listed === undefined ? [...own].sort((a, b) => compareText(a.id, b.id))[0] : undefined;
   const claimedName = listed?.name ?? certificate?.fact.name ?? binding?.fact.name ?? ('node' as NodeName);
   const name = binding?.fact.name ?? claimedName;
@@ -199,7 +199,7 @@ function gatherCleared(generations: Generations, facts: RootFacts): Map<PeerKey,
   return cleared;
 }
 
-/** At most one for each author: of the highest epoch, so that a clearance below it forgives no more than it says. */
+/** At most one per author, the one of the highest epoch, so that a clearance of a lower epoch forgives no more than it says. */
 function gatherForks(
   items: Iterable<ParsedItem>,
   forks: ReadonlyMap<string, ProvenFork>,
@@ -239,7 +239,7 @@ function describeInvites(
       revoked: facts.revocations.has(grant),
       replace: fact.replace,
       admitted: keys,
-      // A use stays used when its member is gone, but only members that are there are too many.
+      // A use stays used when its member is gone, but the surplus counts only present members.
       surplus: Math.max(0, keys.filter((key) => members.has(key)).length - fact.uses),
     });
   }

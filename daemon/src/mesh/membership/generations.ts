@@ -1,16 +1,16 @@
 /**
- * Whose word counts: the genesis and the rotations after it. Of several rotations of one generation the lowest id wins, so all who know
- * the same rotations agree on the current root; a generation that was followed is over for ever.
+ * Which root counts: that of the genesis, or of the last rotation. Of several rotations of one generation the lowest id wins, so all nodes
+ * that know the same rotations agree on the current root. A generation that has been followed is over for ever.
  */
 import type { DomainId, NodeName, PeerKey } from '../../../../protocol/ids.ts';
 import type { Epoch } from '../../../../protocol/log/log-entry.ts';
 import { type Genesis, isItemOf, type ParsedItem, type Rotation } from '../../../../protocol/membership/facts.ts';
 import type { Stamp } from './stamp.ts';
 
-/** Somebody whom the root itself lists. */
+/** A member listed by the root itself. */
 export interface ListedMember {
   name: NodeName;
-  /** Forks of its log up to there are forgiven. */
+  /** Forks of its log up to this epoch are forgiven. */
   cleared: Epoch | undefined;
 }
 
@@ -18,9 +18,9 @@ export interface Generations {
   genesis: ParsedItem<Genesis>;
   /** The rotations that count, in order. */
   rotations: ParsedItem<Rotation>[];
-  /** Id of the last of them, or of the genesis: what `by` of a fact that counts must say. */
+  /** Id of the last rotation, or of the genesis: the `by` of facts that count. */
   current: string;
-  /** Every generation that counted once. */
+  /** Every earlier generation. */
   past: ReadonlySet<string>;
   root: PeerKey;
   recovery: string;
@@ -43,7 +43,7 @@ export function foldGenerations(domain: DomainId, items: ReadonlyMap<string, Par
   const rotations: ParsedItem<Rotation>[] = [];
   const past = new Set<string>();
   let current: string = domain;
-  // A cycle would need a hash collision, but a fold must end whatever it is given.
+  // A cycle would need a hash collision, but a fold must terminate on any input.
   for (let next = winners.get(current); next !== undefined && !past.has(next.id); next = winners.get(current)) {
     past.add(current);
     rotations.push(next);

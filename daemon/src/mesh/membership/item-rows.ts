@@ -1,4 +1,4 @@
-/** Where a domain's items are kept: `d/<domain>/i/<item id>`, the envelope as received. */
+/** The rows of a domain's items: `d/<domain>/i/<item id>`, with the envelope as received. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DomainId } from '../../../../protocol/ids.ts';
 import { type ParsedItem, parseItem } from '../../../../protocol/membership/facts.ts';
@@ -19,7 +19,7 @@ export function deleteItem(domain: DomainId, id: string): KvOp {
   return { type: 'del', key: prefix(domain) + id };
 }
 
-/** Forgets all that is kept of a domain's membership. */
+/** Deletes everything stored of a domain's membership. */
 export function forgetMembership(domain: DomainId): KvOp[] {
   return [{ type: 'clear', gte: `d/${domain}/`, lt: prefixEnd(`d/${domain}/`) }];
 }

@@ -1,6 +1,6 @@
 /**
- * The set of signed items of one domain: in memory as folded, and on disk. Guarantees that a change is on disk before it is seen, that
- * changes happen one after the other, and that what does not count is not kept. Does not know who signs what, or why.
+ * The set of signed items of one domain: folded in memory, and on disk. Guarantees that a change is on disk before it becomes visible,
+ * that changes happen one after the other, and that items that do not count are not stored. Does not know who signs what, or why.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DomainId } from '../../../../protocol/ids.ts';
@@ -43,7 +43,7 @@ export class ItemSet {
     this.#onChange = onChange;
   }
 
-  /** Reads what is kept. */
+  /** Opens a stored set. */
   static async open(options: ItemSetOptions, onChange: () => void): Promise<ItemSet> {
     const { kv, domain, verifyFork } = options;
     const items = await readItems(kv, domain);
@@ -57,7 +57,7 @@ export class ItemSet {
     return new ItemSet(options, content, onChange);
   }
 
-  /** Begins a set. `check` sees the state first and may throw; nothing is written then. */
+  /** Starts a set. `check` gets the state first; if it throws, nothing is written. */
   static async begin(
     options: ItemSetOptions,
     batch: readonly Uint8Array[],
@@ -91,14 +91,14 @@ export class ItemSet {
     return this.#digest;
   }
 
-  /** Runs tasks one after the other. A task may call `add`, and must not call `serialise`. */
+  /** Runs tasks one after another. A task may call `add`, and must not call `serialise`. */
   serialise<T>(task: () => Promise<T>): Promise<T> {
     const result = this.#queue.then(task);
     this.#queue = result.catch(() => {});
     return result;
   }
 
-  /** What `add` would come to. Keeps nothing. */
+  /** What `add` would result in. Stores nothing. */
   async preview(batch: readonly Uint8Array[]): Promise<{ state: FoldedState } & AddResult> {
     const { domain, verifyFork } = this.#options;
     const before = this.#content;
@@ -108,8 +108,8 @@ export class ItemSet {
   }
 
   /**
-   * To be called in a task only. `alongside` is written in the same batch, and only if nothing was rejected: a secret without its fact would take the
-   * place of one that counts. Throws if the disk refuses; nothing has changed then.
+   * Call it only in a task. `alongside` is written in the same batch, and only if nothing was rejected: a secret without its fact would
+   * replace one that counts. Throws if the disk fails; nothing has changed then.
    */
   async add(batch: readonly Uint8Array[], alongside: readonly KvOp[] = []): Promise<AddResult> {
     const { kv, domain, verifyFork } = this.#options;
@@ -142,7 +142,7 @@ function contentOf(domain: DomainId, items: ReadonlyMap<string, ParsedItem>, for
   return { state, items: kept, forks: new Map([...forks].filter(([id]) => kept.has(id))) };
 }
 
-/** What is known together with what was accepted; where that is more than a domain holds, only as many new certificates as fit. */
+/** The set with the accepted items. If that exceeds the limits of a domain, only as many new certificates as fit. */
 function withinRoom(before: Content, accepted: readonly ParsedItem[], forks: ReadonlyMap<string, ProvenFork>): Content {
   const merge = (items: readonly ParsedItem[]): Content =>
     contentOf(before.state.domain, new Map([...before.items, ...byId(items)]), new Map([...before.forks, ...forks])) ?? before;

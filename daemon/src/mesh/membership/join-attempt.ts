@@ -9,14 +9,14 @@ import type { Token } from '../../../../protocol/membership/token.ts';
 import { type FoldedState, fold } from './fold.ts';
 import { verifyItems } from './verify.ts';
 
-/** `nonce`: 16 random bytes, kept while the attempt lasts so that a node recognises itself. */
+/** `nonce`: 16 random bytes, kept while the attempt lasts so that a node recognises its own offer. */
 export function makeOffer(token: Token, clock: number, nonce: Uint8Array): JoinOffer {
   return { type: 'offer', version: JOIN_VERSION, domain: token.domain, grant: token.grant.bytes, clock, nonce, padding: PADDING };
 }
 
 /**
  * Checks that the node which proved `remote` in the Noise handshake is a member of the token's domain under the root in the token. Throws
- * NOT_A_MEMBER, or TOKEN_VOID if the root is another one now. Nothing may be sent to the node before this.
+ * NOT_A_MEMBER, or TOKEN_VOID if the node knows another root. Nothing secret may be sent to the node before this.
  */
 export async function checkProof(token: Token, items: readonly Uint8Array[], remote: PeerKey): Promise<void> {
   const state = await foldProof(token.domain, items);
@@ -39,7 +39,7 @@ export async function checkProof(token: Token, items: readonly Uint8Array[], rem
   if (state.name !== token.domainName || !state.members.has(remote)) throw notMember();
 }
 
-/** Asks for membership. `replace`: take over the name of a lost machine, which is then the node's name. */
+/** Makes the request for membership. `replace`: the name of a lost machine to take over, which becomes the node's name. */
 export function makeEnrolment(token: Token, self: SigningKey, options: { name: string; replace?: string | undefined }): JoinEnrol {
   const replace = options.replace === undefined ? undefined : parseNodeName(options.replace);
   const name: NodeName = replace ?? parseNodeName(options.name);

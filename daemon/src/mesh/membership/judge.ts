@@ -1,6 +1,6 @@
 /**
- * Whether somebody may join: what the admitting member decides, as pure functions of its state and the admitter's clock. Each refusal is
- * a DtkdError that says what is wrong and what to do; nobody judges a certificate by clock or count again later.
+ * Whether a node may join: the admitting member's decision, as pure functions of its state and its clock. Each refusal is a DtkdError that
+ * says what is wrong and what to do. Nobody judges a certificate by clock or count again later.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { PeerKey } from '../../../../protocol/ids.ts';
@@ -11,7 +11,7 @@ import { type Grant, isItemOf, type ParsedItem, parseItem } from '../../../../pr
 import { JOIN_VERSION, type JoinOffer } from '../../../../protocol/membership/join.ts';
 import type { FoldedState } from './fold.ts';
 
-/** The oldest version of the join messages that is still understood. */
+/** The oldest supported version of the join messages. */
 const OLDEST_JOIN_VERSION = 1;
 
 const ASK_FOR_TOKEN = 'Ask the founder for a new invite ("dtkd domain invite").';
@@ -23,11 +23,11 @@ export interface AdmissionContext {
   now: number;
   /** The key that the joiner proved in the Noise handshake. */
   joiner: PeerKey;
-  /** The joiner's clock as it told it. */
+  /** The joiner's clock according to the joiner. */
   joinerClock: number;
 }
 
-/** Judges an offer before anything about the domain is shown. Returns the grant. */
+/** Judges an offer before anything about the domain is revealed. Returns the grant. */
 export function judgeOffer(context: AdmissionContext, offer: JoinOffer): ParsedItem<Grant> {
   if (offer.version < OLDEST_JOIN_VERSION) {
     throw new DtkdError(
@@ -46,15 +46,15 @@ export function judgeOffer(context: AdmissionContext, offer: JoinOffer): ParsedI
   }
   checkSelf(context);
   const grant = readGrant(context.state, offer.grant);
-  // Whoever was admitted already (an answer was lost) is welcome whatever became of the invite since.
+  // A joiner that was admitted already (the answer was lost) is welcome whatever became of the invite since.
   if (standingMember(context) === undefined) judgeGrant(context, grant);
   return grant;
 }
 
-/** What the admitter's witness is to say, or that the joiner is a member already. */
+/** What the admitter's witness must say, or that the joiner is a member already. */
 export type Judgement = { count: number; via: string | undefined } | 'member';
 
-/** Judges the enrolment itself. `grant` has passed `judgeOffer` on the same connection, and is judged again: time has passed. */
+/** Judges the enrolment itself. `grant` passed `judgeOffer` on the same connection, but is judged again because time has passed. */
 export function judgeEnrolment(context: AdmissionContext, grant: ParsedItem<Grant>, signed: SignedEnrolment): Judgement {
   const { state, joiner, self } = context;
   checkSelf(context);
@@ -188,7 +188,7 @@ function isHeld(state: FoldedState, name: string): boolean {
   return false;
 }
 
-/** Counts on from every admission under the invite that is known here, and from those on which the admitter's own membership hangs. */
+/** Continues the count after every admission under the invite that is known here, including those on which the admitter itself hangs. */
 function nextWitness(state: FoldedState, self: PeerKey, grant: ParsedItem<Grant>): { count: number; via: string | undefined } {
   let highest = state.invites.get(grant.id)?.admitted.length ?? 0;
   for (const { fact } of state.links.values()) {
@@ -220,7 +220,7 @@ function nextWitness(state: FoldedState, self: PeerKey, grant: ParsedItem<Grant>
   return { count: highest + 1, via: anchored ? undefined : own?.fact.link };
 }
 
-/** For people: the two largest units. */
+/** A duration as text: the two largest units. */
 function duration(ms: number): string {
   const seconds = Math.max(0, Math.round(ms / 1_000));
   const parts: [number, string][] = [
@@ -234,6 +234,6 @@ function duration(ms: number): string {
 }
 
 function clock(ms: number): string {
-  // Beyond what a Date can show, the number itself is all there is to say.
+  // Outside the range of Date, show the number itself.
   return Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : String(ms);
 }

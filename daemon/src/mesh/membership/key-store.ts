@@ -1,7 +1,7 @@
 /**
- * This node's secrets, by domain: its key in the domain, the root's key if it holds it, the tokens of invites that it made, and the port
- * and order of its hosts. Owns the rows `k/<domain>/…`. Gives writes as operations, so that a secret becomes durable in the same batch as
- * the fact that needs it. Keeps nothing in memory; the rows are as safe as the data directory, which is readable by its owner alone.
+ * This node's secrets, by domain: its key in the domain, the root key if it holds it, the tokens of invites that it made, and the port and
+ * order of its hosts. Owns the rows `k/<domain>/…`. Returns writes as operations, so that a secret becomes durable in the same batch as
+ * the fact that needs it. Keeps nothing in memory. The rows are as safe as the data directory, which only its owner can read.
  */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
@@ -21,7 +21,7 @@ const nodeRow = z.object({
   name: domainName,
   seed: bytesOf(32),
   nodeName,
-  /** Domains are started in this order, so that the first keeps the first port. */
+  /** Domains start in this order, so that the first keeps the first port. */
   order: z.number().int().min(0),
   joinedAt: milliseconds,
 });
@@ -30,7 +30,7 @@ const portRow = z.number().int().min(1).max(65_535);
 const pendingRow = z.object({ grant: hash, seed: bytesOf(32) });
 const tokenRow = z.string().max(MAX_TOKEN_LENGTH);
 
-/** What this node is in one domain. */
+/** This node's identity in one domain. */
 export interface DomainRecord {
   domain: DomainId;
   name: string;
@@ -49,7 +49,7 @@ export interface DomainKeys extends DomainRecord {
 /** Writes of one domain's secrets. */
 export interface DomainSecrets {
   rootOps(root: SigningKey): KvOp[];
-  /** Keeps a token, or forgets it. */
+  /** Stores a token, or deletes it (undefined). */
   tokenOps(grant: string, token: string | undefined): KvOp[];
   forgetTokensOps(): KvOp[];
 }
@@ -96,7 +96,7 @@ export class KeyStore {
     };
   }
 
-  /** The tokens that were made here and not forgotten, by grant. */
+  /** Tokens that were made here and not deleted, by grant. */
   async tokens(domain: DomainId): Promise<Map<string, string>> {
     const prefix = `${PREFIX}${domain}/token/`;
     const tokens = new Map<string, string>();
@@ -110,8 +110,8 @@ export class KeyStore {
   }
 
   /**
-   * The key with which this node has asked to be admitted under that grant, and never heard the answer. It may be a member already, so it
-   * must be the one that asks again: a new one would use the invite up.
+   * The key with which this node has asked for admission under that grant without hearing the answer. It may be a member already, so the
+   * node must ask again with it: a new key would take another use of the invite.
    */
   async pendingKey(domain: DomainId, grant: string): Promise<SigningKey | undefined> {
     const row = await this.#kv.get(pendingRowKey(domain));
@@ -120,7 +120,7 @@ export class KeyStore {
     return pending.grant === grant ? signingKeyFromSeed(pending.seed) : undefined;
   }
 
-  /** To be written before the enrolment is sent. One join of a domain can be pending. */
+  /** Must be written before the enrolment is sent. Only one join per domain can be pending. */
   pendingOps(domain: DomainId, grant: string, self: SigningKey): KvOp[] {
     return [{ type: 'put', key: pendingRowKey(domain), value: encodeCbor(z.encode(pendingRow, { grant, seed: self.seed })) }];
   }

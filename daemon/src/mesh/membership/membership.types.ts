@@ -2,7 +2,7 @@ import type { DomainId, PeerId, PeerKey } from '../../../../protocol/ids.ts';
 
 /** A root fact, certificate, leave or fork proof: the envelope as received. */
 export interface SignedItem {
-  /** 64 hex digits: SHA-256 of the payload in the envelope, so that no second signature makes a second item. */
+  /** 64 hex digits: SHA-256 of the payload in the envelope, so that another signature does not make another item. */
   id: string;
   bytes: Uint8Array;
 }
@@ -12,9 +12,9 @@ export interface Member {
   id: PeerId;
   /** The name in its certificate (or genesis, or rotation). */
   claimedName: string;
-  /** Unique in the domain: the bare name, or `name-<6 hex>` while two live members claim it and the root has not settled it. */
+  /** Unique in the domain: the bare name, or `name-<6 hex>` while two live members claim it and the root has not decided. */
   displayName: string;
-  /** True while the bare name is claimed by several live members and not settled. */
+  /** True while the bare name is claimed by several live members, or reserved, and the root has not decided. */
   ambiguous: boolean;
   admittedBy: PeerKey | undefined;
   /** Id of the grant under which it was admitted. */
@@ -31,7 +31,7 @@ export interface Invite {
   replace: string | undefined;
   /** Keys admitted under it that the fold accepts. */
   admitted: PeerKey[];
-  /** How many more than `uses` were admitted in all (in different partitions). */
+  /** How many more present members than `uses` were admitted (in different partitions). */
   surplus: number;
 }
 
@@ -41,20 +41,20 @@ export interface MembershipState {
   name: string;
   /** The current root's public key. */
   root: PeerKey;
-  /** How many rotations there have been. */
+  /** Number of rotations so far. */
   rotations: number;
   members: ReadonlyMap<PeerKey, Member>;
-  /** Keys that are refused for ever, with the name that they had and the id of the fact that removed them (removal or leave). */
+  /** Keys that are refused for ever, with the name that they had and the id of the fact that removed them (removal, leave or rotation). */
   removed: ReadonlyMap<PeerKey, { name: string; fact: string; left: boolean }>;
-  /** Authors whose log forked, until cleared. */
+  /** Authors whose logs forked, until cleared. */
   suspended: ReadonlyMap<PeerKey, { proof: string }>;
-  /** Names of removed members that nobody may take until the root frees them (or a grant says replace). */
+  /** Names of removed members. Nobody may take them until the root frees them (or a grant says replace). */
   reservedNames: ReadonlySet<string>;
-  /** By grant id, of the current root only. */
+  /** By grant id; only those of the current root. */
   invites: ReadonlyMap<string, Invite>;
 }
 
-/** All that one domain's members have agreed on, kept durably: verifies, persists (fsync) and folds signed items. */
+/** Everything that one domain's members have agreed on: verifies, stores (fsync) and folds signed items. */
 export interface Membership {
   readonly domain: DomainId;
   readonly name: string;
@@ -68,14 +68,14 @@ export interface Membership {
   /** 64 hex digits over the sorted ids: equal digests mean equal sets. */
   digest(): string;
   /**
-   * Verifies and keeps new items in any order among themselves; resolves after fsync. What does not verify (yet) is not kept and is
+   * Verifies and stores new items, in any order among themselves. Resolves after fsync. What does not verify (yet) is not stored but
    * reported. Never throws for hostile bytes.
    */
   add(items: readonly Uint8Array[]): Promise<{ added: SignedItem[]; rejected: { code: string; message: string }[] }>;
   /** The items that prove `key` a member: genesis, rotations, and the chain of certificates with their grants. */
   chainOf(key: PeerKey): readonly SignedItem[];
-  /** What proves to a key that was a member by the items it presents that it is none any more. Empty if it never was. */
+  /** Items that prove to a key, a member according to the items it presents, that it no longer is one. Empty if it never was. */
   proofOfFall(key: PeerKey, presented: readonly Uint8Array[]): Promise<readonly SignedItem[]>;
-  /** Called after the state changed. Returns a function that unsubscribes. */
+  /** Called after each change of the state. Returns a function that unsubscribes. */
   onChange(listener: (state: MembershipState) => void): () => void;
 }

@@ -1,6 +1,6 @@
 /**
- * Names to show. A name is held by at most one live member: by whom the root gave it, else by its only claimant. Everybody else who
- * claims it shows as `name-<6 hex>` of his key.
+ * Display names. At most one live member holds a name: the one to which the root gave it, else its only claimant. All others that claim it
+ * are shown as `name-<6 hex>`, with the first digits of their key.
  */
 import type { PeerKey } from '../../../../protocol/ids.ts';
 import { compareStamps, compareText, type Stamp } from './stamp.ts';
@@ -11,27 +11,27 @@ export interface Claim {
   name: string;
   /** When the root gave it the name. */
   bound: Stamp | undefined;
-  /** When the root granted that its bearer takes the name over; the latest wins, above any binding of somebody else. */
+  /** When the root granted that it takes over the name. The latest such grant wins, over any binding of another member. */
   replaces: Stamp | undefined;
 }
 
 export interface ShownName {
   displayName: string;
-  /** True while several claim the bare name, or it is reserved, and nobody holds it. */
+  /** True while nobody holds the bare name: several members claim it, or it is reserved. */
   ambiguous: boolean;
 }
 
 export interface NameTable {
   shown: ReadonlyMap<PeerKey, ShownName>;
-  /** Who holds each bare name. */
+  /** The holder of each bare name. */
   holders: ReadonlyMap<string, PeerKey>;
 }
 
 const MAX_LABEL_LENGTH = 63;
-/** Six digits by default; more only where somebody made a key that begins like another's. */
+/** Digits of a key in a suffix: six, and more only if somebody made a key that begins like another. */
 const SUFFIX_LENGTHS = [6, 12, 24, 48];
 
-/** `reserved`: names that a removed member had; only the root's word gives them to somebody else. */
+/** `reserved`: names of removed members, which only the root can give to somebody else. */
 export function showNames(claims: readonly Claim[], reserved: ReadonlySet<string>): NameTable {
   const byName = new Map<string, Claim[]>();
   for (const claim of claims) {
@@ -94,7 +94,7 @@ function addSuffixes(others: readonly Claim[], holders: ReadonlyMap<string, Peer
     left = unplaced;
     if (left.length === 0) return;
   }
-  // Nobody can make two keys alike in 48 digits; yet a total function must place all.
+  // Nobody can make two keys that agree in 48 digits, but a total function must place every claim.
   for (const claim of left)
     shown.set(claim.key, { displayName: claim.key.slice(0, MAX_LABEL_LENGTH), ambiguous: !holders.has(claim.name) });
 }

@@ -1,6 +1,6 @@
 /**
- * What the holder of the root (or of the recovery key) signs: each act as a pure function of the state, giving the item to be added.
- * Checks that the act makes sense; who may call it is the caller's affair.
+ * What the holder of the root key (or of the recovery key) signs: each act is a pure function of the state that returns the item to add.
+ * Checks that the act makes sense; the caller decides who may perform it.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { type NodeName, type PeerKey, parseNodeName } from '../../../../protocol/ids.ts';
@@ -10,7 +10,7 @@ import { type Rotation, recoveryHash, signRootFact, signRotation } from '../../.
 import type { FoldedState } from './fold.ts';
 import { compareText } from './stamp.ts';
 
-/** An invite is good for a day if nobody says otherwise. */
+/** Default lifetime of an invite: a day. */
 const DEFAULT_LIFETIME_MS = 24 * 3_600_000;
 
 export interface RootContext {
@@ -22,7 +22,7 @@ export interface RootContext {
 export interface InviteOptions {
   /** Default 1. */
   uses?: number | undefined;
-  /** From now. Default 24 hours. */
+  /** Milliseconds from now. Default: 24 hours. */
   expiresMs?: number | undefined;
   /** The name of a lost machine that the bearer may take over. */
   replace?: string | undefined;
@@ -54,7 +54,7 @@ export function grantInvite({ state, root, now }: RootContext, self: PeerKey, in
   if (live.length >= MAX_LIVE_INVITES) {
     throw new DtkdError('QUOTA_EXCEEDED', `there are ${live.length} open invites already`, { next: 'Revoke those that are not needed.' });
   }
-  // Of two that replace one name the later counts, also where the clock stood still or went back.
+  // Of two grants that replace the same name the later one counts, so time must advance even if the clock stood still or went back.
   let before = 0;
   for (const { fact } of state.facts.grants.values())
     if (replace !== undefined && fact.replace === replace) before = Math.max(before, fact.time);
@@ -69,14 +69,14 @@ export function grantInvite({ state, root, now }: RootContext, self: PeerKey, in
   });
 }
 
-/** Ends an invite; who joined with it and is known here stays. */
+/** Ends an invite. Members known here that joined with it stay. */
 export function revokeInvite({ state, root, now }: RootContext, grant: string): Uint8Array {
   const invite = state.invites.get(grant);
   if (invite === undefined) throw new DtkdError('NOT_FOUND', 'there is no such invite', { next: 'See "dtkd domain invites".' });
   return signRootFact(root, { type: 'revocation', by: state.generations.current, time: now, grant, keeps: invite.admitted });
 }
 
-/** Removes a member for good; who was admitted by it and is known here stays. */
+/** Removes a member for good. Members known here that it admitted stay. */
 export function removeMember({ state, root, now }: RootContext, key: PeerKey): Uint8Array {
   const member = state.members.get(key);
   const gone = state.removed.get(key);
@@ -102,12 +102,12 @@ export function bindName({ state, root, now }: RootContext, key: PeerKey, name: 
       throw new DtkdError('NAME_TAKEN', `the name "${name}" is another member's`, { details: { name } });
     }
   }
-  // Later than what it overtakes, also where the clock stood still or went back.
+  // Later than the binding that it supersedes, even if the clock stood still or went back.
   const before = state.facts.bindings.get(key)?.fact.time ?? 0;
   return signRootFact(root, { type: 'binding', by: state.generations.current, time: Math.max(now, before + 1), key, name });
 }
 
-/** Lets the name of removed members be used again. */
+/** Makes the name of removed members available again. */
 export function freeName({ state, root, now }: RootContext, name: string): Uint8Array {
   const keys = state.reservations.get(name);
   if (keys === undefined) {
@@ -116,7 +116,7 @@ export function freeName({ state, root, now }: RootContext, name: string): Uint8
   return signRootFact(root, { type: 'free', by: state.generations.current, time: now, name: parseNodeName(name), keys: keys.slice(0, 64) });
 }
 
-/** Forgives the forks of an author's log that are known. */
+/** Forgives the known forks of an author's log. */
 export function clearAuthor({ state, root, now }: RootContext, key: PeerKey): Uint8Array {
   const suspended = state.suspended.get(key);
   if (suspended === undefined) throw new DtkdError('NOT_FOUND', 'this member is not suspended');
@@ -124,13 +124,13 @@ export function clearAuthor({ state, root, now }: RootContext, key: PeerKey): Ui
 }
 
 export interface RotationKeys {
-  /** The recovery key that the present generation commits to. */
+  /** The recovery key to which the present generation is committed. */
   recovery: SigningKey;
   nextRoot: SigningKey;
   nextRecovery: SigningKey;
 }
 
-/** Makes a new root. Everybody who stands here stands on; invites are void. Throws KEY_WRONG. */
+/** Makes a new root. All present members stay; invites become void. Throws KEY_WRONG. */
 export function rotateRoot(state: FoldedState, { recovery, nextRoot, nextRecovery }: RotationKeys, now: number): Uint8Array {
   if (recoveryHash(recovery.publicKey) !== state.generations.recovery) {
     throw new DtkdError('KEY_WRONG', 'this is not the recovery key of the domain as it is now', {
@@ -156,7 +156,10 @@ export function rotateRoot(state: FoldedState, { recovery, nextRoot, nextRecover
   });
 }
 
-/** Those whose name is reserved come first: a key that is not listed has no standing certificate any more, and is refused anyway. */
+/**
+ * Removed keys, those that reserve a name first. The list may be cut: a key missing here has no standing certificate, so it is refused
+ * anyway.
+ */
 function removedList(state: FoldedState): Rotation['removed'] {
   const reserved = new Set([...state.reservations.values()].flat());
   return [...state.removed]

@@ -1,4 +1,4 @@
-/** What the current root has said, gathered by subject. Facts of another root are left out. */
+/** The facts signed by the current root, by subject. Facts of other roots are left out. */
 import type { NodeName, PeerKey } from '../../../../protocol/ids.ts';
 import { compareEpochs } from '../../../../protocol/log/log-entry.ts';
 import type { Binding, Clearance, Fact, Grant, ParsedItem, RootFact } from '../../../../protocol/membership/facts.ts';
@@ -7,7 +7,7 @@ import { compareStamps, compareText } from './stamp.ts';
 export interface RemovedKey {
   name: NodeName;
   fact: string;
-  /** Admissions of the removed member that stand. Of several removals of one key, only what all of them keep. */
+  /** Admissions by the removed member that stand. Of several removals of one key, only those that all of them keep. */
   keeps: ReadonlySet<PeerKey>;
 }
 
@@ -15,14 +15,14 @@ export interface RootFacts {
   grants: ReadonlyMap<string, ParsedItem<Grant>>;
   /** By grant: the admissions under it that stand. */
   revocations: ReadonlyMap<string, ReadonlySet<PeerKey>>;
-  /** By key: the latest. */
+  /** The latest by key. */
   bindings: ReadonlyMap<PeerKey, ParsedItem<Binding>>;
   removals: ReadonlyMap<PeerKey, RemovedKey>;
   /** By name: the removed keys that no longer reserve it. */
   freed: ReadonlyMap<string, ReadonlySet<PeerKey>>;
-  /** By key: the highest. */
+  /** The highest by key. */
   clearances: ReadonlyMap<PeerKey, ParsedItem<Clearance>>;
-  /** Those that matter, by id; others have been overtaken. */
+  /** The facts that matter, by id; superseded ones are left out. */
   kept: ParsedItem<RootFact>[];
 }
 

@@ -1,14 +1,14 @@
 /**
- * What the root's holder should sign when it sees new members: their names, on first sight, and the removal of a machine that another
- * one was granted to replace. A member that the root has bound stands on the root's word alone. Members beyond the uses of their invite
- * are left alone: whether they may stay is the operator's to say.
+ * What the holder of the root key should sign when it sees new members: their names, on first sight, and the removal of a machine that
+ * another one was granted to replace. A member that the root has bound depends on the root's word alone. Members beyond the uses of their
+ * invite are left alone: the operator decides whether they may stay.
  */
 import type { NodeName, PeerKey } from '../../../../protocol/ids.ts';
 import type { FoldedMember, FoldedState } from './fold.ts';
 
 export type Settlement = { type: 'bind'; key: PeerKey; name: NodeName } | { type: 'remove'; key: PeerKey; replacedBy: PeerKey };
 
-/** Empty once all that can be settled is settled: what it asks for, when signed, it does not ask for again. */
+/** Empty once everything is settled: what was signed is not asked for again. */
 export function settlements(state: FoldedState): Settlement[] {
   const wanted: Settlement[] = [];
   const given = new Set<string>();
@@ -20,7 +20,7 @@ export function settlements(state: FoldedState): Settlement[] {
   for (const member of state.members.values()) {
     if (member.bound || hasSurplus(state, member)) continue;
     const { name } = member;
-    // Two came at once: the first of them here gets the name. Reserved names are given to nobody.
+    // If two came at once, the first of them here gets the name. Reserved names go to nobody.
     const first = !given.has(name) && !state.reservedNames.has(name);
     if (first) given.add(name);
     wanted.push({ type: 'bind', key: member.key, name: first ? name : (member.displayName as NodeName) });
@@ -28,7 +28,7 @@ export function settlements(state: FoldedState): Settlement[] {
   return wanted;
 }
 
-/** Older holders of a name that `member` replaces: only whom the root itself had given the name. */
+/** Older holders of the name that `member` replaces, if the root itself had given them the name. */
 function replaced(state: FoldedState, member: FoldedMember): Settlement[] {
   return [...state.members.values()]
     .filter((other) => other.key !== member.key && (other.bound || other.replaces) && other.name === member.name)

@@ -1,4 +1,4 @@
-/** Orders statements of one root about one thing: by the root's own clock as it signed them, then by id. */
+/** Orders statements of one root about one subject: by the root's clock at signing, then by id. */
 export interface Stamp {
   time: number;
   id: string;
@@ -9,7 +9,7 @@ export function compareStamps(a: Stamp, b: Stamp): number {
   return compareText(a.id, b.id);
 }
 
-/** By code units: the same on every machine, unlike a locale's order. */
+/** Compares by code units: the same on every machine, unlike a locale's order. */
 export function compareText(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,7 +1,7 @@
 /**
- * Judges items that somebody sent. Each is checked against what is known and against the others of its batch, in whatever order they
+ * Verifies items received from others. Each is checked against what is known and against the rest of its batch, in whatever order they
  * came: genesis, rotations, facts of the current root, certificates along their chains, leaves, fork proofs. Cheap checks come before
- * signatures, and a batch with many bad signatures is given up. Whether a verified item counts is the fold's affair.
+ * signatures, and a batch with many bad signatures is given up. The fold decides whether a verified item counts.
  */
 import { setImmediate } from 'node:timers/promises';
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
@@ -16,7 +16,7 @@ import type { ProvenFork } from './fold.ts';
 import { foldGenerations, type Generations } from './generations.ts';
 import { gatherRootFacts, isRootFact, type RootFacts } from './root-facts.ts';
 
-/** Says whose fork a proof proves; undefined if it proves none. */
+/** Tells whose fork a proof proves; undefined if it proves none. */
 export type VerifyFork = (proof: Uint8Array) => { domain: DomainId; author: PeerKey; epoch: Epoch } | undefined;
 
 export interface Rejection {
@@ -25,7 +25,7 @@ export interface Rejection {
 }
 
 export interface Verified {
-  /** In an order in which each could be verified after those before it. */
+  /** In an order in which each can be verified after those before it. */
   accepted: ParsedItem[];
   /** What the accepted fork proofs prove, by id. */
   forks: Map<string, ProvenFork>;
@@ -37,16 +37,16 @@ export interface Known {
   items: ReadonlyMap<string, ParsedItem>;
 }
 
-/** A signature costs 0.1 ms, with a key that is new 1.3 ms: the event loop gets its turn after so many. */
+/** A signature costs 0.1 ms, or 1.3 ms with a new key: the event loop gets a turn after this many. */
 const SIGNATURES_PER_TURN = 4;
-/** Reading an item costs some 0.01 ms, and a file may have very many. */
+/** Reading an item costs about 0.01 ms, and a file may contain very many: the event loop gets a turn after this many. */
 const READ_PER_TURN = 256;
-/** An honest sender sends none; a hostile one is not worth more of our time. */
+/** An honest sender sends none; a hostile one does not deserve more of our time. */
 const MAX_BAD_SIGNATURES = 16;
-/** Of the proofs about one author a single one counts; an author can make any number of them about itself. */
+/** Proofs tried per author and batch: only one counts, and an author can make any number of them about itself. */
 const MAX_FORKS_OF_AUTHOR = 4;
 
-/** Never throws for hostile bytes. Items that are known already are passed over in silence. */
+/** Never throws for hostile bytes. Skips items that are known already. */
 export async function verifyItems(known: Known, batch: readonly Uint8Array[], verifyFork: VerifyFork): Promise<Verified> {
   const run = new Verification(known, verifyFork);
   await run.judge(batch);
@@ -59,7 +59,7 @@ class Verification {
   readonly rejected: Rejection[] = [];
   readonly #domain: DomainId;
   readonly #verifyFork: VerifyFork;
-  /** Known and accepted. */
+  /** Known and accepted items. */
   readonly #items: Map<string, ParsedItem>;
   readonly #forksOf = new Map<PeerKey, number>();
   #badSignatures = 0;
@@ -103,7 +103,7 @@ class Verification {
     return [...fresh.values()];
   }
 
-  /** Runs a judgement that throws to reject; accepts the item otherwise. True if accepted. */
+  /** Runs a judgement, which throws to reject; otherwise accepts the item. Returns true if accepted. */
   async #attempt(item: ParsedItem, judgement: () => void | Promise<void>): Promise<boolean> {
     try {
       await judgement();
@@ -138,7 +138,7 @@ class Verification {
     await this.#spend(() => verifySignature(item.fact.root, 'fact', item.payload, item.signature), 'its root key');
   }
 
-  /** A rotation may follow one of the same batch, so they are tried until none can be placed. */
+  /** A rotation may follow one of the same batch, so they are retried until none can be placed. */
   async #judgeRotations(fresh: readonly ParsedItem[]): Promise<void> {
     let waiting = fresh.filter((item) => isItemOf(item, 'rotation'));
     let count = 0;
@@ -190,7 +190,7 @@ class Verification {
     }
   }
 
-  /** A certificate whose admitter is not known yet waits for the one that `via` names. */
+  /** A certificate whose admitter is not yet known waits for the one that `via` names. */
   async #judgeCertificates(fresh: readonly ParsedItem[], view: View): Promise<void> {
     const waiting = new Map<string, CertificateItem[]>();
     const ready: CertificateItem[] = [];
@@ -200,7 +200,7 @@ class Verification {
       if (via === undefined || view.anchors.has(admitter) || view.links.has(via)) ready.push(item);
       else waiting.set(via, [...(waiting.get(via) ?? []), item]);
     }
-    // The list grows while it is walked.
+    // The list grows during the walk.
     for (const item of ready) {
       if (!(await this.#attempt(item, () => this.#judgeCertificate(item, view)))) continue;
       view.add(item);
@@ -218,7 +218,7 @@ class Verification {
     if (fact.replace !== undefined && (fact.replace !== grant.fact.replace || fact.replace !== fact.name)) {
       throw new DtkdError('FORBIDDEN', 'its grant does not let it replace that name');
     }
-    // Whoever was removed, or has a revoked token, can go on signing for ever: what cannot stand is not worth its signatures.
+    // The holder of a removed key or revoked token can sign for ever, so signatures are not checked for what cannot stand.
     if (!view.mayStand(item)) throw new DtkdError('GONE', 'its invite was revoked or its admitter removed, and it was not kept');
     view.checkChain(item);
     await this.#spend(() => verifySignature(fact.admitter, 'witness', item.payload, item.signature), 'its admitter');
@@ -232,7 +232,7 @@ class Verification {
   }
 
   async #judgeFork(id: string, proof: Uint8Array, view: View): Promise<void> {
-    // Anybody can make valid proofs about keys of his own, so whose it is comes before its signatures.
+    // Anybody can make valid proofs about own keys, so the author is checked before the signatures.
     const claimed = claimedFork(proof);
     if (claimed !== undefined && !view.isKnown(claimed.author)) throw unknown('the author that it is about');
     const count = claimed === undefined ? 0 : (this.#forksOf.get(claimed.author) ?? 0) + 1;
@@ -248,7 +248,7 @@ class Verification {
   }
 }
 
-/** What certificates are judged against. Grows with those that are accepted. */
+/** What certificates are judged against. Grows with each accepted one. */
 class View {
   readonly grants = new Map<string, ParsedItem<Grant>>();
   readonly anchors: Set<PeerKey>;
@@ -272,7 +272,7 @@ class View {
     this.#certified.add(item.fact.key);
   }
 
-  /** False if a revocation or removal that is known here leaves the admission out. */
+  /** False if a revocation or removal known here excludes the admission. */
   mayStand({ fact }: CertificateItem): boolean {
     const kept = [this.#facts.revocations.get(fact.grant), this.#facts.removals.get(fact.admitter)?.keeps];
     return kept.every((keeps) => keeps?.has(fact.key) !== false);
@@ -283,8 +283,8 @@ class View {
   }
 
   /**
-   * The admitter must be a member by the root's word, or by a chain of certificates in which each admission under one invite counts
-   * higher than those above it. So a bearer of an invite who was admitted cannot go on admitting himself under it without end.
+   * The admitter must be a member by the root's word, or by a chain of certificates in which each admission under one invite has a higher
+   * count than those above it. So a bearer of an invite, once admitted, cannot go on admitting himself under it endlessly.
    */
   checkChain(item: CertificateItem): void {
     const { grant, count } = item.fact;
