@@ -27,20 +27,20 @@ export { DEFAULTS, type Listen, parseListen, type Settings } from '../../protoco
 
 export interface Config {
   data: string;
-  /** The name asked for; undefined takes what the data directory already has, else the host name. */
+  /** The requested name. Undefined: the name in the data directory, otherwise one made from the host name. */
   name: NodeName | undefined;
   api: Listen;
   /** `host` undefined means all IPv4 and IPv6 addresses. */
   mesh: { host: string | undefined; port: number };
   ingress: Listen;
-  /** Addresses told to peers, `host` or `host:port`, beside those found on the interfaces. */
+  /** Addresses announced to peers, `host` or `host:port`, in addition to those of the interfaces. */
   announce: string[];
   /** DNS suffix of the URIs of apps. */
   suffix: string;
   mdns: boolean;
-  /** Tags that this node's Node object begins with. */
+  /** Initial tags of this node's Node object. */
   tags: string[];
-  /** As the daemon was started in: policy lets some of it through to commands. */
+  /** The environment that the daemon was started with. Policy passes some of it on to commands. */
   environment: Readonly<Record<string, string | undefined>>;
   /** A system group whose members may read the operator token. */
   operatorGroup: string | undefined;
@@ -85,7 +85,7 @@ export function loadConfig(flags: Settings & { config?: string | undefined }, en
   };
 }
 
-/** The data directory: of the flag, of the variable, or the user's. Errors: CONFIG_INVALID. */
+/** The data directory: from the flag, from the variable, or the user's default. Errors: CONFIG_INVALID. */
 export function dataDirectory(flag: string | undefined, environment: NodeJS.ProcessEnv = process.env): string {
   const named = flag ?? (environment['DTKD_DATA'] || undefined);
   if (named !== undefined) return resolve(named);
@@ -96,17 +96,17 @@ export function dataDirectory(flag: string | undefined, environment: NodeJS.Proc
   });
 }
 
-/** The name a new data directory gets when none is asked for. */
+/** The name of a new node if none is requested. */
 export function defaultNodeName(): NodeName {
   return nodeNameFromHost(hostname());
 }
 
-/** A link that leads nowhere is there, too: the settings that it should lead to are not to be left out unseen. */
+/** True if there is an entry, even a dangling link: the settings that it should lead to must not be silently ignored. */
 function isThere(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
   } catch {
-    // a directory that may not be entered: whoever needs it says so with a better error
+    // the directory may not be entered; opening the data directory reports that with a better error
     return false;
   }
 }

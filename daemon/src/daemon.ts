@@ -1,6 +1,6 @@
 /**
- * The composition root: knows every part, and the order in which they start; they stop in reverse. A part that needs much of others is put together in a
- * file of its own beside this one. A part that fails to start stops those before it, so that a failed start leaves nothing behind.
+ * The composition root: knows every part and the order in which they start; they stop in reverse. A part that needs much of others is wired
+ * in a file of its own in wiring/. If a part fails to start, those before it are stopped, so that a failed start leaves nothing behind.
  */
 import { join } from 'node:path';
 import { createAccess } from './access/access.ts';
@@ -32,7 +32,7 @@ import { serveMembers, startServing } from './wiring/serving.ts';
 import { createWitnessing } from './wiring/witnessing.ts';
 
 export interface Daemon {
-  /** What a person should read once it runs. */
+  /** Text for a person, once the daemon runs. */
   summary(): string;
   stop(): Promise<void>;
 }
@@ -67,11 +67,11 @@ async function start(config: Config, logger: Logger, stops: Stops): Promise<Daem
   const credentials = await openCredentials(opened);
   const witnessing = createWitnessing(opened, { mesh, nodeFacts });
 
-  // The API is opened last; members should not see a node that comes and goes since it cannot.
+  // The API is opened last. If it cannot listen, members should not see this node come and go, so try first.
   await tryListening(config.api);
   await access.start();
   await model.start();
-  // Before the domains are open, so that what they publish first is up to date.
+  // Before the domains are open, so that the first thing this node publishes is up to date.
   await nodeFacts.start(await audit.head());
   stops.push(() => nodeFacts.stop());
   await stops.start(apps);

@@ -7,7 +7,7 @@ import { DEFAULTS, loadConfig, type Settings } from './config.ts';
 import { type Daemon, startDaemon } from './daemon.ts';
 import { createLogger, LOG_LEVELS, type LogSink } from './process/logger.ts';
 
-/** A stop that takes longer than this is cut short, in milliseconds. */
+/** Time limit for stopping, in milliseconds. The process then exits. */
 const STOP_LIMIT_MS = 10_000;
 
 const EXAMPLES = `
@@ -45,7 +45,7 @@ function command(): Command {
     .addHelpText('after', EXAMPLES);
 }
 
-/** A command line that makes no sense is a wrong setting too: starting it again would not help. */
+/** Parses the command line. An invalid one is a wrong setting, too: starting again would not help. */
 function parse(argv: readonly string[]): Command {
   const up = command()
     .exitOverride()
@@ -59,7 +59,10 @@ function parse(argv: readonly string[]): Command {
   }
 }
 
-/** Options whose negative form only exists (`--no-mdns`) are true unless given; only a given one may override file and variables. */
+/**
+ * The options given as flags. Options that exist only in negative form (`--no-mdns`) default to true; such a default must not override file
+ * and variables.
+ */
 function flagsOf(parsed: Command): Settings & { config?: string } {
   const options = parsed.opts();
   for (const key of ['mdns', 'logFile']) {
@@ -90,7 +93,7 @@ async function run(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** Also while it starts: a stop then waits for the start, so that nothing is left half made. */
+/** Stops the daemon on a signal. While it is still starting, the stop waits for the start, so that nothing is left half made. */
 function stopOnSignal(starting: Promise<Daemon>, sink: LogSink): void {
   let stopping = false;
   const stop = (signal: NodeJS.Signals): void => {
@@ -105,9 +108,9 @@ function stopOnSignal(starting: Promise<Daemon>, sink: LogSink): void {
       .then(() => sink.close())
       .then(() => process.exit(0), fail);
   };
-  // SIGHUP: the terminal it was started in is gone
+  // SIGHUP: the terminal that it was started in is gone
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, stop);
-  // What no part has caught is a defect: say so, keep what is durable, and let the supervisor start afresh.
+  // An uncaught error is a defect: log it and let the supervisor restart the daemon. Durable data is safe.
   process.on('uncaughtException', (error) => {
     sink.logger.error({ err: error }, 'Unexpected error; stopping');
     void sink.close().then(() => process.exit(1));

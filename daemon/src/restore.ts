@@ -1,4 +1,4 @@
-/** `dtkd restore`: puts a node back from a backup, or verifies one. Runs without a daemon, and starts none. */
+/** `dtkd restore`: restores a node from a backup, or verifies one. Runs without a daemon, and starts none. */
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -85,7 +85,7 @@ function say(lines: readonly string[]): void {
 async function bytesOf(file: string): Promise<AsyncIterable<Uint8Array>> {
   if (file === '-') return process.stdin;
   try {
-    // that it can be read is known before anything is made
+    // fail before anything is made if the file cannot be read
     await (await open(file, 'r')).close();
   } catch (cause) {
     const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause);

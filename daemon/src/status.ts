@@ -21,9 +21,9 @@ interface Facts {
 
 interface StatusFacts extends Facts {
   startedAt: number;
-  /** What the daemon needs and has not. */
+  /** What the daemon needs but lacks. */
   failures(): Promise<string[]>;
-  /** Sentences about this machine's clock. */
+  /** Problems with this machine's clock, in sentences. */
   clock(): string[];
   audit: { conditions(): string[]; counters(): Record<string, number> };
   /** `nodeObject`: this node's own Node object. */
@@ -31,7 +31,7 @@ interface StatusFacts extends Facts {
   apps: { summary(): { own: number; copies: number; byStatus: Record<string, number> }; counters(): Record<string, number> };
 }
 
-/** What `dtkd status` shows; a plain JSON value. */
+/** The contents of `dtkd status`: a plain JSON value. */
 export async function daemonStatus(facts: StatusFacts): Promise<object> {
   const { config, mesh, apps, audit } = facts;
   const domains = mesh.domains();
@@ -80,7 +80,7 @@ export async function daemonStatus(facts: StatusFacts): Promise<object> {
   };
 }
 
-/** Maintenance that is over and was not ended goes on: nothing else shows why commands of others do nothing here. */
+/** Reports maintenance, which lasts until it is ended explicitly: nothing else shows why commands of others do nothing here. */
 export function maintained(node: ApiObject | undefined): string[] {
   const maintenance = maintenanceOf(node);
   if (maintenance === undefined) return [];
@@ -90,7 +90,7 @@ export function maintained(node: ApiObject | undefined): string[] {
   return [`in maintenance${when}${why}: commands of others skip this node until "dtkd node maintain off"`];
 }
 
-/** What is wrong, first things first; empty when all is well. */
+/** What is wrong with the domains, most important first. Empty when all is well. */
 export function conditions(domains: readonly DomainView[]): string[] {
   return domains.flatMap((domain) => [...conditionOf(domain), ...(domain.state === 'Removed' ? [] : peerConditions(domain))]);
 }
@@ -107,13 +107,13 @@ function peerConditions(domain: DomainView): string[] {
   ];
 }
 
-/** A domain that is Ready may have a message all the same: it works, but for what that says. */
+/** The condition of a domain. A Ready domain may have a message, too: it works, with the restriction that the message describes. */
 function conditionOf({ name, state, message }: DomainView): string[] {
   if (state === 'Ready') return message === undefined ? [] : [`${name}: ${message}`];
   return [`${name} is ${state}${message === undefined ? '' : `: ${message}`}`];
 }
 
-/** What `dtkd up` prints once it runs. `joining`: names of domains that it was told to join and is not a member of yet. */
+/** The text that `dtkd up` prints once it runs. `joining`: names of domains that it was told to join but is not yet a member of. */
 export function summaryText({ config, name, version, apiUrl, ingress, mesh, joining }: Facts & { joining: readonly string[] }): string {
   const domains = mesh.domains();
   const shown = [...domains.map((domain) => `${domain.name} (${domain.state})`), ...joining.map((domain) => `${domain} (Joining)`)];
@@ -133,7 +133,7 @@ export function summaryText({ config, name, version, apiUrl, ingress, mesh, join
   return lines.join('\n');
 }
 
-/** Port 0 is any that is free when the first domain comes. */
+/** Port 0 means any free port when the first domain is opened. */
 function openPort(port: number): string {
   return port === 0 ? '"dtkd status" shows the TCP port to open to the other sites' : `open TCP port ${port} to the other sites`;
 }

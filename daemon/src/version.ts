@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** The package's own version; package.json stands two levels up in a checkout and three in the built package. */
+/** The version of this package. package.json is two levels up in a checkout, and three in the built package. */
 export const VERSION: string = readVersion(['../../package.json', '../../../package.json']);
 
 function readVersion(candidates: readonly string[]): string {
@@ -12,7 +12,7 @@ function readVersion(candidates: readonly string[]): string {
       };
       if (name === 'dtkd' && typeof version === 'string') return version;
     } catch {
-      // Not there: the next candidate is.
+      // Not there: try the next candidate.
     }
   }
   return '0.0.0';

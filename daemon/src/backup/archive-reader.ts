@@ -1,6 +1,7 @@
 /**
- * Reads the archive of a backup, from whom nothing is believed: names, kinds, sizes and order are checked before anything is handed on, and that no byte was
- * altered once all have been read. Whoever takes the parts must put nothing in place before `readArchive` resolves. In memory are one part of rows, and chunks.
+ * Reads the archive of a backup, which it does not trust: checks names, kinds, sizes and order before handing anything on, and once
+ * everything has been read, that no byte was altered. A taker must put nothing in place before `readArchive` resolves. Holds one part of
+ * rows and some chunks in memory.
  */
 import { createHash } from 'node:crypto';
 import { extract } from 'tar-stream';
@@ -30,15 +31,15 @@ import {
 } from './format.ts';
 import { decodeRows, type Row } from './rows.ts';
 
-/** Bytes at the end that are looked at as a whole: the manifest, and what ends an archive. */
+/** Bytes kept from the end, to be checked as a whole: the manifest, and the end of the archive. */
 const END_BYTES = 64 * 1024;
 
-/** Takes what is in a backup. */
+/** Receives the contents of a backup. */
 export interface BackupTaker {
   header(header: BackupHeader): Promise<void>;
   rows(rows: Row[]): Promise<void>;
   directory(path: string, mode: number): Promise<void>;
-  /** `bytes` has to be read to its end. */
+  /** `bytes` must be read to its end. */
   file(path: string, mode: number, bytes: AsyncIterable<Uint8Array>): Promise<void>;
 }
 
@@ -47,7 +48,10 @@ interface TarEntry extends AsyncIterable<unknown> {
   offset: number;
 }
 
-/** Hands on all of a backup; resolves once it is known to be whole. Errors: BACKUP_INVALID, BACKUP_ALTERED, FORMAT_TOO_NEW, and those of the taker and the source. */
+/**
+ * Hands on the whole backup, and resolves once it is known to be complete and unaltered. Errors: BACKUP_INVALID, BACKUP_ALTERED,
+ * FORMAT_TOO_NEW, and those of the taker and the source.
+ */
 export async function readArchive(
   source: AsyncIterable<Uint8Array>,
   taker: BackupTaker,
@@ -62,7 +66,7 @@ export async function readArchive(
     await fed;
   } catch (error) {
     archive.destroy();
-    // what the source or the taker says tells more than that the archive ended
+    // an error of the source says more than that the archive ended
     await fed.catch((cause: unknown) => {
       if (cause instanceof DtkdError) throw cause;
     });
@@ -80,7 +84,7 @@ export async function readArchive(
 
 async function feed(archive: ReturnType<typeof extract>, source: AsyncIterable<Uint8Array>, end: End): Promise<void> {
   const closed = new Promise<void>((resolve) => archive.once('close', () => resolve()));
-  // told by whoever reads the entries
+  // reported by the loop that reads the entries
   archive.on('error', () => undefined);
   try {
     for await (const chunk of source) {
@@ -96,7 +100,7 @@ async function feed(archive: ReturnType<typeof extract>, source: AsyncIterable<U
   }
 }
 
-/** Goes through the entries in their one order. */
+/** Checks the entries, which must come in one fixed order. */
 class Reading {
   readonly #taker: BackupTaker;
   #header: BackupHeader | undefined;
@@ -107,7 +111,7 @@ class Reading {
   #rows = 0;
   #lastKey = '';
   #lastPath = '';
-  /** Directories around the present place. */
+  /** The directories that contain the current entry. */
   #above: string[] = [];
 
   constructor(taker: BackupTaker) {
@@ -144,7 +148,7 @@ class Reading {
     return { header: this.#header, manifest: this.#manifest, offset: this.#manifestAt, entries: this.#entries, rows: this.#rows };
   }
 
-  /** What it means that the archive cannot be read on. */
+  /** The error for an archive that cannot be read any further. */
   broken(): DtkdError {
     return this.#header === undefined ? invalid('it is no archive of dtkd') : altered('the archive breaks off, or cannot be read');
   }
@@ -190,7 +194,7 @@ async function* chunksOf(entry: TarEntry): AsyncGenerator<Uint8Array> {
   for await (const chunk of entry) if (chunk instanceof Uint8Array) yield chunk;
 }
 
-/** Hashes what goes by, but for the end, of which it is not known yet where it begins. */
+/** Hashes the stream, except for its last bytes: where the manifest begins is not known yet. */
 class End {
   readonly #hash = createHash('sha256');
   #kept: Buffer = Buffer.alloc(0);
@@ -204,12 +208,12 @@ class End {
     this.#kept = all.subarray(over);
   }
 
-  /** From a place to the end; undefined if that is longer than an end. */
+  /** The bytes from an offset to the end; undefined if they are longer than END_BYTES. */
   from(offset: number): Buffer | undefined {
     return offset < this.#hashed ? undefined : this.#kept.subarray(offset - this.#hashed);
   }
 
-  /** Of everything before. */
+  /** The SHA-256 of everything before an offset. */
   digest(offset: number): string {
     return this.#hash
       .copy()

@@ -1,12 +1,12 @@
 /**
- * Writes the archive of a backup: entries as they come, and a manifest over every byte before it as the last one. Keeps the pace of whoever takes the bytes, so
- * that no more than a few chunks are in memory.
+ * Writes the archive of a backup: the entries as they come, and last a manifest over every byte before it. Goes at the reader's pace, so
+ * that only a few chunks are in memory.
  */
 import { createHash } from 'node:crypto';
 import { type Pack, pack } from 'tar-stream';
 import { type BackupHeader, encodeHeader, encodeManifest, HEADER_NAME, MANIFEST_NAME } from './format.ts';
 
-/** Only the owner reads what comes out of the archive. */
+/** Only the owner may read what is extracted from the archive. */
 const PRIVATE_FILE = 0o600;
 
 export interface Entry {
@@ -18,7 +18,7 @@ export interface Entry {
   bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 }
 
-/** The bytes of an archive. `entries` gives the number of rows when it is done. */
+/** The bytes of an archive. `entries` returns the number of rows when it is done. */
 export async function* writeArchive(about: BackupHeader, entries: AsyncGenerator<Entry, number>): AsyncGenerator<Uint8Array> {
   const archive = pack();
   const bell = new Bell();
@@ -69,7 +69,7 @@ export async function* writeArchive(about: BackupHeader, entries: AsyncGenerator
   }
 }
 
-/** The manifest's entry and the end of the archive, as `writeArchive` makes them. */
+/** The manifest's entry and the end of the archive, exactly as `writeArchive` writes them. */
 export async function endOfArchive(about: BackupHeader, manifest: Uint8Array): Promise<Buffer> {
   const archive = pack();
   archive.entry(tarHeader(about, { name: MANIFEST_NAME, type: 'file', mode: PRIVATE_FILE, size: manifest.length }), Buffer.from(manifest));
@@ -98,7 +98,7 @@ async function fill(
 async function add(archive: Pack, about: BackupHeader, { bytes, ...entry }: Entry): Promise<void> {
   const done = Promise.withResolvers<void>();
   const sink = archive.entry(tarHeader(about, entry), (error) => (error == null ? done.resolve() : done.reject(error)));
-  // an entry that fails tells so by `done`
+  // a failed entry is reported by `done`
   sink.on('error', () => undefined);
   done.promise.catch(() => undefined);
   if (entry.type === 'directory') return done.promise;
@@ -115,7 +115,7 @@ function tarHeader({ createdAt }: BackupHeader, { name, type, mode, size }: Omit
   return { name, type, mode, size, mtime: new Date(createdAt), uid: 0, gid: 0 };
 }
 
-/** Wakes up one who waits; a ring before that is not lost. */
+/** Wakes one waiter. A ring is not lost if `heard` was called before it. */
 class Bell {
   #next = Promise.withResolvers<void>();
 

@@ -1,7 +1,7 @@
 /**
- * Backups of a running node. Owns the directory `.backup` in the data directory, where files are held while they are sent. Guarantees that a backup is one state:
- * the database as of one moment, and at least everything that it refers to; what was acknowledged before it was asked for is in it. Does not keep backups, nor
- * encrypt them.
+ * Backups of a running node. Owns the directory `.backup` in the data directory, where files are held while they are sent. Guarantees that
+ * a backup is one state: the database at one moment, with at least all files that it refers to. Everything acknowledged before the request
+ * is in it. Neither keeps nor encrypts backups.
  */
 import { randomBytes } from 'node:crypto';
 import { open } from 'node:fs/promises';
@@ -18,15 +18,15 @@ import { BACKUP_FORMAT, type BackupHeader, FILES_PREFIX, nameFault, partName, RO
 import { encodeRow } from './rows.ts';
 import { Stage, type Staged } from './staging.ts';
 
-/** Rows read at a time: some may have a quarter of a megabyte. */
+/** Rows read at a time. A row may have a quarter of a megabyte. */
 const PAGE_ROWS = 64;
-/** Bytes of a file read at a time: hashing them takes a fraction of a millisecond. */
+/** Bytes of a file read at a time. Hashing them takes a fraction of a millisecond. */
 const CHUNK_BYTES = 256 * 1024;
-/** Whoever takes nothing for so long is given up: what was deleted meanwhile stays on the disk. Milliseconds. */
+/** A backup ends if its reader takes nothing for this long, since deleted data stays on the disk meanwhile. Milliseconds. */
 const STALL_MS = 120_000;
-/** Attempts to hold files of which one was removed or replaced at that moment. */
+/** Attempts to hold files while some are being removed or replaced. */
 const ATTEMPTS = 5;
-/** Above every key: UTF-8 has no such byte, and keys are ASCII. */
+/** Sorts after every key, since keys begin with an ASCII character. */
 const END_OF_KEYS = '\u{10FFFF}';
 const PRIVATE_FILE = 0o600;
 
@@ -75,7 +75,7 @@ class DataBackups implements Backups {
     this.#running = false;
   }
 
-  /** Holds the files, and the database as of a moment in between. */
+  /** Holds the files, and a snapshot of the database in between. */
   async #hold(signal: AbortSignal): Promise<KvSnapshot> {
     for (let attempt = 1; ; attempt++) {
       signal.throwIfAborted();
@@ -84,7 +84,7 @@ class DataBackups implements Backups {
       try {
         const { directory, kv, repositories, audit } = this.#options;
         const reading = { treatment: treatmentOf };
-        // before the rows that name them, and after: what is named then was there before, or came in between
+        // once before the snapshot and once after it: a file that the rows name existed before, or was added in between
         await this.#stage.tree(directory, '', reading);
         const names = await repositories.names();
         snapshot = kv.snapshot();
@@ -98,13 +98,13 @@ class DataBackups implements Backups {
         return snapshot;
       } catch (error) {
         await snapshot?.close().catch(() => undefined);
-        // something was removed while it was being held
+        // a file was removed while it was being held
         if (attempt >= ATTEMPTS || !isGone(error)) throw error;
       }
     }
   }
 
-  /** Those that there were before the rows, and those that came since. */
+  /** Holds the repositories that existed before the snapshot, and those made since. */
   async #repositories(before: readonly string[]): Promise<void> {
     const { directory, repositories } = this.#options;
     const root = join(directory, 'instances');
@@ -119,7 +119,7 @@ class DataBackups implements Backups {
           try {
             return await this.#stage.tree(from, path, { treatment: treatmentInRepository, rank: rankInRepository, whole: true });
           } catch (error) {
-            // a git of somebody else packs its objects
+            // another git process is packing its objects
             if (attempt >= ATTEMPTS || !isGone(error)) throw error;
             await this.#stage.drop(path);
           }
@@ -128,7 +128,10 @@ class DataBackups implements Backups {
     }
   }
 
-  /** The bytes; all is let go of when they have been taken, when nobody takes them any more, and also if nobody ever asks for the first. */
+  /**
+   * The bytes of the backup. Releases everything when they have all been taken, when the reader stalls or aborts, and also if nobody ever
+   * asks for the first byte.
+   */
   #bytes(about: BackupHeader, snapshot: KvSnapshot, signal: AbortSignal): AsyncIterable<Uint8Array> {
     const stalled = new AbortController();
     const watch = setTimeout(() => stalled.abort(), STALL_MS);
@@ -152,7 +155,7 @@ class DataBackups implements Backups {
     const { logger, now } = this.#options;
     let bytes = 0;
     try {
-      // with its library only where backups are made
+      // loaded with its library only when a backup is made
       const { writeArchive } = await import('./archive-writer.ts');
       if (given.aborted) throw givenUp();
       for await (const chunk of writeArchive(about, this.#entries(snapshot))) {

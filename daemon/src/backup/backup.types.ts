@@ -4,7 +4,7 @@ import type { Kv } from '../store/kv.ts';
 /** Repositories of service instances, as a backup reads them. */
 export interface BackupRepositories {
   names(): Promise<string[]>;
-  /** Nothing else is done with it meanwhile. Errors: NOT_FOUND. */
+  /** Runs `work` with exclusive use of the repository. Errors: NOT_FOUND. */
   alone<T>(name: string, work: (directory: string) => Promise<T>): Promise<T>;
 }
 
@@ -13,22 +13,22 @@ export interface BackupOptions {
   directory: string;
   kv: Pick<Kv, 'snapshot'>;
   node: { name: string };
-  /** Version of this program. */
+  /** The version of this program. */
   program: string;
-  /** Brings the audit log to the disk; says how far its files, in the directory `audit`, are written. */
+  /** Flushes the audit log to disk. Returns the lengths of its files in the directory `audit`. */
   audit(): Promise<{ name: string; bytes: number }[]>;
-  /** In the directory `instances`. */
+  /** The repositories in the directory `instances`. */
   repositories: BackupRepositories;
   logger: Logger;
   now(): number;
 }
 
 export interface Backups {
-  /** Removes what an earlier process left of one. */
+  /** Removes what an earlier process left of a backup. */
   tidy(): Promise<void>;
   /**
-   * The bytes of a new backup, at the pace of whoever takes them. One at a time. What cannot be is thrown before the first byte. Errors: CONFLICT, DISK_FULL,
-   * UNAVAILABLE.
+   * Makes a backup and returns its bytes, at the reader's pace. Only one at a time. Errors that can be found early are thrown before the
+   * first byte. Errors: CONFLICT, DISK_FULL, UNAVAILABLE.
    */
   make(signal: AbortSignal): Promise<{ id: string; bytes: AsyncIterable<Uint8Array> }>;
 }

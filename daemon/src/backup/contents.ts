@@ -1,22 +1,25 @@
 /**
- * What of a data directory belongs into a backup: pure. Left out is what can be made anew, what belongs to a running process, and logs. Files that nobody here
- * knows, such as a config.yaml, go with it.
+ * Decides which parts of a data directory belong in a backup. Pure. Leaves out what can be recreated, what belongs to a running process,
+ * and logs. Unknown files, such as a config.yaml, are included.
  */
 
-/** Where a backup is put together, in the data directory. */
+/** Directory, in the data directory, where a backup is assembled. */
 export const STAGE = '.backup';
-/** Where a restore puts files together in a directory that was made for it. */
+/** Directory where a restore assembles files, inside a target directory that already exists. */
 export const RESTORING = '.restoring';
 
-/** `skip`: not in it. `copy`: small, and may be changed in place. `link`: never changed, or only added to, so that its first bytes stay what they are. */
+/**
+ * `skip`: left out. `copy`: small, and may be changed in place. `link`: never changed, or only appended to, so that a hard link keeps the
+ * present bytes.
+ */
 export type Treatment = 'skip' | 'copy' | 'link';
 
 const LEFT_OUT: readonly RegExp[] = [
-  // the database is read as rows; the audit log and instances are given by their owners
+  // the database is read as rows; the audit log and instances are provided by their owners
   /^db$/,
   /^audit$/,
   /^instances$/,
-  // of a running process
+  // belongs to a running process
   /^api\.sock$/,
   /^endpoint\.json(\.new)?$/,
   /^daemon\.lock$/,
@@ -24,38 +27,41 @@ const LEFT_OUT: readonly RegExp[] = [
   /^parcels$/,
   /^content\/(incoming|partial)$/,
   /^dispatch\/(runner|runs)$/,
-  // unpacked anew from content when it is needed
+  // unpacked again from content when needed
   /^modules$/,
-  // what commands keep where they run: theirs, of other users too, and as large as they like
+  // files that commands keep where they run: their own, possibly of other users, and of any size
   /^resources$/,
   /^\.backup$/,
   /^\.restoring$/,
 ];
-/** Bytes named by their digest, and output that grows. */
+/** Content named by its digest, and growing output. */
 const LINKED: readonly RegExp[] = [/^content\/[0-9a-f]{2}\//, /^dispatch\/(spools|collected)\//];
 
-/** How a file or directory of the data directory is treated. */
+/** The treatment of a file or directory in the data directory. */
 export function treatmentOf(path: string): Treatment {
   if (LEFT_OUT.some((one) => one.test(path))) return 'skip';
   return LINKED.some((one) => one.test(path)) ? 'link' : 'copy';
 }
 
-/** The same in a repository: objects of git never change. Locks, and what was being written, belong to who holds them. */
+/**
+ * The treatment of a file or directory in a repository. Git objects never change. Locks and files being written belong to the process that
+ * holds them.
+ */
 export function treatmentInRepository(path: string): Treatment {
   if (/^\.git\/(.*\/)?([^/]+\.lock|tmp_[^/]*)$/.test(path)) return 'skip';
   return /^\.git\/objects\/./.test(path) ? 'link' : 'copy';
 }
 
-/** In a repository: what refers to objects is read before them. */
+/** The order in which a repository is read: references come before the objects that they refer to. */
 export function rankInRepository(path: string): number {
   if (path === '.git/objects/pack') return 2;
   return path === '.git/objects' || path.startsWith('.git/objects/') ? 1 : 0;
 }
 
-/** Those that their owners give. */
+/** Directories provided by their owners. */
 const GIVEN: ReadonlySet<string> = new Set(['audit', 'instances']);
 
-/** False for what a backup never has: a restore would put it where the daemon has something else. */
+/** False for a path that a backup never contains. A restore would put it where the daemon keeps something else. */
 export function belongsInBackup(path: string): boolean {
   const parts = path.split('/');
   return parts.every((_, index) => {

@@ -1,44 +1,44 @@
 /**
- * What a backup file is: a tar archive of a header, the rows of the database in parts, the other files of the data directory, and a manifest as the last
- * entry, which has the SHA-256 of every byte before it. Names, schemas and limits; pure.
+ * The format of a backup file: a tar archive of a header, the rows of the database in parts, the other files of the data directory, and as
+ * the last entry a manifest with the SHA-256 of every byte before it. Names, schemas and limits; pure.
  */
 import { z } from 'zod';
 import { nodeName } from '../../../protocol/encoding/fields.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
 
-/** A newer format is refused. */
+/** The format version. A newer one is refused. */
 export const BACKUP_FORMAT = 1;
 export const HEADER_NAME = 'dtkd-backup.json';
 export const MANIFEST_NAME = 'manifest.json';
 export const ROWS_PREFIX = 'db/';
 export const FILES_PREFIX = 'files/';
 
-/** Bytes of the header and of the manifest at most. */
+/** The most bytes of the header, and of the manifest. */
 export const MAX_TOLD_BYTES = 16 * 1024;
-/** Bytes at which a part of rows ends; one row more may stand in it. */
+/** A part of rows ends with the row that reaches this many bytes. */
 export const ROWS_PART_BYTES = 1024 * 1024;
-/** Bytes of a part of rows at most: no row is nearly so long. */
+/** The most bytes of a part of rows. No row is nearly that long. */
 export const MAX_ROWS_PART_BYTES = 64 * 1024 * 1024;
-/** Bytes of one file at most: as long as ustar can tell. */
+/** The most bytes of one file: the limit of ustar. */
 export const MAX_FILE_BYTES = 8 * 1024 ** 3 - 1;
-/** Files and directories at most. */
+/** The most files and directories. */
 export const MAX_ENTRIES = 4_000_000;
-/** Bytes of a name, and directories in it, at most. */
+/** The most bytes of a name, and path components in it. */
 const MAX_NAME_BYTES = 2_048;
 const MAX_NAME_PARTS = 48;
 
 const milliseconds = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const id = z.string().regex(/^[0-9a-f]{32}$/);
 
-/** The first entry: what it is, before anything is read. */
+/** The first entry: identifies the backup before anything else is read. */
 export const header = z.strictObject({
   format: z.number().int().min(1),
-  /** Of this backup. */
+  /** The id of this backup. */
   id,
   /** Version of dtkd that made it. */
   program: z.string().max(64),
   node: nodeName,
-  /** Milliseconds since the epoch: what was acknowledged before is in it. */
+  /** Milliseconds since the epoch. Everything acknowledged before is in the backup. */
   createdAt: milliseconds,
 });
 export type BackupHeader = z.infer<typeof header>;
@@ -55,7 +55,7 @@ export const manifest = z.strictObject({
 });
 export type BackupManifest = z.infer<typeof manifest>;
 
-/** As they stand in the archive: one way to write them, so that every byte counts. */
+/** The bytes of the header in the archive. There is only one encoding, so that every byte is checked. */
 export function encodeHeader({ format, id, program, node, createdAt }: BackupHeader): Buffer {
   return Buffer.from(`${JSON.stringify({ format, id, program, node, createdAt })}\n`);
 }
@@ -89,7 +89,7 @@ export function partName(number: number): string {
   return `${ROWS_PREFIX}${String(number).padStart(8, '0')}`;
 }
 
-/** What is wrong with the name of a file below the data directory; undefined: nothing. */
+/** What is wrong with the name of a file in the data directory; undefined if nothing. */
 export function nameFault(name: string): string | undefined {
   const parts = name.split('/');
   if (name === '' || Buffer.byteLength(name) > MAX_NAME_BYTES || parts.length > MAX_NAME_PARTS) return 'is too long, or empty';
@@ -98,7 +98,10 @@ export function nameFault(name: string): string | undefined {
   return undefined;
 }
 
-/** The order of files: each directory before what is in it, and that before what follows the directory. Negative: a comes first. */
+/**
+ * The order of files: each directory comes before its contents, and those before whatever follows the directory. Negative if `a` comes
+ * first.
+ */
 export function comparePaths(a: string, b: string): number {
   const [x, y] = [a.replaceAll('/', '\0'), b.replaceAll('/', '\0')];
   return x < y ? -1 : x > y ? 1 : 0;

@@ -1,6 +1,7 @@
 /**
- * What a node has to know of itself after its database was put back from a backup: since when, and in which domains it has not heard yet what it did after the
- * backup was made. Owns the row `a/restored`, which a restore writes and the daemon completes at its first start. Decides nothing: logs, journal and audit do.
+ * What a node must know of itself after its database was restored from a backup: since when, and in which domains it has not yet heard what
+ * it did after the backup was made. Owns the row `a/restored`, which a restore writes and the daemon completes at its first start. Draws no
+ * conclusions: logs, journal and audit do.
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,48 +13,48 @@ import { RESTORING } from './contents.ts';
 import type { BackupHeader } from './format.ts';
 
 export const RESTORED_ROW = 'a/restored';
-/** Each domain has rows `k/DOMAIN/…`, one of which says that this node is in it. */
+/** Each domain has rows `k/DOMAIN/…`. One of them, `/node`, says that this node is in it. */
 const DOMAIN_KEYS = 'k/';
 const DOMAIN_ROW = '/node';
-/** Rows looked at at a time. */
+/** Rows read at a time. */
 const PAGE = 1_000;
 
 const row = z.object({
   version: z.literal(1),
-  /** Of the backup. */
+  /** The id of the backup. */
   id: z.string(),
   /** Milliseconds since the epoch: when the backup was made. */
   takenAt: z.number().int(),
-  /** The operator said that there is nobody to hear from. */
+  /** The operator declared that there is no member to hear from. */
   alone: z.boolean(),
-  /** When the daemon was first started over it. */
+  /** When the daemon was first started on the restored database. */
   at: z.number().int().optional(),
-  /** Domains of which no member has been heard since. */
+  /** Domains from whose members nothing has been heard since. */
   awaiting: z.array(z.string().transform(parseDomainId)).optional(),
-  /** The audit log has a line about it. */
+  /** True once the audit log has a line about the restore. */
   audited: z.boolean().optional(),
 });
 type RestoredRow = z.infer<typeof row>;
 
 export interface Restored {
-  /** Milliseconds since the epoch: what is not on this disk may have happened until then. */
+  /** Milliseconds since the epoch: the first start after the restore. Up to then things may have happened that are not on this disk. */
   readonly at: number;
   readonly takenAt: number;
   readonly id: string;
-  /** True while the audit log has no line about it. */
+  /** True until the audit log has a line about the restore. */
   readonly unaudited: boolean;
   audited(): Promise<void>;
-  /** True until what this node did after the backup was made has been heard from members of the domain. */
+  /** True until members of the domain have told this node what it did after the backup was made. */
   awaits(domain: DomainId): boolean;
   heard(domain: DomainId): Promise<void>;
 }
 
-/** The row that a restore leaves. */
+/** The row that a restore writes. */
 export function restoredRow({ id, createdAt }: Pick<BackupHeader, 'id' | 'createdAt'>, alone: boolean): { key: string; value: Buffer } {
   return { key: RESTORED_ROW, value: encode({ version: 1, id, takenAt: createdAt, alone }) };
 }
 
-/** Undefined for a node that was never restored. The first call after a restore says from when on it counts. */
+/** Reads the state of a restored node. Undefined for a node that was never restored. The first call after a restore records the time. */
 export async function openRestored(kv: Kv, now: () => number): Promise<Restored | undefined> {
   const bytes = await kv.get(RESTORED_ROW);
   if (bytes === undefined) return undefined;
@@ -124,7 +125,7 @@ async function domainsOf(kv: Kv): Promise<DomainId[]> {
   }
 }
 
-/** Throws DATA_UNWRITABLE for a directory into which a restore was putting files when it was cut off: half a node must not begin a new life. */
+/** Throws DATA_UNWRITABLE for a directory with an interrupted restore: half a node must not start. */
 export async function refuseHalfRestored(directory: string): Promise<void> {
   if ((await stat(join(directory, RESTORING)).catch(() => undefined)) === undefined) return;
   throw new DtkdError('DATA_UNWRITABLE', `a restore into ${directory} was cut off`, {

@@ -1,6 +1,6 @@
 /**
- * Puts a node back from a backup: into a directory of its own first, which takes the place of the data directory once everything has been verified and is on the
- * disk. Guarantees that whatever goes wrong leaves nothing behind. Starts nothing.
+ * Restores a node from a backup, first into a separate directory, which becomes the data directory once everything has been verified and
+ * synced. Guarantees that a failure leaves nothing behind. Starts nothing.
  */
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
@@ -15,14 +15,14 @@ import { type BackupHeader, type BackupManifest, invalid } from './format.ts';
 import { restoredRow } from './restored.ts';
 
 const PRIVATE_DIRECTORY = 0o700;
-/** The database: put in place last, since without it a directory is no node. */
+/** The database. Put in place last, since a directory without it is no node. */
 const DATABASE = 'db';
 const NODE_NAME_ROW = 'a/node-name';
 
 export interface RestorePorts {
-  /** Opens the database in a directory that there is none in. */
+  /** Opens the database in a directory, creating it if there is none. */
   openDatabase(directory: string): Promise<Kv>;
-  /** Gives the database versions of its own. */
+  /** Gives the database new versions. */
   rebase(kv: Kv): Promise<void>;
 }
 
@@ -32,7 +32,7 @@ export interface RestoreResult {
   files: number;
 }
 
-/** Verifies a backup and puts nothing anywhere. Errors: as readArchive. */
+/** Verifies a backup without writing anything. Errors: as readArchive. */
 export async function checkBackup(source: AsyncIterable<Uint8Array>): Promise<RestoreResult> {
   const taker = new Looking();
   const read = await readArchive(source, taker);
@@ -40,7 +40,7 @@ export async function checkBackup(source: AsyncIterable<Uint8Array>): Promise<Re
   return { ...read, files: taker.files };
 }
 
-/** Errors: ALREADY_EXISTS, DATA_LOCKED, DATA_UNWRITABLE, DISK_FULL, and those of readArchive. */
+/** Restores a backup into a directory. Errors: ALREADY_EXISTS, DATA_LOCKED, DATA_UNWRITABLE, DISK_FULL, and those of readArchive. */
 export async function restoreBackup(
   source: AsyncIterable<Uint8Array>,
   directory: string,
@@ -83,13 +83,13 @@ async function fill(
   } finally {
     await kv.close();
   }
-  // the format of the rows is judged where a database is opened
+  // opening the database checks the format of the rows
   await (await openDatabase(database)).close();
   await taker.sync();
   return result;
 }
 
-/** Looks at the parts of a backup that are not judged by its form. */
+/** Checks what the format alone does not: that the database belongs to the node in the header. */
 class Looking implements BackupTaker {
   files = 0;
   #node: string | undefined;
@@ -112,7 +112,7 @@ class Looking implements BackupTaker {
   }
 }
 
-/** Writes them below a directory. */
+/** Writes the contents into a directory. */
 class Putting extends Looking {
   readonly #at: string;
   readonly #kv: Kv;
@@ -129,13 +129,13 @@ class Putting extends Looking {
   override async rows(rows: Parameters<BackupTaker['rows']>[0]): Promise<void> {
     this.#signal.throwIfAborted();
     await super.rows(rows);
-    // the rows are views of a part that is let go of
+    // the rows are views of a part whose memory is released
     const puts = rows.map(([key, value]) => ({ type: 'put' as const, key, value: Uint8Array.from(value) }));
     await this.#kv.batch(puts, { sync: false });
   }
 
   override async directory(path: string, mode: number): Promise<void> {
-    // the owner has to put files into it
+    // the owner must be able to put files into it
     await mkdir(join(this.#at, path), { mode: mode | PRIVATE_DIRECTORY });
     this.#directories.push(path);
   }
@@ -148,7 +148,7 @@ class Putting extends Looking {
         this.#signal.throwIfAborted();
         await file.writeFile(chunk);
       }
-      // whatever the umask is
+      // regardless of the umask
       await file.chmod(mode);
       await file.sync();
     } finally {
@@ -163,11 +163,11 @@ class Putting extends Looking {
   }
 }
 
-/** Where files are put together, and how they come into their place. */
+/** Where files are assembled, and how they come into place. */
 interface Place {
   at: string;
   settle(): Promise<void>;
-  /** Removes all of it, also what is in its place already. */
+  /** Removes everything, including what is already in place. */
   undo(): Promise<void>;
 }
 
@@ -188,8 +188,8 @@ async function makePlace(directory: string, empty: boolean): Promise<Place> {
 }
 
 /**
- * A directory that somebody made for it, as of a service or a mount, and that keeps its owner: entries come into it one by one, the database as the last. Until
- * then no daemon starts in it.
+ * Restores into an existing empty directory, which keeps its owner (one made for a service, or a mount): moves the entries in one by one,
+ * the database last. Until then no daemon starts in it.
  */
 async function placeInside(directory: string): Promise<Place> {
   const at = join(directory, RESTORING);
@@ -198,7 +198,7 @@ async function placeInside(directory: string): Promise<Place> {
   return {
     at,
     settle: async () => {
-      // somebody may have put something there meanwhile
+      // something may have been put there meanwhile
       const [other] = (await readdir(directory)).filter((name) => name !== RESTORING);
       if (other !== undefined) throw occupied(directory);
       const names = (await readdir(at)).filter((name) => name !== DATABASE);
@@ -216,7 +216,7 @@ async function placeInside(directory: string): Promise<Place> {
   };
 }
 
-/** True if there is an empty directory. Errors: ALREADY_EXISTS, DATA_LOCKED. */
+/** True if there is an empty directory, false if there is none. Errors: ALREADY_EXISTS, DATA_LOCKED. */
 async function assertFree(directory: string): Promise<boolean> {
   const found = await stat(directory).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return undefined;
@@ -255,7 +255,7 @@ async function runningIn(directory: string): Promise<number | undefined> {
 function fileError(error: unknown, directory: string): unknown {
   if (error instanceof DtkdError) return error;
   const code = systemCode(error);
-  // it was made meanwhile
+  // the directory was made meanwhile
   if (code === 'ENOTEMPTY' || code === 'EEXIST') return occupied(directory);
   if (isFull(error)) {
     return new DtkdError('DISK_FULL', `there is no room for the backup under ${dirname(directory)}`, {

@@ -1,13 +1,13 @@
-/** Rows of the database as a backup has them: length of the key, length of the value (four bytes each, the highest first), key, value. Pure. */
+/** The encoding of database rows in a backup: length of the key, length of the value (four bytes each, big-endian), key, value. Pure. */
 import { DtkdError } from '../../../protocol/errors.ts';
 
 const LENGTHS = 8;
-/** Bytes of a key at most: far above any that is made. */
+/** The most bytes of a key: far more than any key has. */
 const MAX_KEY_BYTES = 8 * 1024;
 
 export type Row = [key: string, value: Uint8Array];
 
-/** Pieces to be joined; their bytes are `sizeOfRow`. */
+/** The pieces of an encoded row, to be joined. */
 export function encodeRow([key, value]: Row): [Buffer, Uint8Array] {
   const name = Buffer.from(key);
   const head = Buffer.allocUnsafe(LENGTHS + name.length);
@@ -17,7 +17,7 @@ export function encodeRow([key, value]: Row): [Buffer, Uint8Array] {
   return [head, value];
 }
 
-/** All rows of a part. Errors: BACKUP_INVALID if it does not end with a row, or the keys do not follow one another from `after` on. */
+/** Decodes all rows of a part. Errors: BACKUP_INVALID if the part is cut inside a row, or the keys do not ascend from `after`. */
 export function decodeRows(part: Uint8Array, after: string): Row[] {
   const bytes = Buffer.from(part.buffer, part.byteOffset, part.byteLength);
   const rows: Row[] = [];

@@ -1,6 +1,7 @@
 /**
- * Holds the files of a data directory as they are at one moment, while the daemon goes on: hard links to what never changes or is only added to, copies of the
- * rest, in a directory of their own. Owns that directory. Follows no links, and leaves out what is no file.
+ * Holds the files of a data directory as they are at one moment, while the daemon goes on: hard links to files that never change or only
+ * grow, copies of the rest, in a separate directory. Owns that directory. Follows no links, and leaves out everything but files and
+ * directories.
  */
 import { constants, type Dirent } from 'node:fs';
 import { copyFile, link, mkdir, readdir, rm, stat } from 'node:fs/promises';
@@ -14,21 +15,21 @@ import { comparePaths, MAX_FILE_BYTES } from './format.ts';
 const PRIVATE = 0o700;
 
 export interface Staged {
-  /** In the data directory. */
+  /** Its path in the data directory. */
   path: string;
   type: 'file' | 'directory';
   mode: number;
-  /** Bytes of it that count. */
+  /** The bytes that belong to the backup. */
   size: number;
 }
 
 /** How a tree is read. */
 export interface Reading {
-  /** Of a path below the tree. */
+  /** The treatment of a path below the tree. */
   treatment(path: string): Treatment;
-  /** What has a lower one is read before the rest of its directory. */
+  /** Within a directory, entries of lower rank are read first. */
   rank?(path: string): number;
-  /** Absent: what is removed while it is read is left out. */
+  /** If absent, entries that are removed meanwhile are left out. If true, they are errors. */
   whole?: true;
 }
 
@@ -55,18 +56,21 @@ export class Stage {
     return join(this.#root, path);
   }
 
-  /** In the order of their paths, each directory before what is in it. */
+  /** All held entries in path order, each directory before its contents. */
   all(): Staged[] {
     return [...this.#staged.values()].sort((a, b) => comparePaths(a.path, b.path));
   }
 
-  /** Forgets what was held below a path, to begin again. */
+  /** Drops everything held at or below a path, to start over. */
   async drop(path: string): Promise<void> {
     for (const held of this.#staged.keys()) if (held === path || held.startsWith(`${path}/`)) this.#staged.delete(held);
     await rm(join(this.#root, path), { recursive: true, force: true });
   }
 
-  /** Holds the tree at `from` as `path`. What is held already stays; of what has grown since, more counts. Errors: those of the file system. */
+  /**
+   * Holds the tree at `from` as `path`. Entries already held stay; if one has grown, its new length counts. Errors: those of the file
+   * system.
+   */
   async tree(from: string, path: string, reading: Reading): Promise<void> {
     await this.#directory(from, path);
     await this.#children(from, path, '', reading);
@@ -107,7 +111,7 @@ export class Stage {
     if (held !== undefined) this.#staged.set(path, { ...held, size: (await stat(join(this.#root, path))).size });
   }
 
-  /** Holds a file; of one that grows the first `size` bytes. Errors: TOO_LARGE for one with which no restore would take the backup. */
+  /** Holds a file, or the first `size` bytes of a growing one. Errors: TOO_LARGE for a file larger than a restore accepts. */
   async file(from: string, path: string, { treatment, size }: { treatment: Exclude<Treatment, 'skip'>; size?: number }): Promise<void> {
     const to = join(this.#root, path);
     if (Math.min(size ?? Number.POSITIVE_INFINITY, (await stat(from)).size) > MAX_FILE_BYTES) {
@@ -128,7 +132,7 @@ export class Stage {
   }
 }
 
-/** False where the file system has no hard links. */
+/** Makes a hard link. Returns false if that is not possible here, as on a file system without hard links. */
 async function linked(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to);

@@ -1,8 +1,9 @@
 /**
- * The garbage collector: objects of this node end with their owners, as `metadata.ownerReferences` say. Follows the change log, keeps who depends on whom in
- * rows beside the objects, and after a restart looks at all of those again. Guarantees that nothing goes but by the word of whoever said its owners, decided and
- * done as if they deleted it now; that an owner counts as gone only when no object of its uid is at its place; and that what is refused is tried at growing
- * intervals and told in an Event. Never touches what another node owns, nor what this one makes for itself. Asks nobody outside the store.
+ * The garbage collector: deletes objects of this node along with their owners, as `metadata.ownerReferences` say. Follows the change log,
+ * keeps the dependencies in rows beside the objects, and checks all of them again after a restart. Guarantees that an object is deleted
+ * only on behalf of the principal who set its owners, decided and carried out as if that principal deleted it now; that an owner counts as
+ * gone only when no object with its uid is at its place; and that a refused deletion is retried at growing intervals and reported in an
+ * Event. Never touches objects of other nodes or projections. Asks nobody outside the store.
  */
 import { DtkdError, type ErrorCode } from '../../../protocol/errors.ts';
 import { kindByPlural } from '../../../protocol/kinds/index.ts';
@@ -17,7 +18,7 @@ import { FIRST_BACK_OFF_MS, LAST_BACK_OFF_MS, MAX_WAITING, PARALLEL, QUIET_REFUS
 import { allRows, awaitsDependents, dependentsOf, placeText, refIn, writeRows } from './rows.ts';
 import { WorkQueue } from './work-queue.ts';
 
-/** Work of two sorts: an object to be looked at, and an owner that is gone, whose dependents are. */
+/** The two kinds of work: check an object; check the dependents of an owner that is gone. */
 const OBJECT = 'o:';
 const OWNER = 'u:';
 
@@ -37,9 +38,9 @@ class Collector implements Garbage {
   readonly #settleMs: number;
   readonly #queue: WorkQueue;
   #unsubscribe: (() => void) | undefined;
-  /** A change found no room in the queue. */
+  /** True if a change found no room in the queue. */
   #overflowed = false;
-  /** A scan waits until there is room. */
+  /** Set while a scan waits for room in the queue. */
   #room: PromiseWithResolvers<void> | undefined;
   #scan: Promise<void> | undefined;
   #starting: NodeJS.Timeout | undefined;
@@ -98,7 +99,7 @@ class Collector implements Garbage {
     return { waiting: this.#queue.size };
   }
 
-  /** Called for every change of the store: most are of no interest, and say so at once. */
+  /** Called for every change of the store. Returns early for most. */
   #take({ type, ref, object, previous, origin }: Change): void {
     if (origin !== 'own') return;
     if (type === 'DELETED') {
@@ -122,7 +123,7 @@ class Collector implements Garbage {
     if (place !== undefined) this.#add(OBJECT + placeText(place.ref), 0);
   }
 
-  /** If there is no room for it all is looked at again when there is. */
+  /** Queues work. If there is no room, everything is scanned again later. */
   #add(key: string, delayMs: number, anew = false): void {
     if (!this.#queue.add(key, delayMs, { anew })) this.#overflowed = true;
   }
@@ -140,7 +141,10 @@ class Collector implements Garbage {
       });
   }
 
-  /** Where there is no room it waits and goes on from there: one that began anew would never get further than what has room. */
+  /**
+   * Queues every dependent. When the queue is full it waits and resumes at the same place: starting over would never get beyond the first
+   * ones that fit.
+   */
   async #scanRows(): Promise<void> {
     for await (const refs of allRows(this.#options.store.kv)) {
       for (const ref of refs) {
@@ -177,7 +181,7 @@ class Collector implements Garbage {
     for await (const refs of dependentsOf(this.#options.store.kv, uid)) for (const ref of refs) this.#add(OBJECT + placeText(ref), 0);
   }
 
-  /** The object, if it is this node's own and can be deleted at all. */
+  /** The object, if it is this node's own and of a kind that can be deleted. */
   async #own(ref: ObjectRef): Promise<ApiObject | undefined> {
     const { store, node } = this.#options;
     if (ref.namespace !== '' && ref.namespace !== node) return undefined;
@@ -185,13 +189,16 @@ class Collector implements Garbage {
     return (await store.originOf(ref)) === 'own' ? store.get(ref) : undefined;
   }
 
-  /** Nobody was wrong if somebody else was quicker. */
+  /** True if the object has changed meanwhile. The failure is then not reported. */
   async #hasMoved(ref: ObjectRef, object: ApiObject): Promise<boolean> {
     const now = await this.#options.store.get(ref);
     return now?.metadata.resourceVersion !== object.metadata.resourceVersion;
   }
 
-  /** Who agreed that the object goes with its owners; undefined: nobody, as with one that was stored otherwise than by the API. */
+  /**
+   * The principal who agreed that the object is deleted with its owners. Undefined if there is none, as for an object not stored through
+   * the API.
+   */
   #sayer({ metadata: { annotations } }: ApiObject): Principal | undefined {
     return parsePrincipal(annotations?.[OWNERS_ANNOTATION], this.#options.node);
   }
@@ -218,14 +225,14 @@ class Collector implements Garbage {
     if (!verdict.leaving || !(await this.hasDependents(uid))) {
       return this.#deleteAs(principal, ref, { uid, resourceVersion }, undefined);
     }
-    // its own dependents go before it; in a circle somebody has to stop waiting
+    // its own dependents are deleted first; in a cycle, one object has to stop waiting
     const waited = (await this.#isWaitedForByLeaving(object)) ? await this.#rewrite(ref, object, unblocking(object)) : object;
     if (waited !== undefined) {
       await this.#deleteAs(principal, ref, { uid, resourceVersion: waited.metadata.resourceVersion }, 'Foreground');
     }
   }
 
-  /** An object that is being deleted, and waits for its dependents: lets it go when there is nothing to wait for. */
+  /** Handles an object that is being deleted and waits for its dependents: completes the deletion once there is nothing to wait for. */
   async #leaving(ref: ObjectRef, object: ApiObject): Promise<void> {
     const { uid } = object.metadata;
     if (!awaitsDependents(object)) return;
@@ -236,18 +243,18 @@ class Collector implements Garbage {
     }
     const principal = parsePrincipal(object.metadata.annotations?.[DELETION_ANNOTATION], this.#options.node);
     if (principal === undefined) return;
-    // with this policy nothing of it waits for dependents any more, and it goes unless somebody else holds it
+    // with this policy it waits for dependents no longer, and is deleted unless a finalizer holds it
     await this.#deleteAs(principal, ref, { uid }, 'Background');
   }
 
-  /** True while a dependent is there that holds the owner back; has all of them looked at. */
+  /** True while a dependent blocks the deletion of the owner. Queues all dependents. */
   async #awaited(uid: string): Promise<boolean> {
     let awaited = false;
     for await (const refs of dependentsOf(this.#options.store.kv, uid)) {
       for (const ref of refs) {
         const dependent = await this.#own(ref);
         const reference = dependent === undefined ? undefined : ownersOf(dependent).find((one) => one.uid === uid);
-        // nothing takes along what nobody agreed to
+        // an object that nobody agreed to delete with its owner is not deleted with it
         if (dependent === undefined || reference === undefined || this.#sayer(dependent) === undefined) continue;
         awaited ||= reference.blockOwnerDeletion === true;
         this.#add(OBJECT + placeText(ref), 0);
@@ -256,7 +263,7 @@ class Collector implements Garbage {
     return awaited;
   }
 
-  /** True if one that waits for its dependents depends on this one: they would wait for each other. */
+  /** True if an object that waits for its dependents is itself a dependent of this one: they would wait for each other. */
   async #isWaitedForByLeaving({ metadata: { uid } }: ApiObject): Promise<boolean> {
     for await (const refs of dependentsOf(this.#options.store.kv, uid)) {
       for (const ref of refs) {
@@ -277,7 +284,10 @@ class Collector implements Garbage {
     );
   }
 
-  /** Stores other owner references, if the object is still as it was read; undefined if it is not. Throws CONFLICT to be called again. */
+  /**
+   * Stores changed owner references if the object is still as it was read. Undefined if it is gone or was replaced. Throws CONFLICT, to be
+   * retried, if it has changed.
+   */
   async #rewrite(ref: ObjectRef, read: ApiObject, object: ApiObject): Promise<ApiObject | undefined> {
     return this.#options.store.transact(async (tx) => {
       const stored = await tx.get(ref);
@@ -294,7 +304,7 @@ class Collector implements Garbage {
       await this.#options.deleteAs(...asked);
     } catch (error) {
       if (!(error instanceof DtkdError && error.code === 'NOT_FOUND')) throw error;
-      // there is none, or whoever said so may not know of it any more
+      // it is gone, or the principal may no longer see it
       const [principal, ref, { uid }] = asked;
       if ((await this.#options.store.get(ref))?.metadata.uid !== uid) return;
       throw new DtkdError('FORBIDDEN', `${displayOf(principal)} may not know of it any more`);
@@ -317,8 +327,8 @@ class Collector implements Garbage {
 }
 
 /**
- * By its code alone: the refusal itself was said to whoever deletes, and may name what depends on the object, or who has which rights. An Event shows to all who
- * may read the object.
+ * The reason shown in an Event, chosen by the error code alone. The refusal itself is meant for the deleting principal, and may name
+ * dependents or rights, whereas an Event is visible to all who may read the object.
  */
 const WHY: ReadonlyMap<ErrorCode, string> = new Map([
   ['CONFLICT', 'something still needs it. Whoever deletes it by hand is told what.'],

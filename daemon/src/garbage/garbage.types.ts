@@ -5,13 +5,13 @@ import type { Principal } from '../../../protocol/rights/principal.ts';
 import type { Logger } from '../logging/logger.types.ts';
 import type { ObjectStore, Participant } from '../store/object-store.types.ts';
 
-/** What a deletion is bound to: the object of that uid, and in that version where one is given. */
+/** Binds a deletion to the object with this uid and, if given, this version. */
 export interface Precondition {
   uid: string;
   resourceVersion?: string;
 }
 
-/** Deletes as the API does when somebody asks for it: the same decision, the same handlers. Errors: those of the API. */
+/** Deletes as a request to the API does: the same decision, the same handlers. Errors: those of the API. */
 export type DeleteAs = (
   principal: Principal,
   ref: ObjectRef,
@@ -26,22 +26,22 @@ export interface GarbageOptions {
   deleteAs: DeleteAs;
   events: { record(event: { about: ApiObject; type: 'Normal' | 'Warning'; reason: string; message: string }): void };
   logger: Logger;
-  /** How long an owner may be missing that nobody was seen to delete. Milliseconds; default: SETTLE_MS. */
+  /** How long an owner may be missing whose deletion was not observed. Milliseconds; default: SETTLE_MS. */
   settleMs?: number;
-  /** How long the first refused deletion waits. Milliseconds; default: FIRST_BACK_OFF_MS. */
+  /** Delay before a refused deletion is first retried. Milliseconds; default: FIRST_BACK_OFF_MS. */
   firstBackOffMs?: number;
-  /** Objects that wait to be looked at, at most. Default: MAX_WAITING. */
+  /** The most objects waiting to be checked. Default: MAX_WAITING. */
   maxWaiting?: number;
 }
 
 export interface Garbage {
-  /** Keeps who depends on whom, in the batch of each change. To be added to the store before its first transaction. */
+  /** Maintains the dependency rows, in the batch of each change. To be added to the store before its first transaction. */
   readonly participant: Participant;
-  /** Follows the changes, and looks at all that depends on something. */
+  /** Starts to follow changes, and checks everything that depends on something. */
   start(): void;
   stop(): Promise<void>;
-  /** True if an object of this node names that one among its owners; one that counts, if that is asked. */
+  /** True if an object of this node names that uid among its owners. With `counts`, only if that accepts the object. */
   hasDependents(uid: string, counts?: (ref: ObjectRef, object: ApiObject) => boolean): Promise<boolean>;
-  /** Objects that wait to be looked at. */
+  /** The number of objects waiting to be checked. */
   counts(): { waiting: number };
 }

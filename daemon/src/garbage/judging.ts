@@ -1,28 +1,28 @@
-/** What is to become of an object, from how its owners are: pure. As in Kubernetes. */
+/** Decides what becomes of an object from the states of its owners, as in Kubernetes. Pure. */
 import type { OwnerReference } from '../../../protocol/kinds/owners.ts';
 import { FOREGROUND_FINALIZER } from '../../../protocol/objects/finalizers.ts';
 import type { ApiObject } from '../../../protocol/objects/objects.ts';
 
 /**
- * there: it is, or it cannot be known (its kind is none of this node). leaving: it waits for its dependents. gone: no object of that uid is where the
- * reference says.
+ * there: it exists, or that cannot be known (its kind is unknown to this node). leaving: it waits for its dependents. gone: no object with
+ * that uid is where the reference points.
  */
 export type OwnerState = 'there' | 'leaving' | 'gone';
 
 export type Verdict =
   | { act: 'keep' }
-  /** It has other owners: these references are to be taken out. */
+  /** It has other owners, so these references are to be removed. */
   | { act: 'release'; from: readonly OwnerReference[] }
   /** All its owners are gone or leaving. */
   | { act: 'delete'; leaving: boolean };
 
-/** How an owner is, from what stands at its place. */
+/** The state of an owner, from the object found at its place. */
 export function stateOfOwner(reference: OwnerReference, found: ApiObject | undefined): OwnerState {
   if (found === undefined || found.metadata.uid !== reference.uid) return 'gone';
   return isLeavingLast(found) ? 'leaving' : 'there';
 }
 
-/** True for what is being deleted and goes after its dependents. */
+/** True for an object in foreground deletion, which is deleted after its dependents. */
 export function isLeavingLast({ metadata }: ApiObject): boolean {
   return metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(FOREGROUND_FINALIZER) === true;
 }
@@ -41,7 +41,7 @@ export function released(object: ApiObject, isFrom: (reference: OwnerReference) 
   return { ...object, metadata: { ...metadata, ...(left.length === 0 ? {} : { ownerReferences: left }) } };
 }
 
-/** The object, holding back none of its owners. */
+/** The object without blockOwnerDeletion on any owner. */
 export function unblocking(object: ApiObject): ApiObject {
   const ownerReferences = (object.metadata.ownerReferences ?? []).map((reference) =>
     reference.blockOwnerDeletion === true ? { ...reference, blockOwnerDeletion: false } : reference,

@@ -1,6 +1,7 @@
 /**
- * Rows of the collector: `g/d/UID/GROUP/PLURAL/NAMESPACE/NAME` for each owner that an object of this node names, and `g/w/GROUP/PLURAL/NAMESPACE/NAME` for
- * each that waits for its dependents before it goes. No values; written in the batch of the change that makes them true.
+ * Rows of the collector: `g/d/UID/GROUP/PLURAL/NAMESPACE/NAME` for each owner that an object of this node names, and
+ * `g/w/GROUP/PLURAL/NAMESPACE/NAME` for each object that waits for its dependents before it is deleted. They have no values, and are
+ * written in the batch of the change that they reflect.
  */
 import { ownersOf } from '../../../protocol/kinds/owners.ts';
 import { isForDependents } from '../../../protocol/objects/finalizers.ts';
@@ -13,12 +14,12 @@ const DEPENDENTS = 'g/d/';
 const WAITING = 'g/w/';
 const NOTHING = new Uint8Array();
 
-/** True for what is being deleted and waits for its dependents. */
+/** True for an object that is being deleted and waits for its dependents. */
 export function awaitsDependents({ metadata }: ApiObject): boolean {
   return metadata.deletionTimestamp !== undefined && metadata.finalizers?.some(isForDependents) === true;
 }
 
-/** Writes the rows that go with a change. */
+/** Updates the rows for a change. */
 export function writeRows(change: Change, tx: Transaction): void {
   if (change.origin !== 'own') return;
   const before = change.previous === undefined ? new Set<string>() : keysOf(change.ref, change.previous);
@@ -34,12 +35,12 @@ function keysOf(ref: ObjectRef, object: ApiObject): Set<string> {
   return keys;
 }
 
-/** Texts of any kind may stand for a uid. */
+/** The prefix of an owner's rows. A uid may be any text, so it is encoded. */
 function ownerPrefix(uid: string): string {
   return `${DEPENDENTS}${encodeURIComponent(uid.toWellFormed())}/`;
 }
 
-/** One text for each object. */
+/** An object's reference as text. */
 export function placeText({ group, plural, namespace, name }: ObjectRef): string {
   return `${group}/${plural}/${namespace}/${name}`;
 }
@@ -50,13 +51,13 @@ export function refIn(text: string): ObjectRef {
   return { group, plural, namespace, name };
 }
 
-/** Objects that name an owner, page by page. */
+/** The objects that name an owner, page by page. */
 export function dependentsOf(kv: Pick<Kv, 'page'>, uid: string): AsyncGenerator<ObjectRef[]> {
   const prefix = ownerPrefix(uid);
   return pages(kv, prefix, (key) => refIn(key.slice(prefix.length)));
 }
 
-/** All that name an owner, or wait for dependents, page by page; one with several owners comes several times. */
+/** All objects that wait for dependents or name an owner, page by page. One with several owners comes several times. */
 export async function* allRows(kv: Pick<Kv, 'page'>): AsyncGenerator<ObjectRef[]> {
   yield* pages(kv, WAITING, (key) => refIn(key.slice(WAITING.length)));
   yield* pages(kv, DEPENDENTS, (key) => refIn(key.slice(key.indexOf('/', DEPENDENTS.length) + 1)));

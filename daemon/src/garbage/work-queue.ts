@@ -1,35 +1,35 @@
 /**
- * Objects to be looked at, each once at a time and in bounded number, some at once and some later. What fails comes again after a back-off that doubles.
+ * A bounded queue of keys, due now or later. Each key is worked on once at a time; a failed one is retried after a back-off that doubles.
  * Holds timers and promises, and knows nothing of objects.
  */
 
 export interface WorkQueueOptions {
-  /** Keys at work at once. */
+  /** Keys worked on at once. */
   parallel: number;
-  /** Keys that wait at most; and as many more that have failed. What finds no room then is dropped, and has to be found anew. */
+  /** The most waiting keys, and as many again that have failed. Failed keys beyond that are dropped, and must be found again. */
   limit: number;
   firstBackOffMs: number;
   lastBackOffMs: number;
-  /** Throws to be called again for that key after the back-off. `failures`: how often it has thrown in a row. */
+  /** Works on a key. Throws to be retried after the back-off. `failures`: consecutive failures of this key so far. */
   work(key: string, failures: number): Promise<void>;
-  /** Nothing is at work, and nothing is due. */
+  /** Called when nothing is running and nothing is due. */
   onIdle(): void;
 }
 
 interface Later {
-  /** By the clock that nobody sets. */
+  /** By the monotonic clock. */
   due: number;
   failures: number;
 }
 
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
-  /** Due, in the order in which they became so; with how often each has failed in a row. */
+  /** Keys that are due, in the order in which they became due, each with its consecutive failures. */
   readonly #due = new Map<string, number>();
   readonly #later = new Map<string, Later>();
-  /** Of those in #later. */
+  /** Keys in `#later` that have failed. */
   #failed = 0;
-  /** At work; with what is to follow if it was asked for again meanwhile. */
+  /** Running keys. `again`: when to run the key once more, if it was added meanwhile. */
   readonly #running = new Map<string, { again: number | undefined }>();
   readonly #ends = new Set<Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
@@ -44,7 +44,10 @@ export class WorkQueue {
     return this.#due.size + this.#later.size + this.#running.size;
   }
 
-  /** False if there is no room for it. One that waits already keeps the earlier time; with `anew` it also forgets that it has failed. */
+  /**
+   * Adds a key; false if there is no room. A waiting key keeps the earlier due time. A key in back-off is left alone, unless `anew` clears
+   * its failures.
+   */
   add(key: string, delayMs: number, { anew = false }: { anew?: boolean } = {}): boolean {
     if (this.#stopped) return true;
     const due = performance.now() + delayMs;
@@ -66,7 +69,7 @@ export class WorkQueue {
     return true;
   }
 
-  /** Starts no more; resolves when what is at work has ended. */
+  /** Starts nothing more, and resolves when running work has ended. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);

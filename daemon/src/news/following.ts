@@ -1,4 +1,7 @@
-/** Records as Events what is news among the changes of the store. Nothing waits for it; what happened while the daemon was down is not told. */
+/**
+ * Records news among the changes of the store as Events. Nothing waits for that, and changes made while the daemon was down are not
+ * reported.
+ */
 import type { Logger } from '../logging/logger.types.ts';
 import { EventRecorder } from '../store/event-recorder.ts';
 import type { ObjectStore } from '../store/object-store.types.ts';
@@ -9,11 +12,11 @@ export interface NewsPorts {
   store: ObjectStore;
   now(): number;
   logger: Pick<Logger, 'warn'>;
-  /** What has to be ended when the daemon stops. */
+  /** Receives what must be ended when the daemon stops. */
   stops: { push(end: () => unknown): unknown };
 }
 
-/** The recorder of this node's Events, which takes what is news from now on. */
+/** Creates the recorder of this node's Events, which records news from now on. */
 export function recordEvents({ node, store, now, logger, stops }: NewsPorts): EventRecorder {
   const onError = (error: unknown): void => logger.warn({ err: error }, 'An Event could not be written');
   const events = new EventRecorder({ store, node: node.name, now, onError });
@@ -22,7 +25,7 @@ export function recordEvents({ node, store, now, logger, stops }: NewsPorts): Ev
   return events;
 }
 
-/** Returns a function that ends it. */
+/** Starts to record news. Returns a function that ends it. */
 function followNews(
   store: Pick<ObjectStore, 'get' | 'subscribe'>,
   events: Pick<EventRecorder, 'record'>,

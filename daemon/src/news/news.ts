@@ -1,7 +1,7 @@
 /**
- * What of the changes of objects is worth an Event: pure. Says what an operator would ask of `kubectl describe` and `kubectl events`: an app that
- * came or went, a service instance that failed, how a run of commands ended, a node in maintenance, members that came and went. What several
- * parts cause is thus told once, from what they wrote.
+ * Decides which changes of objects are worth an Event. Pure. Covers what an operator would look for with `kubectl describe` and `kubectl
+ * events`: an app that became ready or stopped being so, a service instance that failed, the outcome of an execution, a node in
+ * maintenance, members that came and went. It goes by what the parts have written, so that news with several causes is reported once.
  */
 import { isRecord } from '../../../protocol/encoding/json.ts';
 import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
@@ -14,7 +14,7 @@ import type { ApiObject, ObjectRef } from '../../../protocol/objects/objects.ts'
 import type { EventInput } from '../store/event-recorder.ts';
 import type { Change } from '../store/object-store.types.ts';
 
-/** An Event, about an object or about the one that stands at a place, if there is one. */
+/** An Event about an object, or about the object at a reference, if there is one. */
 export interface News extends Pick<EventInput, 'type' | 'reason' | 'message'> {
   about: ApiObject | ObjectRef;
 }
@@ -34,7 +34,7 @@ const TELLERS: ReadonlyMap<string, Teller> = new Map(
   ).map(([{ group, plural }, teller]) => [`${group}/${plural}`, teller]),
 );
 
-/** Nothing of what other nodes own: they tell it themselves. */
+/** The news in a change. Nothing about other nodes' objects, which their owners report. */
 export function newsOf(change: Change): News | undefined {
   if (change.origin === 'replica') return undefined;
   const told = TELLERS.get(`${change.ref.group}/${change.ref.plural}`)?.(change);
@@ -53,7 +53,7 @@ function changedText({ object, previous }: Change, ...path: string[]): string | 
   return now === textAt(previous, ...path) ? undefined : now;
 }
 
-/** Of copies there are thousands, which come and go with their owner: that is told of the owner. */
+/** Own apps only. There may be thousands of copies, which come and go with their owner, and that is reported of the owner. */
 function ofApp(change: Change): Omit<News, 'about'> | undefined {
   const { object, type, origin } = change;
   if (origin !== 'own') return undefined;
@@ -67,7 +67,7 @@ function ofDomain(change: Change): Omit<News, 'about'> | undefined {
   const { object, type } = change;
   if (type === 'DELETED') return { type: 'Normal', reason: 'Left', message: 'this node is no member any more' };
   const status = changedText(change, 'status');
-  // how a join goes on is told by the one who tries
+  // the progress of a join is reported by the part that joins
   if (status === undefined || status === '' || status === 'Joining' || status === 'Failed') return undefined;
   if (status === 'Ready') return { type: 'Normal', reason: 'Ready', message: 'this node is a member' };
   return { type: 'Warning', reason: status, message: textAt(object, 'message') || `the domain is ${status}` };

@@ -1,6 +1,6 @@
 /**
- * Whether a parcel that came may be taken in: it is whole and as its maker made it, and its maker is a member of each domain that it is taken in for. Changes nothing,
- * so that what is refused leaves no trace.
+ * Checks whether a parcel may be imported: it must be whole and unaltered, and its maker must be a member of each domain to be imported.
+ * Changes nothing, so that a refused parcel leaves no trace.
  */
 import { createReadStream } from 'node:fs';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -11,15 +11,15 @@ import type { FrameOf } from '../../../protocol/parcel/parcel.ts';
 import { type ReadFrame, readParcel } from '../../../protocol/parcel/reader.ts';
 import type { ParcelDomain, ParcelsOptions, Refused } from './parcels.types.ts';
 
-/** An item costs its bytes and something to hold it, so that empty ones are not free. */
+/** Overhead counted for each item, so that empty ones are not free. */
 const ITEM_OVERHEAD_BYTES = 100;
 
 export interface CheckedDomain {
   domain: ParcelDomain;
   frame: FrameOf<'domain'>;
-  /** Facts that are new here, and those that do not stand. */
+  /** The number of facts that are new here, and the facts rejected. */
   preview: { added: number; rejected: readonly Refused[] };
-  /** Who would be a member with these facts. */
+  /** Whether a key would be a member's, given these facts. */
   isMember(key: string): boolean;
 }
 
@@ -27,11 +27,11 @@ export interface CheckedParcel {
   id: string;
   made: number;
   domains: CheckedDomain[];
-  /** Names of those in which this node is not. */
+  /** Names of the domains that this node is not in. */
   skipped: string[];
 }
 
-/** The frames of a file. Everybody else gets a turn after each: the disk brings thousands of small ones at a time. */
+/** The frames of a file. Yields to the event loop after each, since thousands of small ones may come from the disk at once. */
 export async function* framesOf(path: string): AsyncGenerator<ReadFrame> {
   for await (const read of readParcel(createReadStream(path, { highWaterMark: 1024 * 1024 }))) {
     yield read;
@@ -39,7 +39,7 @@ export async function* framesOf(path: string): AsyncGenerator<ReadFrame> {
   }
 }
 
-/** Errors: PARCEL_INVALID, PARCEL_ALTERED, VERSION_TOO_OLD, NOT_A_MEMBER, NOT_FOUND, QUOTA_EXCEEDED. */
+/** Reads and checks a whole parcel. Errors: PARCEL_INVALID, PARCEL_ALTERED, VERSION_TOO_OLD, NOT_A_MEMBER, NOT_FOUND, QUOTA_EXCEEDED. */
 export async function checkParcel(
   path: string,
   { domain: domainNamed }: Pick<ParcelsOptions, 'domain'>,

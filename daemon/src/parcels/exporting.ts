@@ -1,4 +1,4 @@
-/** Makes a parcel: frames of what there is, read when they are asked for. Writes nothing and holds one frame at a time. */
+/** Makes a parcel. Reads each frame's contents only when the frame is requested, and holds one frame at a time. Writes nothing to disk. */
 import { randomBytes } from 'node:crypto';
 import { DtkdError } from '../../../protocol/errors.ts';
 import { itemBatches } from '../../../protocol/membership/join.ts';
@@ -73,8 +73,8 @@ async function* moduleFrames(
 }
 
 /**
- * Modules that are asked for, without those that the other side has. `mayRead`: whether whoever asks may have one that these domains neither are offered nor need. Errors:
- * NOT_FOUND.
+ * The requested modules, without those that the other side has. `mayRead` decides whether the principal may export a module that is neither
+ * offered to nor needed by these domains. Errors: NOT_FOUND.
  */
 export async function chooseModules(
   modules: ParcelModules,

@@ -1,6 +1,6 @@
 /**
- * Takes in a parcel that was checked: hands each thing in it to the part that takes it from members as well, and counts what it came to. What does not stand by itself is
- * left out and told of; the rest is taken in. Taking it in again changes nothing.
+ * Imports a checked parcel: hands each item to the part that also accepts it from members, and counts the results. Invalid items are left
+ * out and reported; the rest is imported. Importing a parcel again changes nothing.
  */
 import { MAX_MODULE_BYTES } from '../../../protocol/definitions/module.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
@@ -11,9 +11,9 @@ import type { FrameOf, ParcelFrame, ParcelHead } from '../../../protocol/parcel/
 import { type CheckedParcel, framesOf } from './checking.ts';
 import type { CarriedOrder, DomainReport, ImportReport, ParcelDomain, ParcelsOptions, Refused, Taken } from './parcels.types.ts';
 
-/** Refusals that are told one by one; a maker that lies does not make a long answer. */
+/** Refusals reported individually, so that a dishonest maker does not cause a long answer. */
 const MAX_TOLD = 32;
-/** Authors whose gaps are named. */
+/** The most authors named in `gaps`. */
 const MAX_GAPS = 64;
 
 type Ports = Pick<ParcelsOptions, 'orders' | 'modules'>;
@@ -36,7 +36,7 @@ interface Place {
   domain: ParcelDomain;
   report: DomainReport;
   isMember(key: string): boolean;
-  /** In a dry run: how far the logs would be. */
+  /** In a dry run: how far each author's log would reach. */
   heads: Map<string, ParcelHead>;
 }
 
@@ -47,7 +47,7 @@ class Taking {
   readonly #places = new Map<string, Place>();
   readonly #modules = { taken: 0, known: 0 };
   readonly #refused: ImportReport['refused'] = { count: 0, first: [] };
-  /** The bytes stand where they belong: pieces may be small, and there may be many. */
+  /** The module being assembled. Its pieces, which may be small and many, are copied into one buffer. */
   #module: { frame: FrameOf<'module'>; bytes: Uint8Array; come: number } | undefined;
 
   constructor(checked: CheckedParcel, dryRun: boolean, ports: Ports) {
@@ -104,7 +104,7 @@ class Taking {
     this.#leaveOut(`facts of "${report.name}"`, rejected);
   }
 
-  /** Those of one author one after another; authors do not wait for each other, so that their entries share an fsync. */
+  /** Imports entries: those of one author in order, authors in parallel, so that their entries share an fsync. */
   async #takeEntries(place: Place, entries: readonly Uint8Array[]): Promise<void> {
     const byAuthor = Map.groupBy(entries, authorOf);
     if (this.#dryRun && place.heads.size === 0) {
@@ -132,7 +132,7 @@ class Taking {
   }
 
   async #takeOrder({ domain, report }: Place, order: CarriedOrder): Promise<void> {
-    // who may order something here may be an old right
+    // the rights under which the order would be accepted may have been revoked since the backup
     if (order.type === 'order' && order.target === domain.self && domain.isAwaiting())
       this.#leaveOut(`order ${order.id.slice(0, 12)}`, [AWAITING]);
     else if (this.#dryRun) report.orders.taken += 1;
@@ -180,7 +180,7 @@ class Taking {
       await modules.keep({ statement: open.frame.statement, signature: open.frame.signature }, open.bytes);
       this.#modules.taken += 1;
     } catch (error) {
-      // modules have a share of the disk: that it is used up holds nothing else back
+      // modules have a quota on the disk; using it up must not stop the rest of the import
       const refused = error instanceof DtkdError && error.code === 'DISK_FULL' ? error : told(error);
       this.#leaveOut(`module ${open.frame.digest.slice(0, 12)}`, [refused]);
     }
@@ -216,7 +216,7 @@ const REASONS: Readonly<Record<'unknown-author' | 'forked', Refused>> = {
   forked: { code: 'ENTRY_FORKED', message: 'its author signed two different histories: it is suspended' },
 };
 
-/** Refusals are told; what this node itself cannot do (a full disk) ends the import. */
+/** Turns a refusal into a report. Rethrows failures of this node itself (a full disk), which end the import. */
 function told(error: unknown): Refused {
   if (error instanceof DtkdError && error.httpStatus < 500) return { code: error.code, message: error.message };
   throw error;
@@ -234,7 +234,7 @@ function higher(a: ParcelHead | undefined, b: ParcelHead): ParcelHead {
   return a !== undefined && compareEpochs(a.epoch, b.epoch) > 0 ? a : b;
 }
 
-/** What taking an entry would come to, by its place in its author's log alone. */
+/** The expected result of importing an entry, judged only by its place in its author's log. */
 function preview({ heads, isMember }: Place, bytes: Uint8Array): 'applied' | 'known' | 'gap' | 'unknown-author' {
   const { author, epoch, seq, hash } = parseEntry(bytes);
   if (!isMember(author)) return 'unknown-author';

@@ -1,6 +1,6 @@
 /**
- * How far the logs went in each parcel that this node made or took in, by what its maker had: rows `q/m/DOMAIN/TIME`, so that the next one can begin there. Keeps
- * the last ones only.
+ * Records the heads of the logs in each parcel that this node made or imported, so that a later parcel can begin there: rows
+ * `q/m/DOMAIN/TIME`. Keeps the latest ones only.
  */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../../../protocol/encoding/cbor.ts';
@@ -9,7 +9,7 @@ import { PARCEL_FORMAT, type ParcelHead } from '../../../protocol/parcel/parcel.
 import { type Kv, prefixEnd } from '../store/kv.ts';
 
 const ROWS = 'q/m/';
-/** Marks of one domain that are kept: two a day for a month. */
+/** Marks kept per domain: two a day for a month. */
 const MAX_MARKS = 64;
 
 const row = z.object({ v: z.literal(PARCEL_FORMAT), heads: z.array(head) });
@@ -41,7 +41,7 @@ export class Marks {
     );
   }
 
-  /** The last one of that time or before. */
+  /** The latest mark at or before a time. */
   async at(domain: string, time: number): Promise<{ time: number; heads: ParcelHead[] } | undefined> {
     const prefix = prefixOf(domain);
     const [last] = await this.#rows.page({ gte: prefix, lt: prefixEnd(rowOf(domain, time)), limit: 1, reverse: true });

@@ -1,7 +1,8 @@
 /**
- * Parcels: what members would tell one another, in files between nodes that never connect. Puts together what mesh, holding, executions and modules offer, and what they
- * take in. Guarantees that nothing is taken in of a file that is not whole, was altered, or is of no member; that memory does not grow with the file; and that
- * one file is read at a time. Judges nothing that is in it: those do who take it from members.
+ * Parcels: files that carry between nodes that never connect what members would tell one another. Combines what the mesh, holding,
+ * executions and modules export and import. Guarantees that nothing is imported from a file that is incomplete, altered, or not made by a
+ * member; that memory does not grow with the file; and that one file is read at a time. Leaves judging the contents to the parts that
+ * accept the same from members.
  */
 import { DtkdError } from '../../../protocol/errors.ts';
 import { MAX_PARCEL_DOMAINS } from '../../../protocol/parcel/parcel.ts';
@@ -15,9 +16,9 @@ import { Marks } from './marks.ts';
 import type { CarriedModule, ExportAnswer, ImportReport, ParcelDomain, Parcels, ParcelsOptions } from './parcels.types.ts';
 import { emptySpool, spooled } from './spooling.ts';
 
-/** Parcels that are made at a time: each reads as fast as its client takes it. */
+/** Concurrent exports. Each reads as fast as its client takes the bytes. */
 const MAX_EXPORTS = 4;
-/** Parcels that come at a time, one of each user: who sends slowly keeps no others waiting, since they are read only when they have come. */
+/** Concurrent uploads, one per user. A slow upload does not block others, since a parcel is read only after it has arrived. */
 const MAX_COMING = 4;
 
 export function createParcels(options: ParcelsOptions): Parcels {
@@ -67,7 +68,8 @@ class NodeParcels implements Parcels {
     { dryRun, signal }: { dryRun: boolean; signal: AbortSignal },
   ): Promise<ImportReport> {
     const { directory, assertMayManage, logger, now } = this.#options;
-    // Of which domains it is only the file says; who may look after none does not get to fill the disk, or to keep others waiting.
+    // Only the file itself says which domains it is for. So check first that the user may manage at least one, before the upload takes disk
+    // space and a place.
     await this.#assertMayAny(principal);
     const came = this.#coming.take(principalText(principal), () => {});
     if (came === undefined)
@@ -80,7 +82,7 @@ class NodeParcels implements Parcels {
           const checked = await checkParcel(path, this.#options, either);
           for (const { domain } of checked.domains) await assertMayManage(principal, domain.name);
           const report = await takeIn(path, checked, { dryRun, signal: either }, this.#options);
-          // As far as its maker has the logs, and not this node: what of that it lacks is still to be carried there.
+          // The heads of the maker, not of this node: whatever the maker lacks must still be carried there.
           if (!dryRun) for (const { domain, frame } of checked.domains) await this.#marks.add(domain.id, now(), frame.heads);
           logger.info(
             { parcel: report.id, dryRun, domains: report.domains.map(({ name }) => name), refused: report.refused.count },
@@ -115,7 +117,7 @@ class NodeParcels implements Parcels {
   }
 
   async *#write(plan: ExportPlan, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    // others may have begun while this one was planned
+    // other exports may have begun while this one was planned
     this.#assertTurn();
     this.#exports += 1;
     try {

@@ -1,4 +1,4 @@
-/** What parcels need of the rest of the daemon, and what they offer to the API. */
+/** The ports of parcels: what they need from the rest of the daemon, and what they offer to the API. */
 import type { DomainId, PeerKey } from '../../../protocol/ids.ts';
 import type { AnswerFrame } from '../../../protocol/orders/answer.ts';
 import type { FrameOf, ParcelHead } from '../../../protocol/parcel/parcel.ts';
@@ -11,7 +11,7 @@ export interface Refused {
   message: string;
 }
 
-/** One domain of this node: what there is of it, and where what comes is taken in. */
+/** One domain of this node, as a source for exports and a destination for imports. */
 export interface ParcelDomain {
   readonly id: DomainId;
   readonly name: string;
@@ -26,12 +26,12 @@ export interface ParcelDomain {
   takeItems(items: readonly Uint8Array[]): Promise<{ added: number; rejected: readonly Refused[] }>;
   takeEntry(entry: Uint8Array): Promise<'applied' | 'known' | 'gap' | 'unknown-author' | 'forked'>;
   gained(): void;
-  /** True while this node, put back from a backup, does not know what it has revoked since. */
+  /** True while this node, restored from a backup, does not yet know what it has revoked since. */
   isAwaiting(): boolean;
   seal(bytes: Uint8Array): Uint8Array;
 }
 
-/** A domain, with this node's key in it. */
+/** A domain and this node's key in it. */
 export interface At {
   domain: DomainId;
   self: PeerKey;
@@ -39,12 +39,12 @@ export interface At {
 
 export type CarriedOrder = FrameOf<'order'> | FrameOf<'cancel'>;
 
-/** What became of something that was given to holding or to the starting side. `refused`: with the reason. */
+/** The result of handing something to holding or to the starter. */
 export type Taken = 'taken' | 'known' | { refused: Refused };
 
-/** Orders on their way, and what became of those that were carried out. */
+/** Orders in transit, and the answers to those that were carried out. */
 export interface ParcelOrders {
-  /** All orders and cancellations that are kept here or by connected members. What is given out counts as on its way from then on. */
+  /** All orders and cancellations held here or by connected members. Everything returned counts as in transit from then on. */
   orders(at: At, signal: AbortSignal): AsyncIterable<CarriedOrder>;
   answers(at: At, signal: AbortSignal): AsyncIterable<AnswerFrame>;
   takeOrder(at: At, order: CarriedOrder): Promise<Taken>;
@@ -58,18 +58,18 @@ export interface CarriedModule {
   size: number;
   statement: Uint8Array;
   signature: Uint8Array;
-  /** Its archive. */
+  /** The bytes of its archive. */
   bytes(): AsyncIterable<Uint8Array>;
 }
 
 export interface ParcelModules {
-  /** All whose archives are here; `inDomains`: names of the domains to whose members it is offered. */
+  /** All modules whose archives are here. `inDomains`: names of the domains to whose members a module is offered. */
   list(): Promise<(CarriedModule & { inDomains: readonly string[] })[]>;
-  /** Digests of the code that orders of this node name which wait for their targets in these domains. */
+  /** Digests of the code named by this node's orders that wait for targets in these domains. */
   waiting(domains: ReadonlySet<string>): ReadonlySet<string>;
-  /** True if it is here already. Errors: SIGNATURE_INVALID, FRAME_INVALID. */
+  /** True if the module is here already. Errors: SIGNATURE_INVALID, FRAME_INVALID. */
   has(signed: { statement: Uint8Array; signature: Uint8Array }): Promise<boolean>;
-  /** Errors: CONTENT_ALTERED, SIGNATURE_INVALID, and what is wrong in a module. */
+  /** Stores a module. Errors: CONTENT_ALTERED, SIGNATURE_INVALID, and those for faults in a module. */
   keep(signed: { statement: Uint8Array; signature: Uint8Array }, archive: Uint8Array): Promise<unknown>;
 }
 
@@ -77,19 +77,19 @@ export interface ParcelsOptions {
   domain(name: string): ParcelDomain | undefined;
   /** Names of all domains of this node. */
   domains(): string[];
-  /** Names of those of which it is a member no more. */
+  /** Names of domains from which this node was removed. */
   removedFrom(): string[];
   orders: ParcelOrders;
   modules: ParcelModules;
-  /** Throws FORBIDDEN unless the principal may look after that domain. */
+  /** Throws FORBIDDEN unless the principal may manage the domain. */
   assertMayManage(principal: Principal, domain: string): Promise<void>;
-  /** Whether the principal may read that module, also where it is offered to nobody. */
+  /** Whether the principal may read the module, even one that is offered to nobody. */
   mayRead(principal: Principal, module: CarriedModule): Promise<boolean>;
   /** Rows `q/…`. */
   rows: Kv;
-  /** Where parcels lie while they are read: made, and emptied at the start. */
+  /** Directory for parcels while they are read. Created and emptied at the start. */
   directory: string;
-  /** Of this dtkd, to show. */
+  /** The version of this dtkd, for display. */
   program: string;
   logger: Logger;
   /** Milliseconds since the epoch. */
@@ -97,21 +97,21 @@ export interface ParcelsOptions {
 }
 
 export interface ExportAnswer {
-  /** The bytes. Whoever reads them sets the pace. */
+  /** The bytes, at the reader's pace. */
   bytes: AsyncIterable<Uint8Array>;
 }
 
-/** What an import came to. */
+/** The result of an import. */
 export interface ImportReport {
   id: string;
   /** Milliseconds since the epoch, by the maker's clock. */
   made: number;
   dryRun: boolean;
   domains: DomainReport[];
-  /** Domains in it in which this node is not. */
+  /** Domains in the parcel that this node is not in. */
   skipped: string[];
   modules: { taken: number; known: number };
-  /** What was not taken in, the first of them, and how many in all. */
+  /** What was refused: the number of all, and the first ones. */
   refused: { count: number; first: (Refused & { what: string })[] };
 }
 
@@ -121,16 +121,19 @@ export interface DomainReport {
   makerName: string;
   facts: { new: number };
   entries: { new: number; known: number };
-  /** Authors of whom earlier entries are missing here. */
+  /** Authors whose earlier entries are missing here. */
   gaps: string[];
   orders: { taken: number; known: number };
   answers: { taken: number; known: number };
 }
 
 export interface Parcels {
-  /** Makes one; what is wrong with the request is thrown before the first byte. Errors: BAD_REQUEST, NOT_FOUND, FORBIDDEN, TOO_MANY_REQUESTS. */
+  /**
+   * Makes a parcel. Errors in the request are thrown before the first byte. Errors: BAD_REQUEST, NOT_FOUND, FORBIDDEN, REMOVED,
+   * TOO_MANY_REQUESTS.
+   */
   export(principal: Principal, request: unknown, signal: AbortSignal): Promise<ExportAnswer>;
-  /** Takes one in. Errors: those of reading one; NOT_A_MEMBER, NOT_FOUND, FORBIDDEN, DISK_FULL, TOO_MANY_REQUESTS. */
+  /** Imports a parcel. Errors: those of reading one; NOT_A_MEMBER, NOT_FOUND, FORBIDDEN, DISK_FULL, TOO_MANY_REQUESTS. */
   import(principal: Principal, source: AsyncIterable<Uint8Array>, how: { dryRun: boolean; signal: AbortSignal }): Promise<ImportReport>;
   start(): Promise<void>;
   stop(): Promise<void>;

@@ -1,4 +1,4 @@
-/** A parcel on this disk while it is read: it is read twice, first to check it and then to take it in, and is gone afterwards. */
+/** Spools a parcel to disk, because it is read twice: first to check it, then to import it. Removes it afterwards. */
 import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DtkdError } from '../../../protocol/errors.ts';
@@ -6,13 +6,16 @@ import { MAX_PARCEL_BYTES } from '../../../protocol/parcel/parcel.ts';
 import { Room } from '../disk/room.ts';
 import { isFull } from '../disk/system-error.ts';
 
-/** Removes what an earlier daemon left. */
+/** Creates the directory, and removes what an earlier daemon left in it. */
 export async function emptySpool(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   for (const name of await readdir(directory)) await rm(join(directory, name), { force: true, recursive: true });
 }
 
-/** Calls `use` with the file that has the bytes of `source`. Errors: TOO_LARGE, DISK_FULL; what the source throws. */
+/**
+ * Writes `source` to a file, calls `use` with its path, and removes the file. Errors: TOO_LARGE, DISK_FULL, and those of the source and of
+ * `use`.
+ */
 export async function spooled<T>(
   { directory, name, source, signal }: { directory: string; name: string; source: AsyncIterable<Uint8Array>; signal: AbortSignal },
   use: (path: string) => Promise<T>,
@@ -43,7 +46,7 @@ async function write(path: string, source: AsyncIterable<Uint8Array>, signal: Ab
   }
 }
 
-/** Without a cause: what is left is not for bundles. */
+/** Throws DISK_FULL for a full disk, and other causes as they are. Without a cause: the space left on the disk is reserved. */
 function refuseDisk(cause?: unknown): never {
   if (cause === undefined || isFull(cause)) {
     throw new DtkdError('DISK_FULL', 'there is no room on this disk to read the bundle', {

@@ -1,4 +1,4 @@
-/** The data directory of a node: made and protected, its node's name settled, and where the CLI finds the daemon. */
+/** The data directory of a node: creates and protects it, settles the node's name, and tells the CLI where the daemon is. */
 import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { chmod, chown, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ const NAME_KEY = 'a/node-name';
 export const API_SOCKET = 'api.sock';
 const ENDPOINT_FILE = 'endpoint.json';
 
-/** Makes the data directory, or sees that it can be written. Errors: DATA_UNWRITABLE. */
+/** Makes the data directory if it is missing, and checks that it is writable. Errors: DATA_UNWRITABLE. */
 export function prepareDirectory(directory: string): void {
   try {
     makeDirectory(directory, 0o700);
@@ -31,8 +31,9 @@ export function prepareDirectory(directory: string): void {
 }
 
 /**
- * Lets its owner alone into the data directory, or an operator group, too. To be called by whoever has locked the database: a second daemon with other settings is
- * refused, and must not shut out those whom the first one lets in. Errors: CONFIG_INVALID, DATA_UNWRITABLE.
+ * Restricts the data directory to its owner, or to its owner and the operator group. To be called only by the holder of the database lock:
+ * a second daemon with other settings is refused, and must not shut out users whom the first one admits. Errors: CONFIG_INVALID,
+ * DATA_UNWRITABLE.
  */
 export async function protectDirectory(directory: string, gid: number | undefined): Promise<void> {
   try {
@@ -47,7 +48,7 @@ export async function protectDirectory(directory: string, gid: number | undefine
   }
 }
 
-/** False also of what this user may not look at. */
+/** True if the path is not a directory. False also if it cannot be examined. */
 function isFile(path: string): boolean {
   try {
     return !statSync(path).isDirectory();
@@ -64,8 +65,8 @@ function unwritable(directory: string, cause: unknown): DtkdError {
 }
 
 /**
- * Refuses a directory whose database is gone: what would start there is another node, in no domain. The audit log is begun only once there is a database.
- * Errors: DATA_CORRUPT.
+ * Refuses a directory whose database is gone: the daemon would start as another node, in no domain. Recognises that by the audit log, which
+ * is created only once there is a database. Errors: DATA_CORRUPT.
  */
 export async function refuseLostDatabase(directory: string): Promise<void> {
   const audit = join(directory, 'audit');
@@ -80,7 +81,7 @@ export async function refuseLostDatabase(directory: string): Promise<void> {
   );
 }
 
-/** The name is fixed at first start: it is the namespace of everything that is stored. */
+/** Returns the node's name. It is fixed at the first start, since it is the namespace of everything stored. */
 export async function settleName(kv: Kv, asked: NodeName | undefined): Promise<NodeName> {
   const stored = await kv.get(NAME_KEY);
   if (stored !== undefined) {
@@ -95,7 +96,7 @@ export async function settleName(kv: Kv, asked: NodeName | undefined): Promise<N
   return name;
 }
 
-/** Says which process holds the database, if it has told where it is. Always throws. */
+/** Adds the id of the process that holds the database, if it is known. Always throws. */
 export async function explainLock(error: unknown, directory: string): Promise<never> {
   if (!(error instanceof DtkdError) || error.code !== 'DATA_LOCKED') throw error;
   const endpoint = await readFile(join(directory, ENDPOINT_FILE), 'utf8').catch(() => '');
@@ -107,13 +108,16 @@ export async function explainLock(error: unknown, directory: string): Promise<ne
   });
 }
 
-/** Lets the operator group read a file that its commands need, whatever the umask is: the units have one that shuts it out. */
+/** Lets the operator group read a file that its commands need, regardless of the umask: that of the systemd units would prevent it. */
 export async function openToGroup(file: string, gid: number): Promise<void> {
   await chown(file, process.getuid?.() ?? -1, gid);
   await chmod(file, 0o640);
 }
 
-/** Tells the CLI where the daemon is; written whole, so that nobody reads half of it. `gid`: of the operator group. Returns what takes it away. */
+/**
+ * Tells the CLI where the daemon is. Written atomically, so that nobody reads half of it. `gid`: of the operator group. Returns a function
+ * that removes the file.
+ */
 export async function writeEndpoint(directory: string, endpoint: object, gid: number | undefined): Promise<() => Promise<void>> {
   const file = join(directory, ENDPOINT_FILE);
   await writeFile(`${file}.new`, `${JSON.stringify(endpoint)}\n`, { mode: 0o644 });

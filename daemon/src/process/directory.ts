@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { isMissing } from '../disk/system-error.ts';
 
 /**
- * Makes a directory and what is missing above it. Unlike the recursive mode of `mkdir` it ends also where a file system says ENOENT for a
- * parent that is there, as /proc does.
+ * Makes a directory and its missing parents. Unlike the recursive mode of `mkdir`, it also terminates where a file system reports ENOENT
+ * for an existing parent, as /proc does.
  */
 export function makeDirectory(path: string, mode: number): void {
   try {
@@ -19,7 +19,7 @@ export function makeDirectory(path: string, mode: number): void {
   }
 }
 
-/** Bytes of the files in a directory; of directories in it nothing is counted. */
+/** The bytes of the files in a directory. Does not descend into directories. */
 export async function directoryBytes(directory: string): Promise<number> {
   const names = await readdir(directory).catch(() => []);
   const sizes = await Promise.all(

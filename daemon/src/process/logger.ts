@@ -1,6 +1,6 @@
 /**
- * Structured logs: one JSON object a line in `logs/dtkd.log` (rotated by size), and the same or readable text on standard error.
- * Owns the files; guarantees that a full disk or a closed terminal never stops the daemon. It does not decide what is worth logging.
+ * Structured logs: one JSON object a line in `logs/dtkd.log` (rotated by size), and the same or readable text on standard error. Owns the
+ * files. Guarantees that a full disk or a closed terminal never stops the daemon. Does not decide what is worth logging.
  */
 import { closeSync, existsSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -25,7 +25,7 @@ export interface LogOptions {
   keep: number;
 }
 
-/** Values of these fields never reach a log, wherever they stand. */
+/** Fields whose values never reach a log. */
 const REDACTED = [
   'token',
   'inviteToken',
@@ -40,7 +40,7 @@ const REDACTED = [
 
 export interface LogSink {
   logger: Logger;
-  /** Writes out what is buffered and closes the file. */
+  /** Flushes the buffer and closes the file. */
   close(): Promise<void>;
 }
 
@@ -67,20 +67,20 @@ export function createLogger(options: LogOptions): LogSink {
   return { logger, close: () => (file === undefined ? Promise.resolve() : file.close()) };
 }
 
-/** An error with a code is no defect: what it says is enough, and a stack at each try would hide the rest. */
+/** Serialises an error. An error with a code is not a defect: its message is enough, and a stack for each attempt would hide the rest. */
 function described(error: Error): object {
   const whole = pino.stdSerializers.err(error);
   return error instanceof DtkdError && error.code !== 'INTERNAL' ? { code: error.code, message: whole.message } : whole;
 }
 
-/** Whoever read it may be gone, or the disk behind it full; each line is tried anew. */
+/** Ignores errors of a stream: its reader may be gone, or its disk full. Each line is tried again. */
 function outliveReader(stream: NodeJS.WriteStream): void {
   if (!stream.listeners('error').includes(ignore)) stream.on('error', ignore);
 }
 
 function ignore(): void {}
 
-/** Of lines that the disk has not taken yet; what comes then is counted, not kept. */
+/** Bytes buffered while the disk does not accept them. Further lines are only counted. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
 interface RotatingFile {
@@ -88,7 +88,10 @@ interface RotatingFile {
   close(): Promise<void>;
 }
 
-/** Undefined if its directory cannot be made or entered: whoever needs the data directory says so with a better error. */
+/**
+ * Opens a rotating file. Undefined if its directory cannot be made or entered: the check of the data directory reports that with a better
+ * error.
+ */
 function openRotating(path: string, maxBytes: number, keep: number): RotatingFile | undefined {
   let bytes: number;
   try {
@@ -102,7 +105,8 @@ function openRotating(path: string, maxBytes: number, keep: number): RotatingFil
   // A file can only be moved away once it has been opened.
   let opening = true;
   const out = new sonicBoom.SonicBoom({ dest: path, sync: false, mode: 0o600, append: true, maxLength: MAX_WAITING_BYTES });
-  // A full disk must not stop the daemon; standard error still has the line. What could not be written waits, and is tried again with the next line.
+  // A full disk must not stop the daemon; standard error still gets the line. What could not be written stays buffered, and is tried again
+  // with the next line.
   out.on('error', (error: NodeJS.ErrnoException) => {
     if (error.syscall === 'open') failed = true;
   });
@@ -138,19 +142,22 @@ function openRotating(path: string, maxBytes: number, keep: number): RotatingFil
         if (failed) return resolve();
         out.once('close', () => resolve());
         out.once('error', () => resolve());
-        // Ending it while a rotation is under way would never finish.
+        // Ending it during a rotation would never finish.
         if (opening) out.once('ready', () => out.end());
         else out.end();
       }),
   };
 }
 
-/** False if another file cannot take its place, as when no more can be open: the file goes on growing. Losing a rotation is better than losing the log. */
+/**
+ * Rotates the files. False if no new file can be made, as when no descriptors are left: the old one then keeps growing, since losing a
+ * rotation is better than losing the log.
+ */
 function rotate(path: string, keep: number): boolean {
   const next = `${path}.next`;
   try {
     closeSync(openSync(next, 'a', 0o600));
-    // also those of a time when more were kept
+    // also removes those from a time when more were kept
     for (let index = Math.max(keep, 1); existsSync(`${path}.${index}`); index += 1) rmSync(`${path}.${index}`);
     for (let index = keep - 1; index >= 1; index -= 1) {
       if (existsSync(`${path}.${index}`)) renameSync(`${path}.${index}`, `${path}.${index + 1}`);
@@ -172,7 +179,7 @@ export function textLine(line: string): string {
   return `${printable(`${time} ${level.toUpperCase().padEnd(5)} ${msg ?? ''}${rest}`)}\n`;
 }
 
-/** Peers have a say in what is logged: none of it may begin a line of its own or command the terminal. */
+/** Escapes control characters: peers influence what is logged, and must not be able to start a new line or control the terminal. */
 function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -1,22 +1,22 @@
 /**
- * Gives memory back. Starting, loading libp2p and joining a domain leave tens of megabytes that V8 would keep for as long as little
- * happens, because it collects only when something is allocated. So once the daemon is calm and has grown, everything is collected, at
- * the cost of a pause of about a tenth of a second. Never collects while there is work, and never twice for the same growth. What is collected
- * while there is work is `young-generation.ts`'s.
+ * Gives memory back. Starting, loading libp2p and joining a domain leave tens of megabytes of garbage, which V8 keeps while little happens,
+ * because it collects only on allocation. So once the daemon is calm and has grown, this forces a full collection, at the cost of a pause
+ * of about a tenth of a second. Never collects while there is work, nor twice for the same growth. `young-generation.ts` deals with
+ * collections under load.
  */
 import { performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** How often to look. */
+/** Interval of the checks. Milliseconds. */
 export const LOOK_MS = 10_000;
-/** Calm: the event loop was busy for at most this part of the time since the last look. */
+/** The daemon counts as calm if the event loop was busy for at most this part of the time since the last check. */
 const CALM = 0.1;
 /** Growth since the last collection that is worth the pause, in bytes. */
 const WORTH_BYTES = 24 * 1024 * 1024;
 
 export interface MemoryPorts {
-  /** The part of the time since the last call in which the event loop was busy. */
+  /** The fraction of the time since the last call in which the event loop was busy. */
   busy(): number;
   /** Resident bytes. */
   resident(): number;
@@ -71,7 +71,7 @@ function ofProcess(): MemoryPorts {
   };
 }
 
-/** 0 where it cannot be read, as while all descriptors are in use: nothing is collected then. */
+/** 0 if it cannot be read, as while all descriptors are in use. Nothing is collected then. */
 function residentNow(): number {
   try {
     return process.memoryUsage.rss();
@@ -80,7 +80,10 @@ function residentNow(): number {
   }
 }
 
-/** V8 gives its `gc` to contexts that are made while the flag stands. The flag goes at once: compiled code is cached under the flags. */
+/**
+ * Runs a full collection. V8 exposes `gc` to contexts that are created while the flag is set. The flag is cleared at once, because cached
+ * compiled code depends on the flags.
+ */
 export async function collectGarbage(): Promise<void> {
   setFlagsFromString('--expose-gc');
   const gc: unknown = runInNewContext('gc');

@@ -1,24 +1,27 @@
 /**
- * How many connections others may have, by how many files this process may have open: each is one, and where there are no more, the database cannot write. So what
- * clients and members can take leaves the larger part to the daemon itself.
+ * Limits connections by the number of files that this process may open. Each connection takes one, and without a free one the database
+ * cannot write. So the shares of clients and members leave the larger part to the daemon itself.
  */
 import { readFileSync } from 'node:fs';
 
 export interface ConnectionShares {
-  /** At the API, and at the ingress, where each may take another to an endpoint. */
+  /** At the API, and again at the ingress, where each may need another one to an endpoint. */
   connections: number;
-  /** Of members to apps here; a lane and a connection to an endpoint each. */
+  /** Tunnels of members to apps here. Each takes a lane and a connection to an endpoint. */
   tunnels: number;
 }
 
 const MOST: ConnectionShares = { connections: 2_048, tunnels: 16_384 };
 
-/** Parts of the limit that one of each stands for: three times a sixteenth, and two times an eighth. */
+/**
+ * The shares under an open-files limit. They take at most three sixteenths (API, ingress and endpoints) plus two eighths (lanes and
+ * endpoints) of it.
+ */
 export function connectionShares(limit: number): ConnectionShares {
   return { connections: Math.min(MOST.connections, Math.floor(limit / 16)), tunnels: Math.min(MOST.tunnels, Math.floor(limit / 8)) };
 }
 
-/** Of this process. Infinity where the system does not say. */
+/** This process's limit of open files. Infinity if the system does not say. */
 export function openFilesLimit(path = '/proc/self/limits'): number {
   try {
     const soft = /^Max open files\s+(\d+)/m.exec(readFileSync(path, 'utf8'))?.[1];

@@ -1,4 +1,7 @@
-/** What ended a start, as the operator has to read it: whichever part came upon a file of the data directory, the code and the advice are the same. */
+/**
+ * Turns the error that ended a start into one for the operator: whichever part failed on a file of the data directory, the code and the
+ * advice are the same.
+ */
 import { DtkdError } from '../../../protocol/errors.ts';
 
 const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
@@ -6,7 +9,10 @@ const NO_DESCRIPTOR = new Set(['EMFILE', 'ENFILE']);
 const NOT_ITS_OWN = new Set(['EACCES', 'EPERM']);
 const NOT_USABLE = new Set(['EROFS', 'EEXIST', 'ENOTDIR', 'EISDIR']);
 
-/** What parts said under other codes becomes DISK_FULL, UNAVAILABLE or DATA_UNWRITABLE if the file system is why; all else is as it was. */
+/**
+ * Returns DISK_FULL, UNAVAILABLE or DATA_UNWRITABLE if the file system is the cause, whatever code the part gave. Other errors are returned
+ * as they are.
+ */
 export function startingError(error: unknown, directory: string): unknown {
   const failed = systemErrorOf(error);
   if (failed === undefined) return error;
@@ -43,7 +49,7 @@ interface SystemError {
   message: string;
 }
 
-/** The innermost error that the system gave. */
+/** The innermost system error among the causes. */
 function systemErrorOf(error: unknown): SystemError | undefined {
   let found: SystemError | undefined;
   for (let current = error; current instanceof Error; current = current.cause) {

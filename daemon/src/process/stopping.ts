@@ -1,4 +1,4 @@
-/** What has to be ended: in reverse, when the daemon stops, and after a start that failed, so that it leaves nothing behind. */
+/** The functions that stop parts, run in reverse order when the daemon stops, or after a failed start so that it leaves nothing behind. */
 import type { Logger } from '../logging/logger.types.ts';
 
 type Stop = () => void | Promise<void>;
@@ -15,13 +15,13 @@ export class Stops {
     this.#stops.push(stop);
   }
 
-  /** Starts a part that is to be stopped. */
+  /** Starts a part and registers its stop. */
   async start(part: { start(): void | Promise<void>; stop: Stop }): Promise<void> {
     await part.start();
     this.push(() => part.stop());
   }
 
-  /** A part that does not stop cleanly keeps no other from stopping. */
+  /** Stops all parts in reverse order. One that fails to stop does not keep the others from stopping. */
   async stop(): Promise<void> {
     for (const stop of this.#stops.splice(0).reverse()) {
       try {

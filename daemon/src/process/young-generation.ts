@@ -1,20 +1,20 @@
 /**
- * Holds V8's young generation at one size while there is work. By itself V8 doubles it under load, up to three times 32 MiB, and a long download seems
- * to cost what it does not; and it makes it small again when little happens. So it may grow until it has that size, and no further, and again
- * after each rest: a young generation that stayed small would be collected a hundred times a second.
+ * Keeps V8's young generation at one size while there is work. By itself V8 doubles it under load, up to three times 32 MiB, so that a long
+ * download seems to cost memory that it does not need; and V8 shrinks it again when little happens. So it may grow to this size and no
+ * further, and again after each rest: if it stayed small, it would be collected a hundred times a second.
  */
 import { PerformanceObserver } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 
-/** Both halves together, in bytes: the next collection is some fifty milliseconds of full load away. */
+/** Both halves together, in bytes. At this size, collections are some fifty milliseconds of full load apart. */
 export const YOUNG_BYTES = 32 * 1024 * 1024;
 
 export interface YoungPorts {
-  /** Bytes that the young generation may fill now. */
+  /** The current size of the young generation in bytes. */
   size(): number;
-  /** How many times as large it becomes when much of it is in use; 1: it stays. */
+  /** The factor by which it grows when much of it is in use. 1: it stays. */
   setGrowth(factor: number): void;
-  /** Calls back after collections. */
+  /** Calls back after collections. Returns a function that ends it. */
   onCollected(look: () => void): () => void;
 }
 

@@ -1,4 +1,4 @@
-/** dtApps, put together with the mesh, users and their rights, and with where this node itself listens, since an app may not be had from there. */
+/** Wires dtApps to the mesh, to users and their rights, and to the places where this node itself listens, to which no app may lead. */
 import type { Access } from '../access/access.types.ts';
 import { createApps } from '../apps/apps.ts';
 import type { Apps, HostPort } from '../apps/ports.ts';
@@ -9,12 +9,12 @@ import type { OpenNode } from './node-opening.ts';
 
 export interface AppSharing {
   apps: Apps;
-  /** Says of another place that this node listens there. */
+  /** Adds a place where this node listens. */
   listensAt(place: HostPort): void;
 }
 
 export function createAppSharing({ config, node, store, audit, logger }: OpenNode, mesh: Mesh, access: Access): AppSharing {
-  // Those that are set are known before they listen, so that no app is judged without them at start.
+  // Configured ports are known before anything listens on them, so that no app is judged without them at the start.
   const listeners = [config.api, config.ingress, { host: '::', port: config.mesh.port }].filter(({ port }) => port !== 0);
   const apps = createApps({
     store,

@@ -1,4 +1,4 @@
-/** Users and rights as dtApps ask for them: fits access to the port that apps declare. */
+/** Adapts access to the port of users and rights that dtApps declare. */
 import { dtAppKind } from '../../../protocol/kinds/dtapp.ts';
 import type { ApiObject } from '../../../protocol/objects/objects.ts';
 import type { UserPrincipal } from '../../../protocol/rights/principal.ts';

@@ -1,4 +1,4 @@
-/** What a checkup looks at, put together out of the parts of the daemon; and its place in the API. */
+/** Wires the parts of the daemon to the checkup, and the checkup to the API. */
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -82,7 +82,7 @@ export function checkupAction(parts: CheckupParts): Action {
   let check: Promise<() => Promise<Checkup>> | undefined;
   return async ({ method }) => {
     if (method !== 'GET') throw new DtkdError('METHOD_NOT_ALLOWED', 'use GET to have the daemon look at itself');
-    // loaded when somebody asks first: few do, and seldom
+    // loaded on first use, since checkups are rare
     check ??= import('../checkup/gathering.ts').then(({ createCheckup }) => createCheckup(ports));
     return (await check)();
   };

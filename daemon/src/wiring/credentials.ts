@@ -1,4 +1,4 @@
-/** What the API and its clients know one another by: the operator's token, and the certificate with its authority. */
+/** The credentials by which the API and its clients recognise each other: the operator's token, and the certificate with its authority. */
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { openOperatorToken } from '../access/operator-token.ts';

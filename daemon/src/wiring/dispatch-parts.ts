@@ -1,4 +1,7 @@
-/** The parts of dispatch, each made with what it needs of others: what may run here, this node as a target, this node as a starter. None of them is started. */
+/**
+ * Creates the parts of dispatch with what each needs of others: what may run here, this node as a target, this node as a starter. Starts
+ * none of them.
+ */
 import { join } from 'node:path';
 import type { SigningKey } from '../../../protocol/keys/signing.ts';
 import { nodeKind } from '../../../protocol/kinds/node.ts';
@@ -77,9 +80,9 @@ interface Here {
   self: { name: string; signingKey: string };
   members: Members;
   nodes: Nodes;
-  /** Tells of a key whether it was a member's that is gone. */
+  /** Whether a key belonged to a member that is gone. */
   isGone(member: string): boolean;
-  /** Of a node, by its name. */
+  /** The signing key of a node, by the node's name. */
   signingKeyOf(name: string): Promise<string | undefined>;
   /** This node's own Node object. */
   nodeObject(): Promise<ApiObject | undefined>;
@@ -98,7 +101,7 @@ function hereOf({ store, node, mesh, signingKey }: DispatchPartsOptions): Here {
   };
 }
 
-/** Code, whose it is, and what is said of resources that it runs for. */
+/** Code, its publishers, and the bundles of the resources that it runs for. */
 interface Code {
   content: ContentStore;
   modules: Modules;

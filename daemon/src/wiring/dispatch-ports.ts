@@ -1,4 +1,4 @@
-/** The mesh and the nodes' objects, as dispatch sees them. */
+/** Adapts the mesh and Node objects to the ports of dispatch. */
 import { type DomainId, type PeerId, parseDomainId, parsePeerKey, peerIdOf } from '../../../protocol/ids.ts';
 import { executionKind } from '../../../protocol/kinds/execution.ts';
 import { nodeKind, nodeStatus } from '../../../protocol/kinds/node.ts';
@@ -16,7 +16,7 @@ interface Table {
   byNode: ReadonlyMap<string, Member>;
 }
 
-/** Members of all domains, looked up once for each change of the mesh. Those that are suspended are none. */
+/** Members of all domains, except suspended ones. Read once per change of the mesh. */
 export function dispatchMembers(mesh: Mesh): Members {
   let known: Table | undefined;
   mesh.onChange(() => {
@@ -60,7 +60,7 @@ function readMembers(mesh: Pick<Mesh, 'domains'>): Table {
   };
 }
 
-/** Tells of a key whether another member had it that was removed from a domain of this node, or has left it. Looked up once for each change of the mesh. */
+/** Whether a key belonged to another member that was removed from, or has left, a domain of this node. Read once per change of the mesh. */
 export function goneMembers(mesh: Pick<Mesh, 'domains' | 'onChange'>): (member: string) => boolean {
   let known: ReadonlySet<PeerId> | undefined;
   mesh.onChange(() => {
@@ -81,8 +81,8 @@ interface KnownNode {
 }
 
 /**
- * Nodes with the members that they are. Replicas of nodes that are members no more are left out. Objects are read once for each change of one: every command that is
- * planned asks for them.
+ * Nodes, each with its member. Leaves out replicas of nodes that are no longer members. Reads the objects once per change of a Node, since
+ * every planned command needs them.
  */
 export function dispatchNodes(store: Pick<ObjectStore, 'list' | 'subscribe'>, node: string, members: Pick<Members, 'list'>): Nodes {
   const { group, plural } = nodeKind;
@@ -117,17 +117,17 @@ export function dispatchNodes(store: Pick<ObjectStore, 'list' | 'subscribe'>, no
   };
 }
 
-/** The signing key that a Node says. */
+/** The signing key in a Node's status. */
 export function signingKeyOf(object: ApiObject): string | undefined {
   return nodeStatus.safeParse(object['status']).data?.signingKey;
 }
 
-/** Names of this node's stored executions that begin so. */
+/** Names of this node's stored executions with a given beginning. */
 export function executionNames(kv: Kv, node: string): (beginning: string, limit: number) => Promise<string[]> {
   const { group, plural } = executionKind;
   return async (beginning, limit) => {
     const gte = objectKey({ group, plural, namespace: node, name: beginning });
-    // no name has a character above it
+    // sorts after every character of a name
     const rows = await kv.page({ gte, lt: `${gte}~`, limit, keysOnly: true });
     return rows.map(([key]) => refOfKey(key).name);
   };

@@ -1,4 +1,4 @@
-/** Dispatch as a part of the daemon: its parts started in order and stopped in reverse, and what the API and others get of them. */
+/** Dispatch as a part of the daemon: starts its parts in order, stops them in reverse, and offers them to the API and to other parts. */
 import { executionKind } from '../../../protocol/kinds/execution.ts';
 import { policyKind } from '../../../protocol/kinds/policy.ts';
 import { secretKind } from '../../../protocol/kinds/secret.ts';
@@ -16,15 +16,15 @@ import { Stops } from '../process/stopping.ts';
 import { createDispatchParts, type DispatchParts, type DispatchPartsOptions } from './dispatch-parts.ts';
 
 export interface DispatchFigures extends ReturnType<Executions['figures']> {
-  /** Of this node as a target. */
+  /** Figures of this node as a target. */
   here: ReturnType<Target['figures']> & ReturnType<Target['counts']>;
-  /** Orders that are held here, for all starters. `firstExpiry`: milliseconds since the epoch. */
+  /** Orders held here, for all starters. `firstExpiry`: milliseconds since the epoch. */
   held: { orders: number; bytes: number; firstExpiry: number | undefined };
-  /** Files by their digest. */
+  /** Files stored by their digest. */
   content: { files: number; bytes: number };
 }
 
-/** What the API offers of it. */
+/** What dispatch offers to the API and to other parts. */
 export interface Dispatching {
   kinds: ReadonlyMap<string, KindHandler>;
   subresources: ReadonlyMap<string, Action>;
@@ -40,7 +40,7 @@ export interface Dispatching {
   counts(): Record<string, number>;
   /** This node's own Node object. */
   nodeObject(): Promise<ApiObject | undefined>;
-  /** For those who watch over the daemon. */
+  /** For metrics and checkups. */
   figures(): DispatchFigures;
   stop(): Promise<void>;
 }
@@ -64,7 +64,7 @@ async function startParts(parts: DispatchParts, stops: Stops): Promise<void> {
   stops.push(() => bundles.stop());
   await stops.start(content);
   await stops.start(modules);
-  // before anything is run
+  // before anything can run
   await stops.start(publishers);
   await stops.start(target);
   await stops.start(holding);

@@ -25,7 +25,7 @@ export interface ExtensionParts {
   rotate: () => Promise<string>;
 }
 
-/** Handlers of kinds, subresources and daemon-wide actions, from the parts that have them. */
+/** Collects the handlers of kinds, subresources and daemon-wide actions from the parts. */
 export function extensions({
   access,
   model,

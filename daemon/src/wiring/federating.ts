@@ -1,4 +1,4 @@
-/** Lists and watches over nodes, put together: the APIs of members, own rows, and what other parts have to tell of members and rights. */
+/** Wires lists and watches over nodes: to the APIs of members, to this node's own rows, and to changes of members and rights. */
 import type { Access } from '../access/access.types.ts';
 import { type CountedPeerApi, createPeerApi } from '../api/remote/asking.ts';
 import { PeerTable } from '../api/remote/peer-table.ts';

@@ -1,4 +1,4 @@
-/** What federation has to be told by other parts: who is still a member, whose rights may have changed, which users are no more. */
+/** What federation must learn from other parts: who is still a member, whose rights may have changed, which users were deleted. */
 import { type DomainId, type PeerKey, peerIdOf } from '../../../protocol/ids.ts';
 import { capabilityKind } from '../../../protocol/kinds/capability.ts';
 import { shareKind } from '../../../protocol/kinds/share.ts';
@@ -9,7 +9,9 @@ import type { Federation, Standing } from '../catalog/federation/federation.type
 import type { Mesh } from '../mesh/mesh.types.ts';
 import type { ObjectStore } from '../store/object-store.types.ts';
 
-/** Rows of a member that is only unknown yet are kept; of one that was removed, or whose domain was left, they are not. */
+/**
+ * Keeps the rows of a member that is merely unknown so far. Those of a removed member, or of a domain that this node has left, are gone.
+ */
 export function standingIn(mesh: Pick<Mesh, 'domains'>): (domain: DomainId, key: PeerKey) => Standing {
   return (id, key) => {
     const domain = mesh.domains().find((one) => one.id === id);
@@ -22,7 +24,7 @@ export function standingIn(mesh: Pick<Mesh, 'domains'>): (domain: DomainId, key:
 
 const GRANTING: readonly string[] = [capabilityKind.plural, shareKind.plural];
 
-/** Tells federation what follows from changes of the store. Returns a function that ends it. */
+/** Tells federation about changes in the store that concern it. Returns a function that ends it. */
 export function followGrants(store: Pick<ObjectStore, 'subscribe'>, federation: Federation, failed: (error: unknown) => void): () => void {
   return store.subscribe((changes) => {
     for (const { ref, type, object, origin } of changes) {

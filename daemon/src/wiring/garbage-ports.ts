@@ -1,4 +1,6 @@
-/** The rest of the daemon, as the garbage collector sees it: deletions are requests to the API, as whoever agreed to them. */
+/**
+ * Adapts the daemon to the ports of the garbage collector: a deletion is a request to the API, on behalf of the principal who agreed to it.
+ */
 
 import { parseJson } from '../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
@@ -10,10 +12,10 @@ import { createGarbage } from '../garbage/collector.ts';
 import type { DeleteAs, Garbage, GarbageOptions } from '../garbage/garbage.types.ts';
 import type { OpenNode } from './node-opening.ts';
 
-/** Nobody listens there: requests within the daemon only need some host. */
+/** Requests within the daemon need some host. Nothing listens there. */
 const WITHIN = 'http://localhost';
 
-/** The collector, which takes part in the store's transactions from now on. `api`: once it serves. */
+/** Creates the collector, which takes part in the store's transactions from now on. `api` returns the API, once it serves. */
 export function garbageOf(
   { node, store, logger }: OpenNode,
   events: GarbageOptions['events'],

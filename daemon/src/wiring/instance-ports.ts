@@ -1,4 +1,4 @@
-/** The rest of the daemon, as service instances see it: nodes to place resources on, objects of this node and of others, and commands. */
+/** Adapts the daemon to the ports of service instances: nodes to place resources on, objects of this node and of others, and commands. */
 
 import { isRecord, parseJson } from '../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
@@ -19,23 +19,23 @@ import type { Executions } from '../dispatch/execution/executions.types.ts';
 import { chooseNodes } from '../dispatch/plan/chosen-nodes.ts';
 import type { PeerView } from '../mesh/mesh.types.ts';
 
-/** In filters of placements: the node that has the service. */
+/** In placement filters: the node that has the service. */
 const SELF_FILTER = 'self';
-/** Nobody listens there: requests within the daemon only need some host. */
+/** Requests within the daemon need some host. Nothing listens there. */
 const WITHIN = 'http://localhost';
-/** Bytes of an answer that is read. */
+/** The largest response that is read, in bytes. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
-/** Characters of output that a message ends with. */
+/** Characters of output quoted at the end of a message. */
 const TAIL_CHARS = 2_000;
-/** Milliseconds for a target to give what it has of an output. */
+/** Time for a target to send the output that it has. Milliseconds. */
 const TAIL_MS = 5_000;
 
-/** The mesh, as far as it is needed here. */
+/** The part of the mesh that is needed here. */
 interface Peers {
   domains(): readonly { peers: readonly Pick<PeerView, 'displayName' | 'address'>[] }[];
 }
 
-/** Nodes of this node's domains, and itself. */
+/** The nodes of this node's domains, and this node itself. */
 export function placementNodes(nodes: Nodes, mesh: Peers): PlacementNodes {
   return {
     async list() {
@@ -74,7 +74,7 @@ function addressesIn(mesh: Peers): Map<string, string> {
   return addresses;
 }
 
-/** The host of `HOST:PORT`; of an IPv6 address without its brackets. */
+/** The host in `HOST:PORT`, without the brackets of an IPv6 address. */
 function hostOf(address: string): string | undefined {
   const colon = address.lastIndexOf(':');
   return colon <= 0 ? undefined : address.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
@@ -82,7 +82,7 @@ function hostOf(address: string): string | undefined {
 
 const byName = (a: PlacementNode, b: PlacementNode): number => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 
-/** Objects as the API has them: the same checks, the same handlers, and for those of other nodes the same way there. */
+/** Access to objects through the API: with the same checks and handlers, and for objects of other nodes by the same way to their owner. */
 export function objectsOf(api: Pick<ApiServer, 'answer'>): Objects {
   async function ask(principal: Principal, method: string, path: string, body?: Record<string, unknown>): Promise<Response> {
     const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
@@ -93,7 +93,10 @@ export function objectsOf(api: Pick<ApiServer, 'answer'>): Objects {
     });
     return api.answer(request, { own: { principal } });
   }
-  /** Undefined: it is not there, or not known here yet: apps of other nodes are read from what has come of them, and their owner knows better. */
+  /**
+   * Undefined if the object does not exist or is not known here yet: apps of other nodes are read from their replicas, and their owner
+   * knows better.
+   */
   async function storedAt(principal: Principal, path: string): Promise<unknown> {
     const response = await ask(principal, 'GET', path);
     const body = await bodyOf(response);
@@ -121,7 +124,7 @@ export function objectsOf(api: Pick<ApiServer, 'answer'>): Objects {
       if (kind === undefined) throw new DtkdError('INTERNAL', `there is no kind ${plural}`);
       const path = `${collectionOf(kind, node)}/${encodeURIComponent(name)}`;
       const stored = await storedAt(principal, path);
-      // one that was there before is why its own could not be made
+      // an object that is not the instance's was there first, and prevented the creation of its own
       if (stored !== undefined && instanceIn(stored) !== instance) return;
       const response = await ask(principal, 'DELETE', path);
       if (response.status !== 404) await expectGood(response);
@@ -134,7 +137,7 @@ function collectionOf(kind: Kind, node: string): string {
   return `/${kind.group === '' ? 'api' : 'apis'}/${version}/namespaces/${encodeURIComponent(node)}/${kind.plural}`;
 }
 
-/** A refusal in the words of who refused. */
+/** Throws a refusal as it was given. */
 async function expectGood(response: Response): Promise<void> {
   const body = await bodyOf(response);
   if (response.status >= 400) throw refusedBy(body);
@@ -169,7 +172,7 @@ export function commandsOf(executions: Pick<Executions, 'dispatch' | 'prepare' |
     },
     async ended(principal, id, signal, succeeded) {
       const { status } = await executions.ended(principal, id, signal, succeeded);
-      // what was planned was read when it was made
+      // the execution's status was validated when it was made
       return endOf(executionSchema.shape.status.parse(status)?.parts ?? []);
     },
     async abort(principal, id) {
@@ -185,7 +188,7 @@ export function commandsOf(executions: Pick<Executions, 'dispatch' | 'prepare' |
   };
 }
 
-/** One that comes to no parts has ended as it was made. */
+/** An execution without parts has ended as soon as it is made. */
 function startedAs({ metadata, status }: ApiObject): StartedCommand {
   const parts = executionSchema.shape.status.parse(status)?.parts ?? [];
   return { id: metadata.name, ...(parts.length === 0 ? { nothing: true } : {}) };
@@ -195,7 +198,7 @@ function textOf({ output }: FollowLine): string {
   return (output?.records ?? []).map(({ s, text }) => (s === 'log' ? '' : (text ?? ''))).join('');
 }
 
-/** One end for all parts: the first that did not succeed. */
+/** One end for all parts: that of the first part that did not succeed. */
 function endOf(parts: readonly Part[]): CommandEnd {
   const bad = parts.find(({ outcome }) => outcome !== 'succeeded');
   const { outcome = 'unknown', exitStatus, code, reason } = bad ?? parts[0] ?? {};

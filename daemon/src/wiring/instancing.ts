@@ -1,4 +1,4 @@
-/** Service instances, put together with what they need: modules and commands of dispatch, objects of the API, nodes and apps as this node knows them. */
+/** Wires service instances to modules and commands of dispatch, to objects through the API, and to the nodes and apps known here. */
 
 import { join } from 'node:path';
 import { APP_LABEL, dtAppKind, OWNER_LABEL } from '../../../protocol/kinds/dtapp.ts';
@@ -51,7 +51,7 @@ export function createInstancing(options: InstancingOptions): ServiceInstances {
   });
 }
 
-/** Apps of this node are called by their names; those of others by their copies here. */
+/** Finds apps of this node by their names, and those of others by the labels of their copies here. */
 function appAddresses(store: Pick<ObjectStore, 'get' | 'list'>, self: string): AppAddresses {
   const { group, plural } = dtAppKind;
   return {

@@ -12,10 +12,10 @@ export interface MemberRequests {
   serve(answer: (from: PeerKey, request: Uint8Array) => Promise<Uint8Array>): void;
 }
 
-/** Such a protocol over streams of the mesh, one for each request. */
+/** Creates such a protocol over mesh streams, one stream per request. */
 export function memberRequests(mesh: Pick<Mesh, 'openStream' | 'handle'>, protocol: string, limits: ChannelLimits): MemberRequests {
   const converse = async <T>(stream: Duplex, talk: (channel: FrameChannel) => Promise<T>): Promise<T> => {
-    // What fails while nobody waits for it has no other listener.
+    // Errors that occur while nothing is awaited have no other listener.
     stream.on('error', () => undefined);
     const channel = new FrameChannel(stream, limits);
     try {
@@ -40,7 +40,7 @@ export function memberRequests(mesh: Pick<Mesh, 'openStream' | 'handle'>, protoc
         const talk = converse(stream, async (channel) => {
           await channel.sendBytes(await answer(peer, await frameOf(channel)));
         });
-        // The peer's fault, or the network's: the stream is closed, and that is all.
+        // A fault of the peer or of the network: closing the stream is all there is to do.
         talk.catch(() => undefined);
       });
     },

@@ -1,4 +1,4 @@
-/** This node as a member of domains, put together: what it says of itself, its logs, and the mesh. Nothing is open before it starts. */
+/** Wires this node as a member of domains: its own Node object, its logs, and the mesh. Nothing is open before the mesh starts. */
 import { WITNESS_PROTOCOL } from '../../../protocol/audit/witness.ts';
 import { CARRY_PROTOCOL } from '../../../protocol/orders/carry.ts';
 import { HOLD_PROTOCOL } from '../../../protocol/orders/hold.ts';
@@ -11,7 +11,7 @@ import type { Mesh } from '../mesh/mesh.types.ts';
 import { VERSION } from '../version.ts';
 import type { OpenNode } from './node-opening.ts';
 
-/** Of parts that start after the domains are open. */
+/** Protocols of parts that start after the domains are open. */
 const LATER = [CARRY_PROTOCOL, CONTENT_PROTOCOL, DISPATCH_PROTOCOL, HOLD_PROTOCOL, REMOTE_API_PROTOCOL, WITNESS_PROTOCOL];
 
 export interface Meshing {

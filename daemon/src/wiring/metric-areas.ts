@@ -1,4 +1,4 @@
-/** What the metrics read of the parts of the daemon, put together for them. */
+/** Wires the parts of the daemon to the metrics. */
 
 import { join } from 'node:path';
 import { isRecord } from '../../../protocol/encoding/json.ts';
@@ -44,9 +44,9 @@ export interface MetricParts {
   now(): number;
 }
 
-/** Directories that have files and no directories, by the name of the part. */
+/** Data directories that contain only files, by name. */
 const FLAT = ['db', 'audit', 'parcels', 'logs'] as const;
-/** Service instances that are read at once. */
+/** Service instances read at once. */
 const PAGE = 100;
 
 export function metricAreas(parts: MetricParts): Area[] {
@@ -60,7 +60,7 @@ export function metricAreas(parts: MetricParts): Area[] {
         now: now(),
         checks: Object.fromEntries(states),
         dataBytes: Object.fromEntries(sizes),
-        // whether the disk is ready has to be told above all where it cannot be asked
+        // metrics, readiness above all, must still be reported if the disk cannot be queried
         disk: await diskOf(directory).catch(() => undefined),
       };
     }),

@@ -1,4 +1,4 @@
-/** The model, put together with documents of the API and with who may do what; its rules take part in the store's transactions. */
+/** Wires the model to the documents of the API and to rights. Its rules take part in the store's transactions. */
 import type { Access } from '../access/access.types.ts';
 import { decideMove } from '../access/moves.ts';
 import { changedObject, newObject, parseDocument } from '../api/writing/document.ts';

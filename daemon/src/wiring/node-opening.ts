@@ -1,4 +1,4 @@
-/** What a node has before any part of it starts, opened in order: its directory, database, name, objects, audit log and signing key. */
+/** Opens, in order, what a node has before any part starts: its directory, database, name, objects, audit log and signing key. */
 import { join } from 'node:path';
 import type { NodeName } from '../../../protocol/ids.ts';
 import type { SigningKey } from '../../../protocol/keys/signing.ts';
@@ -16,31 +16,31 @@ import type { LocalStore } from '../store/local-store.types.ts';
 import { openObjectStore } from '../store/object-store.ts';
 import { openSigningKey } from './signing-key.ts';
 
-/** What all pieces of the wiring share. */
+/** Shared by all of the wiring. */
 export interface OpenNode {
   config: Config;
   /** Milliseconds since the epoch. */
   startedAt: number;
   now(): number;
   logger: Logger;
-  /** Where each piece says how what it started is stopped. */
+  /** Where each piece registers how to stop what it has started. */
   stops: Stops;
   node: { name: NodeName };
   /** The data directory. */
   directory: string;
-  /** Of the operator group, if there is one. */
+  /** The id of the operator group, if there is one. */
   gid: number | undefined;
   kv: Kv;
   store: LocalStore;
   audit: AuditLog;
-  /** What this start found broken in the database and had to leave out, in sentences. */
+  /** What this start found damaged in the database and had to leave out, in sentences. */
   damage: readonly string[];
   signingKey: SigningKey;
-  /** If the node was put back from a backup. */
+  /** Set if the node was restored from a backup. */
   restored: Restored | undefined;
 }
 
-/** Errors: the starting codes of protocol/errors.ts. */
+/** Opens the node. Errors: the starting codes of protocol/errors.ts. */
 export async function openNode(config: Config, logger: Logger, stops: Stops): Promise<OpenNode> {
   const startedAt = Date.now();
   const now = (): number => Date.now();

@@ -1,4 +1,4 @@
-/** The mesh, the rights and the parts of dispatch, as parcels see them. */
+/** Adapts the mesh, rights and parts of dispatch to the ports of parcels. */
 import { moduleObjectName } from '../../../protocol/definitions/names.ts';
 import { isRecord } from '../../../protocol/encoding/json.ts';
 import { DtkdError } from '../../../protocol/errors.ts';
@@ -32,7 +32,7 @@ export function parcelsOf({ mesh, access, store, node, ...options }: ParcelParts
 
 type Deciding = Pick<ParcelParts, 'access' | 'node'> & { store: Pick<ObjectStore, 'get'> };
 
-/** Users read the modules that are installed here, as far as they may. */
+/** The operator may read every module; a user, those installed here on which the user has READ. */
 async function mayRead({ access, store, node }: Deciding, principal: Principal, module: CarriedModule): Promise<boolean> {
   if (principal.type === 'operator') return true;
   const { group, plural } = moduleKind;

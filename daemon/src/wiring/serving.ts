@@ -1,4 +1,4 @@
-/** The API, put together out of what the parts offer: to clients over HTTPS and a socket, and to members over the mesh. */
+/** Wires the parts into the API, which serves clients over HTTPS and a socket, and members over the mesh. */
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { REMOTE_API_PROTOCOL } from '../../../protocol/peers/remote.ts';
@@ -46,12 +46,12 @@ export interface ServedParts extends Federating {
   parcels: Parcels;
 }
 
-/** Resolves when requests of clients are answered. */
+/** Starts the API. Resolves when it answers requests of clients. */
 export async function startServing(opened: OpenNode, parts: ServedParts): Promise<ApiServer> {
   const { config, startedAt, now, logger, stops, node, directory, gid, store, audit } = opened;
   const { credentials, access, mesh, witnessing, apps, garbage, peers, federation, dispatching } = parts;
   const checks = readinessChecks({ store, directory, domains: () => mesh.domains(), logger: logger.child({ part: 'readiness' }) });
-  // What is asked about the whole daemon.
+  // Shared by status, checkup and metrics.
   const shared = { node: node.name, version: VERSION, mesh, apps, dispatching, audit, witnessing, checks, store, now };
   const areas = metricAreas({ ...shared, directory, peers, federation, api: () => api });
   const status: Action = async () =>
@@ -106,7 +106,7 @@ export async function startServing(opened: OpenNode, parts: ServedParts): Promis
   return api;
 }
 
-/** Answers what members ask for their users, too. */
+/** Serves the API to members as well, on behalf of their users. */
 export function serveMembers(
   { logger, stops }: OpenNode,
   api: ApiServer,

@@ -1,4 +1,4 @@
-/** The audit log with its witnesses: members that are asked and told over the mesh, and the Node that shows its head. */
+/** Wires the audit log to its witnesses: the members that are asked and told over the mesh, and the Node object that shows its head. */
 import { WITNESS_PROTOCOL } from '../../../protocol/audit/witness.ts';
 import { WITNESS_LIMITS } from '../access/audit/limits.ts';
 import { type AuditWitnessing, createAuditWitnessing } from '../access/audit/witnessing.ts';
