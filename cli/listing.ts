@@ -31,7 +31,7 @@ export async function* listPages(
   for (const line of completeness.lines()) cli.out.noteOnce(line);
 }
 
-/** All objects of one node, for a command that changes them. Throws if that node did not show all of them. */
+/** All objects of one node. Throws if that node did not show all of them, since callers need them complete. */
 export async function listAll(
   client: ApiClient,
   target: Target & { namespace: string },

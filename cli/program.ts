@@ -66,7 +66,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 /** The whole tree; a command is empty until `load` is called for it. */
 export function buildProgram(cli: Cli, version: string | undefined, onCommand: (path: string) => void): Command {
   const program = new Command('dtkd').description('Share services between sites, with no server in the middle.');
-  // otherwise commands with a --version of their own would not get it
+  // only if asked for: the root would otherwise take --version from commands with one of their own
   if (version !== undefined) program.version(version, '-V, --version', 'print the version of this command');
   program
     .option('--url <url>', "the daemon's API, e.g. https://127.0.0.1:7700 (DTKD_URL)")

@@ -10,8 +10,8 @@ const MAX_ANSWER_BYTES = 64 * 1024 * 1024;
 const ANSWER_TIMEOUT_MS = 120_000;
 
 /**
- * If no answer has begun after this time, the person is told what the command waits for. Longer than the daemon waits for members.
- * Milliseconds.
+ * If the answer to a GET has not begun after this time, the person is told what the command waits for. Longer than the daemon waits for
+ * members. Milliseconds.
  */
 const LATE_MS = 15_000;
 const WHY_SILENT = 'See "dtkd doctor": the daemon may hang, or its disk.';

@@ -70,7 +70,7 @@ export function configure(command: Command, cli: Cli): void {
     if (flags.list !== undefined) return cli.out.lines((await namesOf(cli, flags.list, flags)).map(escapeControls));
     const options = optionsOfWords(words);
     if (flags.resource === undefined || flags.command === undefined) {
-      // with options but no command, the person wanted to run something
+      // options without a resource or a command: the person wanted to run something
       if (words.length > 0) throw incomplete();
       return showContext(cli, flags);
     }

@@ -69,7 +69,7 @@ export class HeldOutput {
     if (this.#bytes > this.#limit) this.#spill();
   }
 
-  /** Moves the largest target's output to its file. */
+  /** Moves the output of the target that holds most memory to its file. */
   #spill(): void {
     const [index, held] = [...this.#held].reduce((most, one) => (one[1].bytes > most[1].bytes ? one : most));
     this.#directory ??= mkdtempSync(join(tmpdir(), 'dtkd-output-'));

@@ -23,7 +23,7 @@ export interface AttendTaskOptions {
   task: Named;
   show: TaskShowFlags;
   global: GlobalFlags;
-  /** The command line that continues after a failure. */
+  /** The command line that continues a task that did not succeed. */
   again?: readonly string[];
 }
 

@@ -37,7 +37,7 @@ export interface Errand {
   global: GlobalFlags;
   /** Asked before anything is started, if there is something to do. Undefined: starts without asking. */
   question?: string;
-  /** The command line that continues after a failure. */
+  /** The command line that continues a task that did not succeed. */
   again?: readonly string[];
 }
 

@@ -64,7 +64,7 @@ async function secretName({ path, source }: Setting, context: SettingContext): P
   return name;
 }
 
-/** Throws if a text is not the name of a Secret: it may be the secret itself, and must not be sent. */
+/** Throws unless a text is the name of an existing Secret: it may be the secret itself, and must not be sent. */
 async function assertSecret(path: string, name: string, { client, service }: SettingContext): Promise<void> {
   const isName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(name);
   const found = isName && (await isThere(client, service, name));

@@ -59,7 +59,7 @@ interface Session {
   isSaved: boolean;
 }
 
-/** Edits until the daemon accepts, and returns its answer. Undefined: nothing was changed. */
+/** Lets the person edit until the daemon accepts the file; throws if the person gives up. Returns the daemon's answer; undefined: no change. */
 async function edit(client: ApiClient, service: Named, file: string, session: Session): Promise<unknown> {
   const { content, base } = await readServiceFile(client, service);
   session.text = content;
