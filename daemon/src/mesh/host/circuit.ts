@@ -1,8 +1,8 @@
 /**
  * Relayed connections between members that cannot reach each other. The dialler asks a common neighbour for a circuit to the target; the
  * relay asks the target and then passes bytes both ways with back-pressure. Inside, the two ends run Noise and yamux as over TCP, so the
- * relay can neither read nor forge anything. A circuit ends with either of the relay's two connections. (libp2p's own relay buffers
- * without bound when one side is slower, and cuts circuits by the clock; hence this one.)
+ * relay can neither read nor forge anything. A circuit ends with either of the relay's two connections. (libp2p's own relay is not used:
+ * it buffers without bound when one side is slower, and cuts circuits after a fixed time.)
  */
 import { type Duplex, pipeline } from 'node:stream';
 import type { AbortOptions, Logger, Upgrader } from '@libp2p/interface';
@@ -145,7 +145,7 @@ export function relayOf(address: Multiaddr): PeerKey | undefined {
 /** libp2p's buffers: bytes, or a list of views. */
 type Bytes = Parameters<AbstractMultiaddrConnection['send']>[0];
 
-/** A stream as the transport of a connection. */
+/** A stream used as the transport of a connection. */
 class CircuitConnection extends AbstractMultiaddrConnection {
   readonly #stream: Duplex;
 

@@ -1,23 +1,23 @@
 /**
- * Lowers three costs of every small message in the libraries below us, which fifty daemons on one machine feel. yamux answers each frame
- * with a window update, one more encrypted packet and write; Noise signals the end of its buffer by an error with a stack trace; and TCP
- * writes the length of a packet and the packet separately. All are patched from the outside; if the libraries are not as expected, nothing
- * is changed.
+ * Lowers three costs of every small message in the libraries below us, which matter with fifty daemons on one machine. yamux answers each
+ * frame with a window update, which is one more encrypted packet and write; Noise signals the end of its buffer with an error and a stack
+ * trace; and TCP writes the length of a packet and the packet separately. All are patched from outside. If a library is not as expected,
+ * nothing is changed.
  */
 import { Socket } from 'node:net';
 import { StreamState, YamuxStream } from '@chainsafe/libp2p-yamux/stream';
 import type { Connection } from '@libp2p/interface';
 
-/** An update is sent when this part of the window has been used: the sender learns of room long before it has none. */
+/** A window update is sent once this part of the window is used, long before the sender runs out of it. */
 const UPDATE_AT = 0.5;
-/** Noise gives the length of a packet in two bytes. */
+/** Bytes of the packet length in Noise. */
 const LENGTH_BYTES = 2;
 
-/** Makes yamux streams tell of room only when half of their window is used. To be called once. */
+/** Makes yamux streams send a window update only when half of the window is used. Call it once. */
 export function updateWindowsRarely(): void {
   const update = YamuxStream.prototype.sendWindowUpdate;
   YamuxStream.prototype.sendWindowUpdate = function sendWindowUpdate(): void {
-    // A stream that is being opened owes the other side an answer, whatever the window is.
+    // While a stream is being opened, the update is the answer that the other side waits for, whatever the window is.
     const opening = this.state === StreamState.Init || this.state === StreamState.SYNReceived;
     if (opening || !hasRoom(this)) update.call(this);
   };
@@ -29,10 +29,10 @@ function hasRoom(stream: YamuxStream): boolean {
   return typeof window === 'number' && typeof left === 'number' && left > window * UPDATE_AT;
 }
 
-/** One error for all: it says nothing but "wait for more", and a stack trace for each would cost more than decrypting. */
+/** One shared error: it only means "wait for more", and a stack trace each time would cost more than decrypting. */
 const MORE_IS_NEEDED = new RangeError('the length of the next packet has not arrived');
 
-/** Lets Noise wait for the next packet of a connection without making an error each time. */
+/** Lets Noise wait for the next packet of a connection without creating an error each time. */
 export function waitCheaply(connection: Connection): void {
   const decoder = child(child(child(connection, 'muxer'), 'maConn'), 'decoder');
   const decode = child(decoder, 'lengthDecoder');
@@ -43,7 +43,7 @@ export function waitCheaply(connection: Connection): void {
   });
 }
 
-/** Writes what is sent in one turn of the event loop all at once: each write is a call of the system, and wakes the other side. */
+/** Combines all writes of one turn of the event loop: each write is a system call, and wakes the other side. */
 export function writeTogether(connection: Connection): void {
   const tcp = tcpOf(connection);
   const socket = socketOf(connection);
@@ -70,7 +70,7 @@ export function socketOf(connection: Connection): Socket | undefined {
   return socket instanceof Socket ? socket : undefined;
 }
 
-/** How far what was written to a socket is with the system, which Node tells of its handle only. */
+/** How many bytes written to a socket the system has taken, and how many wait. Node exposes this only on the socket's handle. */
 export function sendingOf(socket: Socket): { taken: number; waiting: number } | undefined {
   const handle = child(socket, '_handle');
   if (handle === undefined) return undefined;

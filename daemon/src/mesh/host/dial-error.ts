@@ -1,4 +1,4 @@
-/** Says why a dial failed: nobody there, or somebody else there. */
+/** Tells why a dial failed: nobody there, or somebody else there. */
 import { connect, isIPv6 } from 'node:net';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { type Address, formatAddress } from '../../../../protocol/peers/address.ts';
@@ -6,7 +6,7 @@ import { type Address, formatAddress } from '../../../../protocol/peers/address.
 /** Long enough for two lost SYN segments. */
 const PROBE_TIMEOUT_MS = 3_500;
 
-/** Errors of connect(2): no TCP connection came about. */
+/** Errors of connect(2): no TCP connection was made. */
 const UNREACHABLE = new Set([
   'ECONNREFUSED',
   'EHOSTUNREACH',
@@ -20,14 +20,14 @@ const UNREACHABLE = new Set([
   'EPERM',
 ]);
 
-/** With `diagnose`, an attempt that ran out of time is followed by a look whether anybody listens. */
+/** With `diagnose`, an attempt that timed out is followed by a check whether anybody listens. */
 export async function dialError(address: Address, cause: unknown, diagnose: boolean): Promise<DtkdError> {
   if (cause instanceof DtkdError) return cause;
   const code: unknown = cause instanceof Error ? Reflect.get(cause, 'code') : undefined;
   const where = formatAddress(address, -1);
   if (typeof code === 'string' && UNREACHABLE.has(code)) return unreachable(where, cause);
   const name = cause instanceof Error ? cause.name : '';
-  // An aborted dial does not tell how far it came.
+  // An aborted dial does not tell how far it got.
   if ((name === 'AbortError' || name === 'TimeoutError') && !(diagnose && (await accepts(address)))) return unreachable(where, cause);
   return new DtkdError('NOT_DTKD', `what listens at ${where} is not the dtkd node that was looked for`, {
     cause,
@@ -35,7 +35,9 @@ export async function dialError(address: Address, cause: unknown, diagnose: bool
   });
 }
 
-/** IPv6, with or without the zone that names an interface. libp2p has no place for a zone, and without one there is no way there. */
+/**
+ * True for IPv6 link-local addresses, with or without a zone (interface). libp2p cannot take a zone, and without one they are unreachable.
+ */
 export function isLinkLocal(host: string): boolean {
   return isIPv6(host) && /^fe[89ab]/i.test(host);
 }

@@ -1,7 +1,7 @@
 /**
- * Finds members whose address is not known: kad-dht among members (its own protocol per domain), and mDNS on the local network under a tag
- * that only members can compute. Both run only while somebody is missed. Two that have lost each other both miss each other, and a settled
- * domain of fifty would otherwise spend its time on routing tables and announcements. Results are hints; dialling checks the key.
+ * Finds members with no known address: kad-dht among members (with its own protocol per domain), and mDNS on the local network under a tag
+ * that only members can compute. Both run only while somebody is missed: two nodes that have lost each other both miss each other, and a
+ * settled domain of fifty would otherwise spend its time on routing tables and announcements. Results are hints; dialling checks the key.
  */
 import { createHmac } from 'node:crypto';
 import type { PeerDiscovery, PeerId, PeerInfo } from '@libp2p/interface';
@@ -13,11 +13,11 @@ import { fromPeerId, toPeerId } from './keys.ts';
 import type { Components } from './libp2p-components.ts';
 import { fromMultiaddr } from './multiaddrs.ts';
 
-/** What the routing table answers. It also would keep values and providers for anybody who sends some, in memory and without bound. */
+/** Messages that the routing table answers. By itself it would also store values and providers for anybody, in memory and without bound. */
 const SERVED_MESSAGES = ['FIND_NODE', 'PING'];
-/** Walking the whole table for neighbours of ourselves: hello already brings neighbours. */
+/** Interval of walking the whole table for our own neighbours: rare, since hello brings neighbours already. */
 const QUERY_SELF_INTERVAL_MS = 24 * 3_600_000;
-/** The first question is asked at once; each answer of each member reaches all others. */
+/** Interval of mDNS questions: the first is asked at once, and each answer of each member reaches all others. */
 const MDNS_INTERVAL_MS = 30_000;
 
 export class Discovery {
@@ -41,7 +41,7 @@ export class Discovery {
   async start({ mdns }: { mdns: boolean }): Promise<void> {
     const { kadDHT, passthroughMapper } = await import('@libp2p/kad-dht');
     const ping = { [serviceCapabilities]: ['@libp2p/ping'], ping: async () => 0 };
-    // The components are libp2p's own; only `ping` is missing, which the routing table uses to tell live contacts.
+    // The components are libp2p's own, with a `ping` added: the routing table uses it to check contacts.
     const components = new Proxy(this.#components, { get: (target, name) => (name === 'ping' ? ping : Reflect.get(target, name)) });
     const dht = construct(
       kadDHT({
@@ -71,7 +71,7 @@ export class Discovery {
     this.#running.push(finder);
   }
 
-  /** True while a search is under way, which may lead over members that are not connected. */
+  /** True during a search, which may lead through members that are not connected. */
   get searching(): boolean {
     return this.#finding > 0;
   }
@@ -85,7 +85,7 @@ export class Discovery {
         if (isFinalPeer(event) && event.peer.id.equals(id)) return addressesOf(event.peer);
       }
     } catch {
-      // Not found: nobody asked knows it.
+      // Not found: no member that was asked knows it.
     } finally {
       this.#finding -= 1;
     }
@@ -110,7 +110,7 @@ export class Discovery {
   }
 }
 
-/** 32 hex digits that only those compute who know the domain's id. */
+/** 32 hex digits that only those who know the domain's id can compute. */
 function tagOf(domain: DomainId, use: string): string {
   return createHmac('sha256', domain).update(`dtkd/${use}`).digest('hex').slice(0, 32);
 }
@@ -119,7 +119,7 @@ function addressesOf(peer: PeerInfo): Address[] {
   return peer.multiaddrs.map(fromMultiaddr).filter((address) => address !== undefined);
 }
 
-/** Other messages are refused as unknown ones are. */
+/** Makes the table refuse all other messages, like unknown ones. */
 function restrict(dht: object): void {
   const rpc: unknown = Reflect.get(dht, 'rpc');
   const handlers: unknown = typeof rpc === 'object' && rpc !== null ? Reflect.get(rpc, 'handlers') : undefined;
@@ -135,7 +135,7 @@ function isFinalPeer(event: unknown): event is { name: 'FINAL_PEER'; peer: PeerI
   return typeof event === 'object' && event !== null && 'name' in event && event.name === 'FINAL_PEER' && 'peer' in event;
 }
 
-/** libp2p's services take the components as one object that grows; the type of ours is narrower than what is there. */
+/** libp2p's services take the components as one growing object; our type for it is narrower than what is there. */
 function construct<Service>(factory: (components: never) => Service, components: object): Service {
   return Reflect.apply(factory, undefined, [components]);
 }

@@ -1,6 +1,6 @@
 /**
- * Frames over a stream, for conversations of a few messages: reads one frame at a time, so the other side cannot make us hold more than
- * one; each must arrive whole within the time limit, and the conversation end within its own, so a stalled or trickling peer costs a
+ * Frames over a stream, for conversations of a few messages. Reads one frame at a time, so the other side cannot make us hold more. Each
+ * frame must arrive whole within its time limit, and the conversation end within its own, so a stalled or trickling peer costs only a
  * timer. Any violation destroys the stream with a coded error; nothing here ends the process.
  */
 import type { Duplex } from 'node:stream';
@@ -10,14 +10,14 @@ import { createFrameDecoder, encodeFrame, type FrameDecoder } from '../../../../
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { patiently } from './patience.ts';
 
-/** What was said last gets through in one round trip; whoever does not end its side by then is cut. */
+/** Time for the last message to get through, one round trip. A peer that does not end its side by then is cut. */
 const FINISH_TIMEOUT_MS = 1_000;
 
 export interface ChannelLimits {
   maxFrameBytes: number;
   /** For each frame, sent or received. */
   timeoutMs: number;
-  /** For the whole conversation: many small frames, each in time, must not hold what waits for its end. */
+  /** For the whole conversation: many small frames, each in time, must not hold up whatever waits for its end. */
   totalMs?: number;
 }
 
@@ -59,7 +59,7 @@ export class FrameChannel {
     }
   }
 
-  /** The next frame, parsed. An end in its place is PEER_AWAY. */
+  /** The next frame, parsed. If the stream ends instead, throws PEER_AWAY. */
   async receive<T>(schema: z.ZodType<T>, what: string): Promise<T> {
     const frame = await this.read();
     if (frame === undefined) throw new DtkdError('PEER_AWAY', `the peer ended the stream before ${what}`);
@@ -98,7 +98,7 @@ export class FrameChannel {
     if (!this.stream.destroyed) this.stream.end();
   }
 
-  /** Ends both ways and forgets the stream once the other side has ended too, or soon. */
+  /** Ends our side, discards what still comes, and destroys the stream shortly after unless the other side has ended it. */
   finish(): void {
     const { stream } = this;
     if (stream.destroyed) return;
@@ -112,7 +112,7 @@ export class FrameChannel {
     if (!this.stream.destroyed) this.stream.destroy(error instanceof Error ? error : new Error('failed'));
   }
 
-  /** Gives back the stream without frames; bytes that came after the last frame are in it again. */
+  /** Returns the stream without framing. Bytes received after the last frame are put back into it. */
   release(): Duplex {
     const rest = this.#decoder.rest();
     if (rest.length > 0) this.stream.unshift(rest);

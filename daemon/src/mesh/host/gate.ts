@@ -1,14 +1,14 @@
 /**
- * The gate: a stranger may negotiate hello and join and nothing else, and does not learn what else there is. Every protocol registered
- * with libp2p, by us or by its services, now or later, goes through `guard`; what a connection may negotiate is narrowed besides, so
- * that strangers are told nothing. It does not decide who is a member: `Link.admit` does.
+ * The gate: a stranger can negotiate only hello and join, and does not learn what else there is. Every protocol registered with libp2p, by
+ * us or by its services, now or later, goes through `guard`. In addition, `narrow` limits what a connection may negotiate, so that
+ * strangers see no other names. The gate does not decide who is a member: `Link.admit` does.
  */
 import type { Connection, StreamHandler } from '@libp2p/interface';
 import type { Components, Registrar } from './libp2p-components.ts';
 import type { LibLink } from './libp2p-link.ts';
 import { MAX_STRANGER_STREAMS } from './limits.ts';
 
-/** Milliseconds for which it stays noted that a peer speaks a protocol. */
+/** How long a note that a peer speaks a protocol is taken as fresh. Milliseconds. */
 const NOTED_MS = 60_000;
 
 export class Gate {
@@ -21,14 +21,15 @@ export class Gate {
     this.#linkOf = linkOf;
   }
 
-  /** Lets strangers use a protocol. To be called before it is registered. */
+  /** Opens a protocol to strangers. Call it before the protocol is registered. */
   openToStrangers(protocol: string): void {
     this.#open.add(protocol);
   }
 
   /**
-   * Makes every registration from now on pass through the gate. Its end cannot fail: once the handler is gone libp2p only notes our
-   * protocols anew for identify, which is not spoken, and a service that stops would leave its timers and streams behind over it.
+   * Makes every registration from now on pass through the gate. Ending one never fails: after removing the handler, libp2p only records
+   * our protocols again for identify, which is not used here, and a service that stops would leave its timers and streams behind on an
+   * error.
    */
   guard(registrar: Registrar, onFailure: (error: unknown) => void): void {
     const handle = registrar.handle.bind(registrar);
@@ -44,15 +45,15 @@ export class Gate {
   }
 
   /**
-   * Narrows what a connection may negotiate while it is a stranger's (without it the guard still holds; only the names would show), and
-   * keeps what it negotiates out of libp2p's store of peers, which forgets nobody. Of a member each stream would have it written there anew, under a lock: once in a
-   * while is enough.
+   * Limits what a connection may negotiate while it is a stranger's (`guard` holds anyway; this hides the names), and keeps what it
+   * negotiates out of libp2p's peer store, which never forgets a peer. For a member libp2p would write there for each stream, under a
+   * lock; here it does so only once in a while.
    */
   narrow(connection: Connection, components: Components): void {
     if (!('components' in connection)) return;
     const { registrar, peerStore } = components;
     const isAdmitted = (): boolean => this.#linkOf(connection)?.admitted === true;
-    /** When it was noted last that the peer speaks a protocol. */
+    /** When it was last recorded that the peer speaks a protocol. */
     const noted = new Map<string, number>();
     const narrowed = {
       registrar: instead(registrar, 'getProtocols', () => this.#protocolsFor(connection, registrar)),
@@ -95,7 +96,7 @@ export class Gate {
   }
 }
 
-/** The object with another method in place of one of its own. */
+/** The object with one of its methods replaced. */
 function instead(object: object, method: string, replacement: unknown): object {
   return new Proxy(object, {
     get: (target, property) => {

@@ -1,6 +1,6 @@
 /**
- * Own entries to all members at once: gossipsub with strict signing, one topic per domain, everything capped. What is gossiped is judged
- * by the domain before it is forwarded; a forwarder of invalid messages loses its standing and is ignored.
+ * Gossips own entries to all members: gossipsub with strict signing, one topic per domain, everything capped. The domain judges messages
+ * before they are forwarded; a forwarder of invalid messages loses its score and is ignored.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -16,22 +16,22 @@ import type { Verdict } from './host.types.ts';
 import { fromPeerId } from './keys.ts';
 import { MAX_GOSSIP_BACKLOG_BYTES, MAX_GOSSIP_BYTES } from './limits.ts';
 
-/** RPCs carry several messages; this many bytes hold the largest message and the control messages of a heartbeat. */
+/** An RPC carries several messages; this many bytes hold the largest message and the control messages of a heartbeat. */
 const MAX_RPC_BYTES = 4 * MAX_GOSSIP_BYTES;
 
-/** Invalid messages cost 20 points each time squared; at −80 a neighbour's messages are ignored until the decay forgives it. */
+/** Invalid messages cost 20 points times the square of their number; at −80 a neighbour's messages are ignored until that decays. */
 const INVALID_WEIGHT = -20;
 const INVALID_DECAY = 0.9;
 
 const IDONTWANT_MIN_BYTES = 16 * 1024;
 
 /**
- * Neighbours to which a message is passed on (gossipsub's own default is 6 to 12). Its author sends it to all that it is connected with,
- * lists of what was heard go round every second, and synchronisation repairs the rest, so more copies would only cost each member time.
+ * Neighbours to which a message is passed on (gossipsub's default is 6 to 12). Its author sends it to all that it is connected with, lists
+ * of received messages go round every second, and synchronisation repairs the rest; more copies would only cost each member time.
  */
 const DEGREE = { D: 4, Dlo: 3, Dhi: 6, Dout: 1, Dscore: 2 };
 
-/** Who sees the topic cannot tell the domain's id from it, nor link two domains by it. */
+/** A topic from which nobody can tell the domain's id, or link two domains. */
 function topicOf(domain: DomainId): string {
   return createHash('sha256').update('dtkd/topic\n').update(domain).digest('hex').slice(0, 32);
 }
@@ -42,7 +42,7 @@ function contentId(data: Uint8Array): Buffer {
 
 export interface Gossip {
   service: (components: GossipSubComponents) => GossipSub;
-  /** To be called once the host has started. */
+  /** Call it once the host has started. */
   start(): void;
   publish(data: Uint8Array): Promise<void>;
 }
@@ -53,11 +53,11 @@ export function createGossip(domain: DomainId, validate: (from: PeerKey, data: U
   const options: Partial<GossipsubOpts> = {
     globalSignaturePolicy: StrictSign,
     ...DEGREE,
-    // By content: what several members tell goes through each node once.
+    // By content, so that a message sent by several members passes each node once.
     msgIdFn: (message) => contentId(message.data),
-    // Copies are told before their signature is verified: most of what arrives is a copy.
+    // Most of what arrives is a copy; this finds copies before their signatures are verified.
     fastMsgIdFn: (message) => contentId(message.data ?? new Uint8Array()).toString('latin1'),
-    // Announcing that a message has arrived costs as much as a small message; nearly all of ours are small.
+    // Announcing that a message has arrived costs as much as a small message, and nearly all of ours are small.
     idontwantMinDataSize: IDONTWANT_MIN_BYTES,
     allowedTopics: [topic],
     allowPublishToZeroTopicPeers: true,
@@ -67,7 +67,7 @@ export function createGossip(domain: DomainId, validate: (from: PeerKey, data: U
     emitSelf: false,
     tagMeshPeers: false,
     runOnLimitedConnection: true,
-    // The next message of a neighbour waits until its last one is judged: its flood fills its own stream, not our memory.
+    // A neighbour's next message waits until its last one is judged, so that a flood fills its own stream, not our memory.
     awaitRpcHandler: true,
     awaitRpcMessageHandler: true,
     maxInboundStreams: 4,
@@ -84,7 +84,7 @@ export function createGossip(domain: DomainId, validate: (from: PeerKey, data: U
       maxPeerInfos: 0,
     },
     scoreParams: {
-      // Members behind one NAT, or all on one machine, share an address: that says nothing about them.
+      // Members behind one NAT, or all on one machine, share an address, which says nothing about them.
       IPColocationFactorWeight: 0,
       topics: {
         [topic]: {
@@ -131,7 +131,7 @@ export function createGossip(domain: DomainId, validate: (from: PeerKey, data: U
   };
 }
 
-/** Lets standing decay at heartbeats, which come as often as the timer that it has of its own: that would be one more wake-up a second of a daemon at rest. */
+/** Lets scores decay at heartbeats, in place of gossipsub's own timer of that interval: a daemon at rest then wakes once less a second. */
 function decayWithHeartbeats(gossip: GossipSub): void {
   const score: unknown = Reflect.get(gossip, 'score');
   if (!isScore(score)) return;

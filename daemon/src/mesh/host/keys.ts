@@ -1,4 +1,4 @@
-/** Between dtkd's keys and libp2p's peer ids: both hold the same raw ed25519 public key. */
+/** Converts between dtkd's keys and libp2p's peer ids: both hold the same raw ed25519 public key. */
 import { privateKeyFromRaw, publicKeyFromRaw } from '@libp2p/crypto/keys';
 import type { PeerId, PrivateKey } from '@libp2p/interface';
 import { peerIdFromPublicKey } from '@libp2p/peer-id';

@@ -1,4 +1,4 @@
-/** What dtkd uses of libp2p's inside, as structure: libp2p hands it to services and does not export the types. */
+/** Types of the libp2p internals that dtkd uses: libp2p hands them to services and does not export the types. */
 import type {
   ComponentLogger,
   Connection,

@@ -1,8 +1,8 @@
 /**
  * The libp2p host of one domain: one key, one port, TCP (shared with the fast lane) and relayed circuits, Noise, yamux, gossip. Owns
- * connections and streams and the gate before them; guarantees that a stranger reaches hello and join only, and that all is bounded.
- * Does not know what a member is: the domain admits links. Importing this file imports libp2p, so it is imported only by a node that is
- * in a domain.
+ * connections and streams and the gate before them. Guarantees that a stranger reaches only hello and join, and that everything is
+ * bounded. Does not know what a member is: the domain admits links. Importing this file loads libp2p, so only a node that is in a domain,
+ * or enters one, imports it.
  */
 import { noise } from '@chainsafe/libp2p-noise';
 import { yamux } from '@chainsafe/libp2p-yamux';
@@ -31,9 +31,9 @@ import { quietLogger } from './quiet-logger.ts';
 import { Handshakes, sharePort } from './shared-port.ts';
 import { StreamDuplex } from './stream-duplex.ts';
 
-/** What gossipsub and the others ask for under this name is the list of a peer's protocols; our hello gives it. */
+/** Under this name gossipsub and other services expect the source of a peer's protocols, which our hello replaces. */
 const IDENTIFY = '@libp2p/identify';
-/** libp2p's event when a TCP connection stands and the handshake begins. */
+/** libp2p's event for an established TCP connection on which the handshake begins. */
 const CONNECTED = 'upgrader:encrypt-outbound-connection';
 
 updateWindowsRarely();
@@ -113,10 +113,10 @@ class LibHost implements Host {
         outboundStreamProtocolNegotiationTimeout: limits.NEGOTIATION_TIMEOUT_MS,
         reconnectRetries: 0,
       },
-      // Dials of the routing table go to members, and only while it searches for one; ours do not pass here.
+      // Restricts dials of the routing table to members, and to its searches. Our own dials do not pass here.
       connectionGater: {
         denyDialPeer: (peer) => this.#discovery?.searching !== true || !this.#options.isMember(fromPeerId(peer)),
-        // No key of ours is of another type, and libp2p would keep each RSA key that it sees.
+        // None of our keys is of another type, and libp2p would keep each RSA key that it sees.
         denyInboundEncryptedConnection: (peer) => peer.type !== 'Ed25519',
       },
       services: {
@@ -169,7 +169,7 @@ class LibHost implements Host {
     try {
       return this.#linkOf(await this.#inside().transportManager.dial(target, { signal: limit.signal, onProgress }));
     } catch (cause) {
-      // Only who dials without knowing the key asks for a person, who wants to know what is there.
+      // A dial without a known key is made for a user, who wants to know what is there.
       throw await dialError(address, cause, expected === undefined);
     } finally {
       limit.settle();
@@ -240,10 +240,10 @@ class LibHost implements Host {
   async stop(): Promise<void> {
     const { logger } = this.#options;
     const failed = (err: unknown): void => logger.warn({ err }, 'A part of the mesh host did not stop cleanly');
-    // Whatever libp2p makes of its end, connections are cut and the caller goes on: a removed member still has to drop what it holds.
+    // Even if libp2p fails to stop, connections are cut and the caller goes on: a removed member must still drop its data.
     await this.stopDiscovery().catch(failed);
     for (const timer of this.#strangerTimers.values()) clearTimeout(timer);
-    // Cutting is enough: whatever had to arrive was acknowledged, and waiting for slow peers would delay the daemon's end.
+    // Cutting is enough: what had to arrive was acknowledged, and waiting for slow peers would delay the end of the daemon.
     for (const link of this.#links.values()) link.abort('the daemon is stopping');
     await Promise.resolve(this.#libp2p?.stop()).catch(failed);
   }
@@ -296,7 +296,7 @@ class LibHost implements Host {
     this.#counters.silentDropped += 1;
   }
 
-  /** Unadmitted connections are few and short-lived. */
+  /** Keeps unadmitted connections few and short-lived. */
   #watchStranger(link: LibLink): void {
     for (const known of this.#strangers) if (known.admitted || known.closed) this.#forgetStranger(known);
     this.#strangers.add(link, link.remote?.host ?? link.via ?? link.peer);
@@ -324,7 +324,7 @@ class LibHost implements Host {
     if (link === undefined) return;
     this.#links.delete(connection);
     this.#forgetStranger(link);
-    // libp2p keeps what every connection negotiated; a stranger with ever new keys must not fill memory with it.
+    // libp2p keeps what every connection negotiated; a stranger with ever new keys must not fill the memory with that.
     if (!link.admitted && !this.links().some(({ peer }) => peer === link.peer)) {
       this.#inside()
         .peerStore.delete(connection.remotePeer)
@@ -342,13 +342,13 @@ class LibHost implements Host {
 
 interface DialLimit {
   signal: AbortSignal;
-  /** Gives up after so long from now. */
+  /** Gives up after this time from now. */
   restart(ms: number): void;
-  /** Whatever happens later does not matter any more. */
+  /** Detaches the limit: nothing that happens later aborts the signal. */
   settle(): void;
 }
 
-/** libp2p ties a socket to its dial's signal for life: a time limit on dialling must not cut the connection that came of it. */
+/** libp2p ties a socket to its dial's signal for life, so a time limit on dialling must not cut the resulting connection. */
 function untilSettled(signal: AbortSignal): DialLimit {
   const controller = new AbortController();
   let timer: NodeJS.Timeout | undefined;

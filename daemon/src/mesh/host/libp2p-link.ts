@@ -13,10 +13,10 @@ import type { Components } from './libp2p-components.ts';
 import { fromMultiaddr, toMultiaddrs } from './multiaddrs.ts';
 import { StreamDuplex } from './stream-duplex.ts';
 
-/** Closing lets buffered bytes through for this long, then cuts. */
+/** `close` lets buffered bytes through for this long, then cuts. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
-/** Protocols that move to another connection by themselves: no reason to keep one. */
+/** Protocols that move to another connection by themselves, so they are no reason to keep one. */
 const BACKGROUND = ['/meshsub/', '/dtkd/kad/', '/dtkd/compare/'];
 
 interface Pinger {
@@ -103,7 +103,7 @@ export class LibLink implements Link {
     if (this.via === undefined && this.#isCutOff(this.peer)) throw new DtkdError('TIMEOUT', 'the network is cut');
     const muxer: unknown = Reflect.get(this.#connection, 'muxer');
     if (!isPinger(muxer)) return;
-    // Without a signal: yamux takes an answer to a ping that was given up for a violation, and cuts the connection.
+    // Without a signal: yamux treats an answer to an abandoned ping as a violation, and cuts the connection.
     const pong = muxer.ping();
     pong.catch(() => {});
     await inTime(pong, timeoutMs);
@@ -122,7 +122,10 @@ export class LibLink implements Link {
   }
 }
 
-/** The answer; rejects after `ms`, and then only once the event loop has read what was already waiting: a busy daemon is not a dead peer. */
+/**
+ * Resolves with the answer. Rejects after `ms`, but only once the event loop has read what was already waiting: a busy daemon must not
+ * take its peer for dead.
+ */
 async function inTime(answer: Promise<unknown>, ms: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
@@ -132,7 +135,7 @@ async function inTime(answer: Promise<unknown>, ms: number): Promise<void> {
   try {
     await Promise.race([answer, late]);
   } finally {
-    // Left alone, the timer of each of a dozen answers would wake this process for nothing.
+    // Otherwise the leftover timers of a dozen answers would wake this process for nothing.
     clearTimeout(timer);
   }
 }

@@ -1,4 +1,4 @@
-/** Between addresses and multiaddrs. */
+/** Converts between addresses and multiaddrs. */
 import { isIP, isIPv6 } from 'node:net';
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr';
 import type { Address } from '../../../../protocol/peers/address.ts';
@@ -8,7 +8,7 @@ export function toMultiaddr({ host, port }: Address, peerId?: string): Multiaddr
   return multiaddr(peerId === undefined ? base : `${base}/p2p/${peerId}`);
 }
 
-/** Multiaddrs of those that are plain IP addresses: what a peer tells may also be a name, or an address with a zone, and never fails. */
+/** Multiaddrs of the plain IP addresses. Skips what else a peer may announce, such as a name or an address with a zone; never throws. */
 export function toMultiaddrs(addresses: readonly Address[]): Multiaddr[] {
   return addresses.filter(({ host }) => isIP(host) !== 0 && !host.includes('%')).map((address) => toMultiaddr(address));
 }
@@ -26,7 +26,7 @@ export function fromMultiaddr(address: Multiaddr): Address | undefined {
   return { host: unmapped(host), port };
 }
 
-/** IPv4 in IPv6, as a listener on all addresses sees it, is IPv4. */
+/** Unwraps IPv4 in IPv6, which a listener on all addresses sees for IPv4 peers. */
 export function unmapped(host: string): string {
   return host.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '');
 }

@@ -1,12 +1,12 @@
-/** What it means that a connection stands and the first answer on it does not come. */
+/** Recognises lost large packets: a connection is established, and the first answer on it does not come. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 
-/** The other side gives up at about the same time, and cuts the connection. */
+/** The other side gives up, and cuts the connection, after about this time. Milliseconds. */
 const LATE_MS = 4_000;
 
 /**
- * The first answer of join or hello, or PACKETS_LOST in place of none for long: small packets have passed both ways by then, and the first frames do not fit
- * into one.
+ * The first answer of join or hello, or PACKETS_LOST if none comes for long: small packets have passed both ways by then, and the first
+ * frames do not fit into one.
  */
 export async function firstAnswer<T>(answer: Promise<T>): Promise<T> {
   const began = performance.now();

@@ -1,25 +1,25 @@
 /**
- * More time on a busy machine. How late this process's own timers come tells how long a turn takes here, and the other side may be on the
- * same machine: a time limit that passes before its turn has come makes both begin anew, which makes the machine busier. Bounded, so that
- * whoever keeps this process busy gains little by it.
+ * Allows more time on a busy machine. The lateness of this process's own timers shows how long a turn takes here, and the other side may
+ * run on the same machine. A time limit that passes before its turn has come makes both start over, and so the machine busier. The extra
+ * time is bounded, so that keeping this process busy gains an attacker little.
  */
 
-/** Each look wakes a daemon at rest: what has to be looked at so often is looked at then, too. */
+/** Interval of looks. Each wakes a daemon at rest, so other frequent checks are done at the same time (`onLook`). */
 export const LOOK_MS = 1_000;
-/** Later than that is not chance. */
+/** Lateness below this is chance. Milliseconds. */
 const NOTICED_MS = 100;
-/** A handshake or a conversation takes several turns of both sides. */
+/** Turns of both sides that a handshake or a conversation takes. */
 const TURNS = 6;
 const MAX_EXTRA_MS = 20_000;
 /** Two calm looks halve what is remembered of a busy one. */
 const DECAY = 0.7;
 
-/** The extra time for a lag: pure. */
+/** The extra time for a lag. Pure. */
 export function extraFor(lagMs: number): number {
   return lagMs < NOTICED_MS ? 0 : Math.min(Math.round(lagMs * TURNS), MAX_EXTRA_MS);
 }
 
-// The process has one event loop, whatever domains it is in.
+// One for the process, since it has one event loop for all its domains.
 const now = performance.now.bind(performance);
 let lag = 0;
 let expected = now() + LOOK_MS;
@@ -31,7 +31,7 @@ setInterval(() => {
   for (const listener of listeners) listener();
 }, LOOK_MS).unref();
 
-/** How late the timers of this process come, in milliseconds. */
+/** How late the timers of this process fire, in milliseconds. */
 export function currentLag(): number {
   return lag;
 }
@@ -42,7 +42,7 @@ export function onLook(listener: () => void): () => void {
   return () => listeners.delete(listener);
 }
 
-/** The time limit as it is, or longer on a busy machine. */
+/** The time limit, extended on a busy machine. */
 export function patiently(ms: number): number {
   return ms + extraFor(lag);
 }

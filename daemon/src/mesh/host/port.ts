@@ -2,12 +2,12 @@
 import { createServer } from 'node:net';
 import { DtkdError } from '../../../../protocol/errors.ts';
 
-/** How many ports after the first are tried for a further domain. */
+/** Number of ports that are tried for one domain. */
 const SEARCH_LENGTH = 200;
 
 export type Probe = 'free' | 'busy' | 'no-such-host';
 
-/** Binds and lets go again. */
+/** Binds the port and releases it. */
 function probePort(host: string, port: number): Promise<{ result: Probe; port: number }> {
   return new Promise((resolve) => {
     const server = createServer();
@@ -22,7 +22,7 @@ function probePort(host: string, port: number): Promise<{ result: Probe; port: n
   });
 }
 
-/** The hosts on which `port` can be listened on: a machine without IPv6 has only the others. Throws PORT_IN_USE. */
+/** The hosts on which `port` can be opened; on a machine without IPv6, only the others. Throws PORT_IN_USE. */
 export async function usableHosts(hosts: readonly string[], port: number): Promise<string[]> {
   const usable: string[] = [];
   for (const host of hosts) {
@@ -44,7 +44,7 @@ export async function usableHosts(hosts: readonly string[], port: number): Promi
   return usable;
 }
 
-/** A port that is free on every usable host and not in `taken`: any if `first` is 0, else the first from there on. */
+/** A port that is free on every usable host and not in `taken`: any if `first` is 0, else the first one from `first` on. */
 export async function findFreePort(hosts: readonly string[], first: number, taken: ReadonlySet<number>): Promise<number> {
   for (let step = 0; step < SEARCH_LENGTH; step += 1) {
     let candidate = first === 0 ? 0 : first + step;

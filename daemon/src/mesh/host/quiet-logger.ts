@@ -1,6 +1,6 @@
 /**
- * The log that libp2p gets: none. Its own asks the system about standard error, and hashes a name for a colour, twice for each stream and each connection,
- * to write nothing. What an operator has to know of the mesh is logged above.
+ * The logger given to libp2p, which discards everything. libp2p's own one asks the system about standard error and hashes a name for a
+ * colour, twice for each stream and connection, only to write nothing. What operators must know of the mesh is logged above it.
  */
 import type { ComponentLogger, Logger } from '@libp2p/interface';
 

@@ -1,7 +1,7 @@
 /**
- * The one open port. Wraps the TCP transport so that its listeners look at the first byte of each connection: a TLS ClientHello (0x16)
- * goes to the fast lane, anything else to libp2p. Limits the time to the first byte, and the number of sockets that have not finished
- * their handshake: libp2p would turn away the latest, so that one address could hold all places and keep everybody out.
+ * The one open port. Wraps the TCP transport so that its listeners check the first byte of each connection: a TLS ClientHello (0x16) goes
+ * to the fast lane, anything else to libp2p. Limits the time to the first byte, and the number of sockets that have not finished their
+ * handshake: libp2p would refuse the latest, so that one address could hold all places and keep everybody out.
  */
 import { Server as NetServer, type Server, type Socket } from 'node:net';
 import type { Listener, Transport } from '@libp2p/interface';
@@ -10,19 +10,19 @@ import { Crowd } from '../../counting/crowd.ts';
 import { MAX_PENDING_INBOUND } from './limits.ts';
 import { unmapped } from './multiaddrs.ts';
 
-/** First byte of every TLS record that opens a connection (RFC 8446 §5.1: handshake). libp2p's begins with 0x13, a length. */
+/** First byte of every TLS record that opens a connection (RFC 8446 §5.1: handshake). libp2p starts with 0x13, a length. */
 const TLS_HANDSHAKE = 0x16;
-/** A dialler speaks at once; three seconds allow for a lost first segment. */
+/** A dialler sends at once; three seconds allow for a lost first segment. */
 const FIRST_BYTE_TIMEOUT_MS = 3_000;
 
 export interface SharedPortOptions {
   onTls(socket: Socket): void;
-  /** Called for each connection dropped before it had proved anything. */
+  /** Called for each connection dropped before it proved anything. */
   onDropped(): void;
   handshakes: Handshakes;
 }
 
-/** Inbound sockets that have not finished their handshake, of all listeners of a host. */
+/** Inbound sockets of all listeners of a host that have not finished their handshake. */
 export class Handshakes {
   readonly #sockets: Crowd<Socket>;
 
@@ -42,7 +42,7 @@ export class Handshakes {
     this.#sockets.delete(socket);
   }
 
-  /** The connection from that address is established. */
+  /** Reports that the connection from that address is established. */
   established({ host, port }: Address): void {
     for (const socket of this.#sockets) {
       if (socket.remotePort === port && unmapped(socket.remoteAddress ?? '') === host) this.#sockets.delete(socket);
@@ -50,7 +50,7 @@ export class Handshakes {
   }
 }
 
-/** Changes `createListener` of a TCP transport in place and returns it. */
+/** Replaces `createListener` of a TCP transport and returns the transport. */
 export function sharePort<T extends Transport>(transport: T, options: SharedPortOptions): T {
   const createListener = transport.createListener.bind(transport);
   transport.createListener = (listenerOptions): Listener => {
@@ -109,5 +109,5 @@ function intercept(server: Server, { handshakes, onTls, onDropped }: SharedPortO
   });
 }
 
-/** The connection is still being looked at: its errors concern nobody. */
+/** Ignores errors of a connection while its first byte is awaited: they concern nobody. */
 function ignore(): void {}

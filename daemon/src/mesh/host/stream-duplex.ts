@@ -1,15 +1,15 @@
 /**
- * A libp2p stream as a Node Duplex. Owns the mapping of back-pressure (a full stream delays writes, a slow reader pauses the sender),
- * half-close (`end()` sends FIN, FIN ends the readable side) and abort (destroy sends RST, RST or a lost connection destroys). A stream
- * that goes away without FIN is an error here, never an end: libp2p itself reports a lost connection as a clean close.
+ * A libp2p stream as a Node Duplex. Maps back-pressure (a full stream delays writes, a slow reader pauses the sender), half-close (`end()`
+ * sends FIN, FIN ends the readable side) and abort (destroy sends RST; RST or a lost connection destroys). A stream that goes away without
+ * FIN is an error here, never an end, whereas libp2p reports a lost connection as a clean close.
  */
 import { Duplex } from 'node:stream';
 import type { Stream } from '@libp2p/interface';
 import { DtkdError } from '../../../../protocol/errors.ts';
 
-/** Bytes read ahead per stream before the sender is paused: one yamux window is 256 KiB, so this keeps the pipe full but not more. */
+/** Bytes read ahead per stream before the sender is paused: one initial yamux window, which keeps the line busy and no more. */
 const READ_AHEAD_BYTES = 256 * 1024;
-/** Bytes accepted from a writer before `write()` answers false. */
+/** Bytes accepted from a writer before `write()` returns false. */
 const WRITE_AHEAD_BYTES = 64 * 1024;
 
 export class StreamDuplex extends Duplex {
@@ -21,7 +21,7 @@ export class StreamDuplex extends Duplex {
   constructor(stream: Stream) {
     super({ allowHalfOpen: true, readableHighWaterMark: READ_AHEAD_BYTES, writableHighWaterMark: WRITE_AHEAD_BYTES });
     this.#stream = stream;
-    // A stream may fail before or after anybody listens; that must never end the process.
+    // A stream may fail before or after anybody listens; this must never end the process.
     this.on('error', () => {});
     this.#finSeen = stream.status === 'open' && stream.remoteWriteStatus === 'closed';
     stream.addEventListener('remoteCloseWrite', () => {
@@ -30,7 +30,7 @@ export class StreamDuplex extends Duplex {
     stream.addEventListener('end', () => this.#onEnd());
     stream.addEventListener('close', (event) => this.#onClose(event.error));
     stream.addEventListener('message', (event) => {
-      // One copy into plain memory: libp2p hands out lists of views into shared buffers.
+      // Copy once into plain memory: libp2p hands out lists of views into shared buffers.
       const chunk = event.data instanceof Uint8Array ? event.data : event.data.subarray();
       if (!this.push(chunk)) this.#pause();
     });
@@ -86,7 +86,7 @@ export class StreamDuplex extends Duplex {
       stream.removeEventListener('close', onClose);
       callback(error);
     };
-    // `drain` says that trying again is worth it, not that the bytes are gone: wait until they are, so that no more than one chunk waits.
+    // `drain` only says that trying again is worthwhile. Wait until the bytes are gone, so that no more than one chunk waits.
     const onRoom = (): void => {
       queueMicrotask(() => {
         if (settled || stream.writeBufferLength > 0) return;
@@ -127,7 +127,7 @@ export class StreamDuplex extends Duplex {
     } else if (!this.#finSeen || !(this.writableEnded || this.writableFinished)) {
       this.destroy(lost());
     }
-    // Closed by both sides: what is still buffered is delivered, then `end` comes.
+    // Closed by both sides: what is still buffered is delivered, then `end` follows.
   }
 }
 
