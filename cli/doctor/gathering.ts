@@ -21,7 +21,7 @@ const FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x517b, 'smb'],
   [0x01021997, '9p'],
 ]);
-/** Either may be installed; both are never started. */
+/** At most one of them is ever started. */
 const UNITS = ['dtkd.service', 'dtkd-dispatch.service'] as const;
 /** The file with the variables of the units. */
 const UNIT_VARIABLES = '/etc/default/dtkd';

@@ -14,8 +14,8 @@ export interface SetOptions {
 }
 
 /**
- * Sets values in `dtk.service.yaml`, each converted to the type of its path, and returns the differences. The value of a secret goes to a
- * Secret, and that one's name into the file.
+ * Sets values in `dtk.service.yaml`, each converted to the type of its path, and returns the differences. A secret value is stored in a
+ * Secret, whose name goes into the file.
  */
 export async function setSettings(
   cli: Cli,

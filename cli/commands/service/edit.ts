@@ -59,7 +59,7 @@ interface Session {
   isSaved: boolean;
 }
 
-/** Lets the person edit until the daemon accepts the file; throws if the person gives up. Returns the daemon's answer; undefined: no change. */
+/** Lets the person edit until the daemon accepts the file. Returns its answer; undefined: no change. Throws if the person gives up. */
 async function edit(client: ApiClient, service: Named, file: string, session: Session): Promise<unknown> {
   const { content, base } = await readServiceFile(client, service);
   session.text = content;
