@@ -184,6 +184,7 @@ export class AppTable {
 
   /**
    * The apps that a person may mean by a name: this node's own app or the copy of that name, otherwise all other nodes' apps of that name.
+   * With the namespace of another node, only the app of that name there.
    */
   find(name: string, namespace?: string): App[] {
     const copy = this.ids.get(name);

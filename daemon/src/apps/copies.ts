@@ -124,7 +124,7 @@ export class CopiesController {
     this.mark(changed);
   }
 
-  /** Everything besides objects that an app's status depends on. */
+  /** Everything besides stored objects that an app's status depends on. */
   private basisOf(app: App): string {
     if (app.kind === 'own') return app.selectors.domains.filter((domain) => this.peers.hasDomain(domain)).join(' ');
     const peer = this.peers.peer(app.author);

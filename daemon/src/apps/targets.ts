@@ -60,8 +60,8 @@ function pick(subsets: readonly Subset[], port: ServicePort, only: boolean, name
 }
 
 /**
- * The endpoint port for a Service port, much as in Kubernetes: by `targetPort`, else by the Service port's name, else the only one there
- * is.
+ * The endpoint port for a Service port, much as in Kubernetes: by `targetPort`, else by the Service port's name; for a numeric
+ * `targetPort`, else the only one, if Service and Endpoints have one port each.
  */
 function endpointPort(ports: NonNullable<Subset['ports']>, port: ServicePort, only: boolean): number | undefined {
   const target = port.targetPort ?? port.port;

@@ -1,6 +1,6 @@
 /**
- * Builds the indexes that a database lacks, or has by other rules than those of this version, before the store is used. Records the rules
- * by which each kind is indexed. A build interrupted by a crash starts over. Afterwards transactions maintain the indexes.
+ * Builds the indexes that a database lacks, or has by other rules than this version's, before the store is used. Records the rules by which
+ * each kind is indexed, and starts over after a crash. From then on transactions maintain the indexes.
  */
 import { z } from 'zod';
 import { KINDS } from '../../../../protocol/kinds/index.ts';
