@@ -1,4 +1,4 @@
-/** What a part is about, for decisions and for people: pure. */
+/** What a part is about, for decisions and for people. Pure. */
 import { bareType } from '../../../../protocol/definitions/scoped-names.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
 import { resourceKind } from '../../../../protocol/kinds/resource.ts';
@@ -9,12 +9,12 @@ import { bundledChain } from '../../../../protocol/orders/signed-bundle.ts';
 import type { Decide } from '../dispatch.types.ts';
 import type { About } from './journal-row.ts';
 
-/** As access asks of any program or file on a node. */
+/** The subject of a right to any program or file on a node. */
 export function aboutNode(work: Exclude<Work, { type: 'command' }>, node: string): About {
   return { plural: work.type === 'exec' ? 'exec' : 'cp', name: node };
 }
 
-/** As access asks of a resource that is deployed here. Its types are told by the bundle, since this node may not have them. */
+/** The subject of a right to a resource that is deployed here. Its types come from the bundle, since this node may not have them. */
 export function aboutResource(resource: BundledResource, types: Bundle['types']): About {
   const { object, uid, model, type, name, labels } = resource;
   return {
@@ -26,13 +26,13 @@ export function aboutResource(resource: BundledResource, types: Bundle['types'])
   };
 }
 
-/** Of a command whose bundle is not there: what the order itself says. Enough to show and to refuse. */
+/** The subject for a command whose bundle is missing, from the order itself: enough to show and to refuse it. */
 export function aboutCommand({ resource }: Extract<Work, { type: 'command' }>): About {
   const { object, uid, model, type, name } = resource;
   return { plural: resourceKind.plural, name: object, resource: { uid, model, type, name } };
 }
 
-/** The question about it, as `Decide` takes it. */
+/** The question for `Decide`. */
 export function asked(about: About, node: string, verb: Parameters<Decide>[1]['verb']): Parameters<Decide>[1] {
   const question = { verb, group: DTKD_GROUP, plural: about.plural, name: about.name };
   const { resource, labels = {}, lineage } = about;
@@ -41,7 +41,7 @@ export function asked(about: About, node: string, verb: Parameters<Decide>[1]['v
   const object: ApiObject = {
     apiVersion: `${resourceKind.group}/${resourceKind.version}`,
     kind: resourceKind.kind,
-    // `uid` is never empty: an object without one would count as one that is only about to be made.
+    // `uid` is never empty: an object without one counts as one that is about to be created
     metadata: {
       name: about.name,
       namespace: node,

@@ -1,9 +1,9 @@
-/** How the end of work is the end of a part: pure. */
+/** Derives the end of a part from the end of its work. Pure. */
 import type { CommandResult } from '../commands/commands.types.ts';
 import type { Ending } from './state.ts';
 import type { WorkResult } from './work/work.types.ts';
 
-/** What ran and is not known to have ended well or badly is unknown; everything else that did not end with 0 has failed. */
+/** Work that ran and whose end is not known is unknown; everything else that did not end with 0 has failed. */
 export function endingOf(result: WorkResult, endedAt: number): Ending {
   const { ok, exitStatus, signal, error, reason, unknown, file } = result;
   if (ok) return { outcome: 'succeeded', endedAt, exitStatus: exitStatus ?? 0, ...(file === undefined ? {} : { file }) };
@@ -17,7 +17,10 @@ export function endingOf(result: WorkResult, endedAt: number): Ending {
   };
 }
 
-/** The end of a part whose daemon was restarted meanwhile, by how its processes have ended since: the one process of a plain part, else all that were found. */
+/**
+ * The end of a part whose daemon was restarted meanwhile, from how its processes have ended since: the one process of a plain part, else
+ * all that were found.
+ */
 export function settledEnding(ends: readonly CommandResult[], plain: boolean, node: string, endedAt: number): Ending {
   const [only] = ends;
   if (only === undefined) {

@@ -1,4 +1,4 @@
-/** Parts of another node's execution as this target shows them, in an Execution object of its own: pure. */
+/** The Execution object in which this target shows its parts of another node's execution. Pure. */
 import { Buffer } from 'node:buffer';
 import { z } from 'zod';
 import { type ExecutionFields, executionKind, type PlannedTarget } from '../../../../protocol/kinds/execution.ts';
@@ -15,20 +15,20 @@ export function executionRef(node: string, id: string): ObjectRef {
 
 const indexed = z.looseObject({ index: z.number() });
 /**
- * What this node has written itself: whole when it was made, and read again with each part that begins or ends. The store takes no other Execution, so that there is an
- * index is enough to know what it is.
+ * The object as this node wrote it; parsed again whenever a part begins or ends. The store takes no other Execution objects, so checking
+ * that an index is there is enough.
  */
 const written = z.object({
   spec: z.object({ header: z.string(), targets: z.array(z.custom<PlannedTarget>((value) => indexed.safeParse(value).success)) }),
   status: z.object({ parts: z.array(z.custom<Part>((value) => indexed.safeParse(value).success)) }).optional(),
 });
 
-/** True if this part is shown by an object of this node: not those that its own starter shows. */
+/** True if this target shows the part in an object. Parts that this node started are shown by its starter. */
 export function isShown({ from }: JournalRow): boolean {
   return from !== undefined;
 }
 
-/** The object with one part more, or with a part as it stands now. `order`: that of the row. */
+/** The object with a part added or updated. `order`: that of the row. */
 export function withPart(object: ApiObject | undefined, order: CheckedOrder, row: JournalRow, node: string): ApiObject {
   const { id, index, header, headerBytes, entry } = order;
   const known = object === undefined ? undefined : written.safeParse(object).data;
@@ -37,7 +37,7 @@ export function withPart(object: ApiObject | undefined, order: CheckedOrder, row
   const fields: ExecutionFields = {
     spec: {
       starter: row.from?.node ?? header.starter,
-      // As this node knows who that is, not as the order says.
+      // the user as this node knows it, not as the order says
       user: row.principal.type === 'user' ? row.principal.display : header.user,
       header: known?.spec.header ?? Buffer.from(headerBytes).toString('base64'),
       targets: merged(known?.spec.targets ?? [], target),
@@ -74,7 +74,7 @@ function newObject(id: string, node: string, { principal }: JournalRow): ApiObje
       resourceVersion: '',
       generation: 1,
       creationTimestamp: '',
-      // Who started it sees what became of it, whatever was granted or revoked since.
+      // the one who started it may see the result, whatever was granted or revoked since
       ...(principal.type === 'user' ? { annotations: { [CREATOR_ANNOTATION]: subjectText(principal) } } : {}),
     },
   };

@@ -1,4 +1,4 @@
-/** A part as the journal keeps it: one row, `j/p/ID/INDEX`, CBOR. */
+/** A part in the journal: one row, `j/p/ID/INDEX`, CBOR. */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
@@ -8,7 +8,7 @@ import { subject } from '../../../../protocol/rights/principal.ts';
 export const JOURNAL = 'j/p/';
 export const JOURNAL_END = 'j/p0';
 
-/** What a right has to be about to see or end a part, as access asks. */
+/** The subject of the rights to see or end a part, in the form in which access is asked. */
 export const about = z.object({
   plural: z.string(),
   name: z.string(),
@@ -22,7 +22,7 @@ export const journalRow = z.object({
   version: z.literal(1),
   /** CBOR of the order, as it came. */
   order: z.instanceof(Uint8Array),
-  /** Who brought it; absent: this node's own starter. */
+  /** The member that brought it; absent: this node's own starter. */
   from: z.object({ domain: z.string(), key: z.string(), node: z.string() }).optional(),
   principal: z.discriminatedUnion('type', [
     z.object({ type: z.literal('operator'), name: z.literal('operator') }),
@@ -33,25 +33,28 @@ export const journalRow = z.object({
   about,
   part,
   acceptedAt: z.number().int(),
-  /** Milliseconds since the epoch: by then it has to have ended. Of one that runs. */
+  /** For a running part: when it has to end, in milliseconds since the epoch. */
   deadline: z.number().int().optional(),
-  /** Its outcome is that of its one process: nothing was to come before or after. */
+  /** Its outcome is that of its one process: nothing was to run before or after. */
   plain: z.boolean().optional(),
-  /** Secrets whose values must not get into the output. */
+  /** Secrets whose values must not appear in the output. */
   secrets: z.array(z.string()).optional(),
-  /** Milliseconds since the epoch: until then the id is known, whatever becomes of the rest. */
+  /** Until when the id is remembered, whatever becomes of the rest; milliseconds since the epoch. */
   keepUntil: z.number().int(),
 });
 export type JournalRow = z.infer<typeof journalRow>;
-/** All of it but the order. */
+/** A row without its order. */
 export type RowFacts = Omit<JournalRow, 'order'>;
 
-/** The row that says what was removed: until when by the clock (milliseconds since the epoch), and when the latest of those orders was made. */
+/**
+ * The row about what was removed: the latest time of a removal by the clock, and of the creation of a removed order; milliseconds since
+ * the epoch.
+ */
 export const FORGOTTEN = 'j/f';
 export const forgotten = z.object({ at: z.number().int(), createdAt: z.number().int() });
 export type Forgotten = z.infer<typeof forgotten>;
 
-/** How the keys of all rows of an execution begin. */
+/** The prefix of the keys of all rows of an execution. */
 export function rowKeysOf(id: ExecutionId): string {
   return `${JOURNAL}${id}/`;
 }

@@ -1,6 +1,7 @@
 /**
- * The journal of this target: what it was ordered, and what became of it. Owns the rows `j/p/…` and the Execution objects of parts that other nodes
- * started here. Guarantees that a written state is on the disk when `write` resolves, and that the object says the same. Decides nothing.
+ * The journal of this target: what it was ordered to do, and what became of it. Owns the rows `j/p/…`, and the Execution objects of parts
+ * that other nodes started here. Guarantees that a state is on disk when `write` resolves, and that the object says the same. Decides
+ * nothing.
  */
 import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -23,7 +24,7 @@ import {
 import { MAX_SHOWN_BYTES } from './limits.ts';
 import { type CheckedOrder, readOrder } from './order-check.ts';
 
-/** Rows read at once: each may have an order of 256 KiB in it. */
+/** Rows per page: each may contain an order of 256 KiB. */
 const PAGE = 32;
 
 export interface JournalEntry {
@@ -32,19 +33,19 @@ export interface JournalEntry {
   row: JournalRow;
 }
 
-/** An entry without its order, which may be large: for those who look at all of them. */
+/** An entry without its order, which may be large: for going through all of them. */
 export interface JournalFacts {
   id: string;
   index: number;
   row: RowFacts;
-  /** Of the order. */
+  /** Length of the order. */
   bytes: number;
 }
 
 export class Journal {
   readonly #store: ObjectStore;
   readonly #node: string;
-  /** Told of rows that cannot be read. They stay, and their ids are not started again. */
+  /** Called with rows that cannot be read. They stay, and their ids are not started again. */
   readonly #onBad: (key: string, error: unknown) => void;
   #forgotten: Forgotten | undefined;
 
@@ -59,7 +60,7 @@ export class Journal {
     this.#forgotten = bytes === undefined ? undefined : decodeCbor(bytes, forgotten, 'what the journal has forgotten');
   }
 
-  /** Which ids it may have known once, and does not any more. */
+  /** Which ids the journal may have known and forgotten. */
   get forgotten(): Forgotten | undefined {
     return this.#forgotten;
   }
@@ -69,15 +70,15 @@ export class Journal {
     return bytes === undefined ? undefined : decodeRow(bytes);
   }
 
-  /** As `get`; on the same trip to the disk the object is looked up that a first `write` asks for. */
+  /** As `get`; also reads ahead the object that a first `write` looks up, in the same trip to the disk. */
   async expect(id: string, index: number): Promise<JournalRow | undefined> {
     const [row] = await Promise.all([this.get(id, index), this.#store.get(executionRef(this.#node, id))]);
     return row;
   }
 
   /**
-   * Writes a row, its object, and what else belongs into the same transaction. `fresh`: the part is new. An object that was deleted while the part ran is not
-   * made again. `order`: that of the row. Errors: TOO_LARGE for one part more than an object can show.
+   * Writes a row, its object, and what `also` adds in one transaction. `fresh`: the part is new. An object that was deleted while the
+   * part ran is not made again. `order`: that of the row. Errors: TOO_LARGE for one part more than an object can show.
    */
   async write(order: CheckedOrder, row: JournalRow, fresh: boolean, also?: (tx: Transaction) => Promise<void>): Promise<void> {
     const { id, index } = order;
@@ -93,12 +94,12 @@ export class Journal {
     });
   }
 
-  /** Only the row: of what ended as it came, which nobody is shown. */
+  /** Writes only the row, for a part that ended on arrival, which no object shows. */
   async note(id: string, index: number, row: JournalRow): Promise<void> {
     await this.#store.transact(async (tx) => tx.putRow(rowKey(id, index), encodeRow(row)));
   }
 
-  /** Entries of ids that begin so and are wanted, in their order, as many as the limits say. */
+  /** Entries whose ids start with `idStart` and that are wanted, in order, up to the limits. */
   async find(idStart: string, limits: { entries: number; bytes: number }, wanted: (row: JournalRow) => boolean): Promise<JournalEntry[]> {
     const gte = `${JOURNAL}${idStart}`;
     const found: JournalEntry[] = [];
@@ -113,7 +114,7 @@ export class Journal {
     return found;
   }
 
-  /** All entries of an execution, or of all, without their orders. */
+  /** All entries of an execution, or of all executions, without their orders. */
   async *facts(id = ''): AsyncGenerator<JournalFacts> {
     const gte = `${JOURNAL}${id}`;
     for await (const { row, ...which } of this.#range(gte, id === '' ? JOURNAL_END : prefixEnd(gte))) {
@@ -127,8 +128,8 @@ export class Journal {
   }
 
   /**
-   * Forgets parts, and the objects of executions of which nothing is left here. That there were such is written down with it: should the clock have been wrong,
-   * nobody takes them for new.
+   * Forgets parts, and the objects of executions of which nothing is left here. Records in the same transaction that there were such: if
+   * the clock was wrong, their orders are not taken for new ones.
    */
   async remove(entries: readonly Omit<JournalFacts, 'bytes'>[], now: number): Promise<void> {
     if (entries.length === 0) return;

@@ -1,6 +1,6 @@
 /**
- * Decides whether an order may be carried out here: from this node's own store, whatever the starter was told. Reads and decides only; says who asked for what
- * to the audit log, and writes nothing else.
+ * Decides whether an order may be carried out here, from this node's own store, whatever the starter was told. Only reads and decides;
+ * writes nothing except who asked for what to the audit log.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { DTKD_GROUP } from '../../../../protocol/kinds/model.ts';
@@ -29,26 +29,26 @@ export interface JudgeOptions {
   policy: PolicyReader;
   installations: Installations;
   restoredAt(): number | undefined;
-  /** Which ids the journal may have known once, and does not any more. */
+  /** Which ids the journal may have known and forgotten. */
   forgotten(): Forgotten | undefined;
   nodeObject(): Promise<ApiObject | undefined>;
   now(): number;
 }
 
-/** Who asks, as this node knows it. `nobody`: the operator of another node. */
+/** The asker as this node knows it. `nobody`: the operator of another node. */
 export type Asker = Principal | { type: 'nobody' };
 
 export interface Case {
   order: CheckedOrder;
   asker: Asker;
-  /** Undefined: this node's own starter. Else whoever it was when the order came: it may be no member any more. */
+  /** Undefined: this node's own starter. Otherwise the member that brought the order, which may since have been removed. */
   from: Member | undefined;
   bundle: Uint8Array | undefined;
-  /** Where it did not come along. */
+  /** Fetches the bundle if it did not come with the order. */
   fetchBundle?: FetchBundle | undefined;
-  /** It was taken before, and waited since. */
+  /** The order was accepted before, and has waited since. */
   known: boolean;
-  /** It is not to start yet, and is decided again before it does: only a refusal is news. */
+  /** The order does not start yet, and is decided again before it does: only a refusal is audited. */
   ahead?: boolean;
 }
 
@@ -65,7 +65,7 @@ export class Judge {
     this.#options = options;
   }
 
-  /** Throws what fetching the bundle threw if nothing can be decided without it. */
+  /** Errors: what fetching the bundle threw, if nothing can be decided without it. */
   async decide(one: Case): Promise<Verdict> {
     const policy = await this.#options.policy.read();
     const { work } = one.order.entry;
@@ -95,7 +95,7 @@ export class Judge {
     }
   }
 
-  /** What the clock says against it, and what was lost of this node's disk. */
+  /** What the clock, or a loss of this node's data, says against the order. */
   #timely({ order: { header }, known }: Case): { outcome: Outcome; code: string; reason: string } | undefined {
     const now = this.#options.now();
     const { name } = this.#options.node;
@@ -115,7 +115,7 @@ export class Judge {
         reason: `${name} was restored from an older state after this was ordered: it may have been started before. Look there, then start it anew`,
       };
     }
-    // A clock that went ahead and came back: ids were forgotten that are good again.
+    // the clock was ahead and was set back: ids were forgotten that are valid again
     const forgotten = this.#options.forgotten();
     if (!known && forgotten !== undefined && header.notAfter + KEEP_IDS_MS < forgotten.at && header.createdAt <= forgotten.createdAt) {
       return {
@@ -127,7 +127,7 @@ export class Judge {
     return undefined;
   }
 
-  /** Commands of others skip a node in maintenance; its own operator works on it then. */
+  /** Commands of other nodes skip a node in maintenance; its own operator works on it then. */
   async #maintained({ from }: Case): Promise<{ outcome: Outcome; code: string; reason: string } | undefined> {
     if (from === undefined) return undefined;
     const maintenance = maintenanceOf(await this.#options.nodeObject());
@@ -136,7 +136,7 @@ export class Judge {
     return { outcome: 'skipped', code: 'MAINTENANCE', reason: `${this.#options.node.name} is in maintenance${why}` };
   }
 
-  /** Whoever was removed, or is suspended, starts nothing, also of what it had ordered before. */
+  /** Errors: NOT_A_MEMBER if the starter was removed or is suspended: then not even what it had ordered before is started. */
   #present({ from, asker, order }: Case): void {
     const { members, node } = this.#options;
     if (from === undefined || members.byKey(from.domain, from.key) !== undefined) return;
@@ -257,7 +257,7 @@ function objected({ code, reason, next }: Objection): DtkdError {
   return new DtkdError(code, reason, { next });
 }
 
-/** A refusal as one text for people: why, and what to do. */
+/** A refusal as one text for people: the reason, and what to do. */
 export function sentence({ message, next }: DtkdError): string {
   return next === undefined ? message : `${message}. ${next.replace(/\.$/, '')}`;
 }

@@ -1,6 +1,6 @@
 /**
- * One part in memory: as the journal has it, what it wrote, and who wants to hear of it. Shows only what is durable. Does nothing by itself; `target.ts` and
- * what it calls take it from state to state.
+ * One part in memory: its row in the journal, its output, and its listeners. Shows only what is durable. Does nothing by itself;
+ * `target.ts` and what that calls move it from state to state.
  */
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
 import type { Part } from '../../../../protocol/orders/outcome.ts';
@@ -16,7 +16,7 @@ export class LivePart implements PartHandle {
   readonly checked: CheckedOrder;
   readonly output: PartOutput;
   readonly processes: Processes;
-  /** Given when it shall end before its time, with a DtkdError that says why. */
+  /** Aborts when the part is to end early, with a DtkdError that says why. */
   readonly ending = new AbortController();
   readonly ended: Promise<Part>;
   readonly #resolve: (part: Part) => void;
@@ -45,12 +45,12 @@ export class LivePart implements PartHandle {
     return this.#row;
   }
 
-  /** The starter's key: whose turn it is. */
+  /** The starter's key, by which turns are shared out. */
   get starter(): string {
     return this.checked.entry.starter;
   }
 
-  /** The row is on the disk now. */
+  /** Takes a row that is now on disk, and tells the listeners. */
   set(row: JournalRow): void {
     this.#row = row;
     this.#tell();

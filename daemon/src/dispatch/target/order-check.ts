@@ -1,4 +1,7 @@
-/** Whether bytes are an order, and one for this node from that starter: pure. What passes was proved to be part of the plan whose hash is its id. */
+/**
+ * Checks that bytes are an order, and one for this node from that starter. Pure. An order that passes is proved to belong to the plan
+ * whose hash is its id.
+ */
 import { decodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import {
@@ -21,11 +24,11 @@ export interface CheckedOrder {
   /** CBOR of the header: its hash is the id. */
   headerBytes: Uint8Array;
   entry: PlanEntry;
-  /** CBOR of the order, as it came. What else is here may be views of it. */
+  /** CBOR of the order, as it came. The other fields may be views of it. */
   bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** Between whom an order has to be: the domain (empty: this node itself), this node's key there, and the starter's. */
+/** The parties of an order: the domain (empty: this node itself), this node's key there, and the starter's. */
 export interface OrderParties {
   domain: string;
   self: string;
@@ -44,7 +47,7 @@ export function readOrder(bytes: Uint8Array<ArrayBuffer>): CheckedOrder {
   return { id: executionIdOf(headerBytes), index, header, headerBytes, entry, bytes };
 }
 
-/** Throws ORDER_INVALID if an order is not from that starter to this node, or its times cannot be. */
+/** Errors: ORDER_INVALID if the order is not from that starter to this node, or has impossible times. */
 export function assertForUs({ header, entry }: CheckedOrder, { domain, self, starter }: OrderParties, now: number): void {
   if (entry.domain !== domain || entry.starter !== starter) {
     throw new DtkdError('ORDER_INVALID', 'the order is not of the node that brings it');
@@ -68,7 +71,7 @@ export function assertForUs({ header, entry }: CheckedOrder, { domain, self, sta
   }
 }
 
-/** From when on it may start, by the clock of this node. "At once" means at once, however the starter's clock goes. */
+/** The earliest start by this node's clock. "At once" means at once, even if the starter's clock differs. */
 export function startableFrom({ createdAt, notBefore }: PlanHeader): number {
   return notBefore <= createdAt ? Number.NEGATIVE_INFINITY : notBefore;
 }

@@ -1,6 +1,7 @@
 /**
- * The output of one part: what its processes write and what dtkd says of it go into its spool, and any number of followers read it by offset. Guarantees
- * that what was appended can be read soon, in order, without gaps, and that a spool takes no memory when nobody writes or reads. Does not know what the output means.
+ * The output of one part: stores what its processes and dtkd write in its spool, from which any number of followers read by offset.
+ * Guarantees that what was appended can be read soon, in order, without gaps, and that a spool takes no memory while nobody writes or
+ * reads. Does not know what the output means.
  */
 import { stat } from 'node:fs/promises';
 import { DtkdError } from '../../../../protocol/errors.ts';
@@ -13,11 +14,11 @@ export interface OutputOptions {
   path: string;
   capBytes: number;
   now(): number;
-  /** Told of what could not be written; what was read from the process is lost then. */
+  /** Called when output could not be written; that output is then lost. */
   onError(error: unknown): void;
 }
 
-/** Where a record comes from. */
+/** The origin of a record. */
 export interface Source {
   step: number;
   command: string;
@@ -33,10 +34,10 @@ export class PartOutput {
   #reading = 0;
   #writing: boolean;
   #capTold = false;
-  /** As it stood when it was last open. */
+  /** Its length and loss when it was last open. */
   #last: { offset: number; dropped: number };
 
-  /** `writing`: more is to come. Otherwise `last` says where it ended. */
+  /** `writing`: more output is to come. Otherwise `last` says where it ended. */
   constructor(options: OutputOptions, writing: boolean, last: { offset: number; dropped: number } = { offset: 0, dropped: 0 }) {
     this.#options = options;
     this.#writing = writing;
@@ -51,12 +52,12 @@ export class PartOutput {
     return this.#writing ? (this.#spool?.dropped ?? this.#last.dropped) : this.#last.dropped;
   }
 
-  /** Opens it for writing. Errors: DISK_FULL and the like. */
+  /** Opens the spool for writing. Errors: DISK_FULL and the like. */
   async open(): Promise<void> {
     await this.#open();
   }
 
-  /** Takes what a process wrote. Resolves when it may write more. Never rejects: a full disk does not end a command. */
+  /** Appends what a process wrote. Resolves when it may write more. Never rejects: a full disk does not end a command. */
   async write(stream: 'out' | 'err', chunk: Buffer, { step, command }: Source): Promise<void> {
     for (let from = 0; from < chunk.length; from += OUTPUT_CHUNK_BYTES) {
       await this.#append({
@@ -73,13 +74,13 @@ export class PartOutput {
     }
   }
 
-  /** A line of dtkd's own. */
+  /** Appends a line of dtkd's own. */
   async log(level: LogLevel, { step, command }: Source, text: string): Promise<void> {
     const bytes = Uint8Array.from(Buffer.from(text, 'utf8').subarray(0, OUTPUT_CHUNK_BYTES));
     await this.#append({ t: this.#options.now(), s: 'log', n: step, c: command, l: level, d: bytes });
   }
 
-  /** Whole records from an offset on. What was removed since reads as empty. */
+  /** Whole records from an offset on. Output that was removed reads as empty. */
   async read(offset: number, maxBytes: number): Promise<Uint8Array> {
     if (offset >= this.offset && !this.#writing) return new Uint8Array();
     this.#reading += 1;
@@ -101,7 +102,7 @@ export class PartOutput {
     return () => this.#listeners.delete(listener);
   }
 
-  /** No more to come; all of it is on the disk. */
+  /** Ends the output; resolves once all of it is on disk. */
   async finish(): Promise<{ offset: number; dropped: number }> {
     await this.close();
     this.#writing = false;
@@ -109,7 +110,7 @@ export class PartOutput {
     return this.#last;
   }
 
-  /** Writes out what there is. What follows is lost. */
+  /** Writes out what there is. Later output is lost. */
   async close(): Promise<void> {
     const spool = await this.#opening?.catch(() => undefined);
     if (spool === undefined || !this.#writing) return;
@@ -143,7 +144,7 @@ export class PartOutput {
     return opening;
   }
 
-  /** What is only read is let go of after a while: a spool remembers what it read. */
+  /** Closes a spool that is only read after a while, since it caches what it read. */
   #letGo(): void {
     if (this.#writing || this.#reading > 0 || this.#opening === undefined) return;
     clearTimeout(this.#idle);

@@ -1,6 +1,6 @@
 /**
- * The parts of this target, by id and index: those that have not ended, the last ones that have, and out of the journal all others. Makes their output and processes.
- * Guarantees that there is one part in memory for each that has not ended.
+ * The parts of this target, by id and index: in memory those that have not ended and the last ones that have; all others from the
+ * journal. Creates their output and processes. Guarantees that there is one object in memory for each part that has not ended.
  */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ export interface PartsOptions {
   runner: Runner;
   secrets: SecretValues;
   environment: Readonly<Record<string, string | undefined>>;
-  /** As policy has them now. */
+  /** The present limits of the policy. */
   limits(): NodeLimits;
   logger: Logger;
   now(): number;
@@ -45,12 +45,12 @@ export class Parts {
   readonly #options: PartsOptions;
   readonly #passage: Passage;
   readonly #live = new Map<string, LivePart>();
-  /** Parts that are being written down. */
+  /** Parts that are being recorded for the first time. */
   readonly #coming = new Map<string, LivePart>();
   readonly #recent = new Map<string, LivePart>();
-  /** Orders that ended without having been started and are remembered, by starter. */
+  /** Remembered orders that ended without having been started, by starter. */
   readonly #unstarted = new Map<string, Sum>();
-  /** Orders of those that have not ended, by starter. */
+  /** Orders whose parts have not ended, by starter. */
   readonly #taken = new Map<string, Sum>();
 
   constructor(options: PartsOptions) {
@@ -58,14 +58,17 @@ export class Parts {
     this.#passage = new Passage(options.directory);
   }
 
-  /** Lets other users of this machine go on with what an earlier daemon has let them. */
+  /** Gives other users of this machine the access that an earlier daemon had given them. */
   async letPassAgain(): Promise<void> {
     await this.#passage
       .again()
       .catch((error: unknown) => this.#options.logger.warn({ err: error }, 'Commands of other users cannot get to their directories'));
   }
 
-  /** Removes what commands of other parts had in their directories: an earlier daemon may have died before it did. Before any part is new. */
+  /**
+   * Removes the directories of commands whose parts have ended: an earlier daemon may have died before it did. To be called before there
+   * are new parts.
+   */
   async removeLeft(): Promise<void> {
     const { logger } = this.#options;
     const live = new Set([...this.#live.values()].map(({ id, index }) => this.#runsOf(id, index)));
@@ -86,17 +89,17 @@ export class Parts {
     return join(this.#runs, `${id}-${index}`);
   }
 
-  /** Those that have not ended. */
+  /** Number of parts that have not ended. */
   get unended(): number {
     return this.#live.size;
   }
 
-  /** All that are in memory. */
+  /** All parts in memory. */
   inMemory(): LivePart[] {
     return [...this.#live.values(), ...this.#recent.values()];
   }
 
-  /** One that has not ended. */
+  /** A part that has not ended. */
   live(id: ExecutionId, index: number): LivePart | undefined {
     return this.#live.get(rowKey(id, index));
   }
@@ -113,14 +116,14 @@ export class Parts {
     return row === undefined ? undefined : this.ofRow(row);
   }
 
-  /** The part of a row of the journal. One that is not in memory has ended. */
+  /** The part of a row of the journal. If it is not in memory, it has ended. */
   ofRow(row: JournalRow): LivePart {
     const checked = readOrder(row.order);
     const { id, index } = checked;
     return this.known(id, index) ?? this.#coming.get(rowKey(id, index)) ?? this.ended(this.make(row, false, checked));
   }
 
-  /** Makes a part, which nobody knows yet. `writing`: it has not ended. */
+  /** Makes a part without registering it. `writing`: it has not ended. */
   make(row: JournalRow, writing: boolean, checked = readOrder(row.order)): LivePart {
     const { spools, runner, secrets, node, environment, logger, now } = this.#options;
     const { id, index } = checked;
@@ -147,7 +150,10 @@ export class Parts {
     return new LivePart(row, checked, { output, processes });
   }
 
-  /** A part is about to be written down: whoever finds its row before it is added gets this one. Returns what takes that back. */
+  /**
+   * Announces a part that is about to be recorded, so that readers who find its row before it is added get this object. Returns a
+   * function that withdraws it.
+   */
   announce(part: LivePart): () => void {
     const key = rowKey(part.id, part.index);
     this.#coming.set(key, part);
@@ -160,12 +166,12 @@ export class Parts {
     this.#live.set(key, part);
   }
 
-  /** What a starter has here that waits or runs. */
+  /** What a row's starter has waiting or running here. */
   takenOf(row: RowFacts): Readonly<Sum> {
     return this.#taken.get(starterOf(row)) ?? NONE;
   }
 
-  /** It has ended; the last ones are kept for those who come back for them at once. */
+  /** Moves a part to those that have ended, the last of which are kept for followers that come back at once. */
   ended(part: LivePart): LivePart {
     const key = rowKey(part.id, part.index);
     if (this.#live.delete(key)) {
@@ -179,7 +185,7 @@ export class Parts {
     return part;
   }
 
-  /** A part is no longer in the journal. */
+  /** Forgets a part that was removed from the journal. */
   forget({ id, index, row, bytes }: JournalFacts): void {
     this.#recent.delete(rowKey(id, index));
     if (isUnstarted(row)) count(this.#unstarted, starterOf(row), -1, bytes);
@@ -195,7 +201,7 @@ export class Parts {
     return true;
   }
 
-  /** In as many directories as two digits make: none gets too large. */
+  /** The path of a part's spool. Spread over 256 directories by the first two digits, so that none gets too large. */
   spoolPath(id: ExecutionId, index: number): string {
     return join(this.#options.directory, 'dispatch', 'spools', id.slice(0, 2), `${id}-${index}`);
   }

@@ -29,13 +29,13 @@ import { type Ending, ended, started, unstarted } from './state.ts';
 import type { NodePolicy, PolicyReader } from './target.types.ts';
 import type { ReadyWork, WorkPlace, WorkResult } from './work/work.types.ts';
 
-/** Timers take no more. */
+/** The longest delay that a timer takes. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-/** Whoever waits for its time looks at the clock so often: that can be set, and timers stand still while a machine sleeps. */
+/** How often a part that waits for its start time checks the clock, which can be set; and timers stand still while a machine sleeps. */
 const LOOK_MS = 30_000;
-/** Between two attempts to write down how something ended, while the disk does not take it. */
+/** Between two attempts to record how something ended, while the disk fails. */
 const WRITE_AGAIN_MS = 5_000;
-/** By convention, the command of a type that takes down what a service has brought up. */
+/** By convention, the command of a type that takes down what a service has set up. */
 const DELETE = 'delete';
 
 export interface PerformerOptions {
@@ -45,9 +45,9 @@ export interface PerformerOptions {
   installations: Installations;
   policy: PolicyReader;
   members: Pick<Members, 'byKey'>;
-  /** Makes work ready. Undefined if something has to be fetched and may not be. */
+  /** Prepares work. Undefined if something would have to be fetched and may not be. */
   ready(work: Work, place: WorkPlace): Promise<ReadyWork | undefined>;
-  /** Told when a part has ended. */
+  /** Called when a part has ended. */
   onEnd(part: LivePart): void;
   logger: Logger;
   now(): number;
@@ -57,7 +57,7 @@ export class Performer {
   readonly #options: PerformerOptions;
   readonly #queue = new PartQueue<LivePart>();
   readonly #timers = new Map<LivePart, NodeJS.Timeout>();
-  /** Parts whose end is being written down. */
+  /** Parts whose end is being recorded. */
   readonly #finishing = new Set<LivePart>();
   readonly #forgetPolicy: () => void;
   readonly #seldom = new Seldom();
@@ -65,7 +65,7 @@ export class Performer {
 
   constructor(options: PerformerOptions) {
     this.#options = options;
-    // more may run at a time than before
+    // the new policy may allow more at a time
     this.#forgetPolicy = options.policy.onChange(() => this.#pump());
   }
 
@@ -73,7 +73,7 @@ export class Performer {
     return { running: this.#queue.running, waiting: this.#queue.waiting() + this.#timers.size };
   }
 
-  /** Takes a turn at once, if there is one: to be followed by `perform`, or by `giveBack`. */
+  /** Takes a turn if one is free now; to be followed by `perform`, or by `giveBack`. */
   takeNow(part: LivePart, policy: NodePolicy): boolean {
     return !this.#stopped && startableFrom(part.checked.header) <= this.#options.now() && this.#queue.takeNow(policy.limits.concurrency);
   }
@@ -83,19 +83,19 @@ export class Performer {
     this.#pump();
   }
 
-  /** The work of a part, if nothing has to be fetched for it. Errors: why it is refused. */
+  /** The prepared work of a part; undefined if something has to be fetched first. Errors: why it is refused. */
   readyNow(part: LivePart, verdict: { policy: NodePolicy; bundle: CheckedBundle | undefined }): Promise<ReadyWork | undefined> {
     return this.#ready(part, verdict, false, part.ending.signal);
   }
 
-  /** The row of a part as it starts now. */
+  /** The row of a part that starts now. */
   startedRow(part: LivePart, work: ReadyWork, policy: NodePolicy): JournalRow {
     const at = this.#options.now();
     const deadline = at + Math.min(part.checked.header.timeoutMs, policy.limits.timeoutMs);
     return started(part.row, { at, deadline, plain: work.plain, secrets: work.secrets });
   }
 
-  /** Lets a journalled part wait for its turn. */
+  /** Queues a journalled part. */
   enqueue(part: LivePart): void {
     if (this.#stopped) return;
     const wait = startableFrom(part.checked.header) - this.#options.now();
@@ -110,7 +110,10 @@ export class Performer {
     this.#pump();
   }
 
-  /** Carries out a part that has its turn. `work`: it is ready and written down as started. `verdict`: it was decided just now. */
+  /**
+   * Carries out a part that has its turn. `work`: given if it is prepared and recorded as started. `verdict`: given if it was decided
+   * just now.
+   */
   perform(part: LivePart, { work, verdict }: { work?: ReadyWork | undefined; verdict?: Verdict } = {}): void {
     void this.#inTurn(part, async () => {
       const ready = work ?? (await this.#prepare(part, verdict));
@@ -119,8 +122,8 @@ export class Performer {
   }
 
   /**
-   * Carries out a part that has its turn and was noted on the disk as one that may start at any time: that it has is written down meanwhile, with what `also` adds. Resolves
-   * once it is. Never rejects.
+   * Starts a part that has its turn and is recorded on disk as one that may start at any time. Records the start meanwhile, in a
+   * transaction with `also`; resolves once that is durable. Never rejects.
    */
   async begin(part: LivePart, work: ReadyWork, policy: NodePolicy, also: (tx: Transaction) => void): Promise<void> {
     const row = this.startedRow(part, work, policy);
@@ -135,14 +138,14 @@ export class Performer {
     await written;
   }
 
-  /** Goes on with a part that was running when an earlier daemon ended. */
+  /** Goes on with a part that was running when an earlier daemon stopped. */
   settle(part: LivePart): void {
     this.#queue.takeAnyway();
     part.processes.mayHaveBegun();
     void this.#inTurn(part, async () => {
       const { work } = part.checked.entry;
       const { now, node, logger } = this.#options;
-      // Also what writes no more has written before: it ends where the spool does.
+      // opened even if nothing more is written: the spool says where the output ends
       await part.output
         .open()
         .catch((error: unknown) => logger.warn({ err: error, id: part.id, index: part.index }, 'The output of a command cannot be opened'));
@@ -155,13 +158,13 @@ export class Performer {
       const limits = { timeoutMs, signal: part.ending.signal };
       const results = await Promise.all(left.map((run) => part.processes.adopt(run, part.row.secrets ?? [], limits)));
       const ends = results.map((result) => resultOf(ofScript(result)));
-      // while nobody looked, it may have ended long ago
+      // it may have ended long ago, while no daemon ran
       const endedAt = Math.max(...results.map((result) => result.endedAt ?? now()), part.row.part.startedAt ?? 0);
       await this.finish(part, settledEnding(ends, part.row.plain === true, node, results.length === 0 ? now() : endedAt));
     });
   }
 
-  /** Ends a part before its time. One that waits is skipped; what runs is ended with all its processes. */
+  /** Ends a part early. A waiting one is skipped; a running one is ended with all its processes. */
   end(part: LivePart, why: DtkdError): void {
     if (part.row.part.state === 'ended' || part.ending.signal.aborted) return;
     part.ending.abort(why);
@@ -173,7 +176,7 @@ export class Performer {
     );
   }
 
-  /** Writes down how a part ended, however long the disk does not take it; then tells it. */
+  /** Records how a part ended, retrying as long as the disk fails; then reports it. */
   async finish(part: LivePart, ending: Ending): Promise<void> {
     const { onEnd } = this.#options;
     if (this.#stopped && canBePutBack(part)) return;
@@ -185,7 +188,7 @@ export class Performer {
     onEnd(part);
   }
 
-  /** What is written with the end of a command that has taken a service's resource down. */
+  /** What is written in the transaction of the end of a command that has taken down a resource of a service. */
   #takenDown({ checked }: LivePart, { outcome }: Ending): ((tx: Transaction) => Promise<void>) | undefined {
     const { work } = checked.entry;
     if (outcome !== 'succeeded' || work.type !== 'command' || work.command !== DELETE) return undefined;
@@ -194,16 +197,17 @@ export class Performer {
     const { installations, node } = this.#options;
     return async (tx) => {
       await installations.takenDown(tx, work);
-      // what is followed runs as it comes, and services under ever new names would leave pins for ever; what is not is held to what it was
+      // newer code of a followed publisher runs anyway, and services under ever new names would leave pins for ever; code of others stays
+      // pinned
       const isOver = (await isFollowed(tx, node, work.owner)) && !(await installations.isLeftOf(tx, work.owner, service));
-      // code under such a name is there for this alone; if more of it is to be taken down, it is pinned again
+      // code under such a name only serves to take leftovers down; if there are more of them, it is pinned again
       const isNeedless = (code: string) =>
         (isLeftCode(code) && Object.hasOwn(work.code, code)) || (isOver && instanceOfCode(code) === service);
       await dropPins(tx, node, work.owner, isNeedless);
     };
   }
 
-  /** Of a daemon that is stopped: what was about to start waits for the next one. */
+  /** For a daemon that stops: a part that was about to start is left for the next one. */
   async putBack(part: LivePart): Promise<void> {
     if (this.#finishing.has(part) || !canBePutBack(part)) return;
     const { journal, logger } = this.#options;
@@ -221,7 +225,10 @@ export class Performer {
     this.#timers.clear();
   }
 
-  /** What waited is decided again, and gets what it needs; fetching that is waiting, too. `just`: as it was decided just now. Undefined: it has ended instead. */
+  /**
+   * Decides a part that has waited again, fetches what it needs, and decides once more if that took place. `just`: a verdict made just
+   * now. Undefined: the part has ended instead.
+   */
   async #prepare(part: LivePart, just: Verdict | undefined): Promise<ReadyWork | undefined> {
     const { checked, ending } = part;
     try {
@@ -264,7 +271,7 @@ export class Performer {
     await this.finish(part, endingOf(result, this.#options.now()));
   }
 
-  /** Writes a row down, however long the disk does not take it; then shows it. False if the daemon stops before. */
+  /** Writes a row, retrying as long as the disk fails; then shows it. False if the daemon stops first. */
   async #writeSurely(part: LivePart, row: JournalRow, fresh: boolean, also?: (tx: Transaction) => Promise<void>): Promise<boolean> {
     const { journal, logger } = this.#options;
     for (;;) {
@@ -353,7 +360,7 @@ export class Performer {
     }
   }
 
-  /** After an error of dtkd's own nobody can say what ran. */
+  /** Ends a part after an internal error, when nobody can say what ran. */
   async #broken(part: LivePart): Promise<void> {
     const { state } = part.row.part;
     if (state === 'ended' || this.#stopped) return;
@@ -377,21 +384,21 @@ export class Performer {
   }
 }
 
-/** What nobody could follow is not started. */
+/** The result of a command that was not started because its output cannot be kept. */
 function notStarted(error: unknown): WorkResult {
   if (!(error instanceof DtkdError)) throw error;
   const { code, message } = error;
   return { ok: false, error: { code, message }, reason: `it was not started: ${message}` };
 }
 
-/** True if what was made ready by one verdict is right by another. */
+/** True if what was prepared under one verdict is right under the other. */
 function isSame(one: Verdict, other: Verdict): boolean {
   if (!one.go || !other.go || one.policy !== other.policy) return false;
   const [bundle, now] = [one.bundle?.bytes, other.bundle?.bytes];
   return bundle === now || (bundle !== undefined && now !== undefined && Buffer.compare(bundle, now) === 0);
 }
 
-/** True if it counts as started and nothing was: the next daemon may start it. */
+/** True if the part counts as started but no process was: the next daemon may start it. */
 function canBePutBack({ row, processes, checked }: LivePart): boolean {
   const { type } = checked.entry.work;
   return row.part.state === 'running' && processes.untouched && (type === 'command' || type === 'exec');

@@ -1,6 +1,6 @@
 /**
- * Turns for parts: so many at a time, the starters one after another, so that one that sends hundreds does not keep the others waiting.
- * Within a starter in the order in which they came.
+ * Turns for parts: a limited number at a time, round-robin over the starters, so that one that sends hundreds does not keep the others
+ * waiting. Parts of one starter go in order of arrival.
  */
 
 export class PartQueue<T> {
@@ -8,7 +8,7 @@ export class PartQueue<T> {
   #running = 0;
   #count = 0;
 
-  /** Those that wait, of a starter or of all. */
+  /** Number of waiting items, of one starter or of all. */
   waiting(starter?: string): number {
     return starter === undefined ? this.#count : (this.#waiting.get(starter)?.length ?? 0);
   }
@@ -17,14 +17,14 @@ export class PartQueue<T> {
     return this.#running;
   }
 
-  /** Takes a turn at once, if there is one and nobody waits for it. */
+  /** Takes a turn if one is free and nobody waits for it. */
   takeNow(limit: number): boolean {
     if (this.#running >= limit || this.#count > 0) return false;
     this.#running += 1;
     return true;
   }
 
-  /** Counts one that runs already, whatever the limit. */
+  /** Counts an item that already runs, whatever the limit. */
   takeAnyway(): void {
     this.#running += 1;
   }
@@ -36,7 +36,7 @@ export class PartQueue<T> {
     this.#count += 1;
   }
 
-  /** Takes out one that waits; false if it does not. */
+  /** Removes a waiting item; false if it does not wait. */
   remove(starter: string, item: T): boolean {
     const own = this.#waiting.get(starter);
     const at = own?.indexOf(item) ?? -1;
@@ -47,12 +47,12 @@ export class PartQueue<T> {
     return true;
   }
 
-  /** Whose turn it is now: it counts as running from here on. */
+  /** Takes the item whose turn it is; it counts as running from here on. */
   next(limit: number): T | undefined {
     if (this.#running >= limit) return undefined;
     for (const [starter, own] of this.#waiting) {
       const item = own.shift();
-      // To the end of the round.
+      // to the end of the round
       this.#waiting.delete(starter);
       if (own.length > 0) this.#waiting.set(starter, own);
       if (item === undefined) continue;
@@ -63,7 +63,7 @@ export class PartQueue<T> {
     return undefined;
   }
 
-  /** A turn is over. */
+  /** Ends a turn. */
   done(): void {
     this.#running -= 1;
   }

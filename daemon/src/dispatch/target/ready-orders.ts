@@ -29,11 +29,11 @@ export interface ReadyOrdersOptions {
   performer: Performer;
   taking: Taking;
   members: Pick<Members, 'byKey'>;
-  /** Told of rows that cannot be read or removed. */
+  /** Called with rows that cannot be read or removed. */
   onBad(key: string, error: unknown): void;
 }
 
-/** What is ready: all that its start takes. */
+/** A ready order, with all that its start takes. */
 interface Ready {
   part: LivePart;
   work: ReadyWork;
@@ -48,7 +48,7 @@ export class ReadyOrders {
     this.#options = options;
   }
 
-  /** Makes an order ready. Errors: whatever speaks against it; then nothing of it is kept. */
+  /** Makes an order ready. Errors: any reason why it may not run or cannot be made ready; then nothing of it is kept. */
   async prepare(from: OrderSource, order: CheckedOrder, brought: BroughtOrder): Promise<PreparedOrder> {
     const key = rowKey(order.id, order.index);
     await this.#orders.get(key)?.leave();
@@ -63,7 +63,7 @@ export class ReadyOrders {
     if (besides.orders >= MAX_READY_PER_STARTER || besides.bytes + bytes > MAX_READY_BYTES_PER_STARTER) {
       throw new DtkdError('TOO_MANY_REQUESTS', 'too many orders of the same node are ready already');
     }
-    // copies: what was brought may be a small part of a frame
+    // copies, since these may be small parts of a frame
     const bundle = brought.bundle === undefined ? undefined : Uint8Array.from(brought.bundle);
     const own = { ...brought, order: order.bytes, bundle };
     const ready = new ReadyOrder(this.#options, { from, order, brought: own, bytes, besides }, () => this.#orders.delete(key));
@@ -72,23 +72,29 @@ export class ReadyOrders {
     return ready;
   }
 
-  /** Whoever brings or ends this order at the moment at which this resolves finds it started, or not there. Undefined: it does so now. */
+  /**
+   * Resolves once the order has been started or dropped, so that a caller who acts then sees a settled state. Undefined if nothing is
+   * pending.
+   */
   settle(id: ExecutionId, index: number): Promise<void> | undefined {
     return this.#orders.get(rowKey(id, index))?.leave();
   }
 
-  /** Those of an execution that have got the word, once they go on; also where that cannot be written down yet. */
+  /** The parts of an execution that have got the word, once they go on, even if that cannot be recorded yet. */
   async started(id: ExecutionId): Promise<LivePart[]> {
     const own = [...this.#orders.values()].filter((one) => one.id === id);
     return (await Promise.all(own.map(({ starting }) => starting))).filter((part) => part !== undefined);
   }
 
-  /** Lets go of all. */
+  /** Drops all ready orders. */
   async close(): Promise<void> {
     await Promise.all([...this.#orders.values()].map((order) => order.leave()));
   }
 
-  /** Of what an earlier daemon left: what may have been started gets into the journal, and the rest is forgotten. `restoredAt`: rows up to there may be of the past. */
+  /**
+   * Goes through the orders that an earlier daemon left: records those that may have been started in the journal, and forgets the rest.
+   * `restoredAt`: rows from before that time may be out of date.
+   */
   async recover(restoredAt: number): Promise<void> {
     const { store, journal, onBad } = this.#options;
     const boot = await bootId();
@@ -97,14 +103,14 @@ export class ReadyOrders {
       const key = readyKey(order.id, order.index);
       const known = (await journal.get(order.id, order.index)) !== undefined;
       const certain = of === boot && row.acceptedAt > restoredAt;
-      // a row that stays is found to be the same by the next one
+      // the next daemon comes to the same conclusion about a row that could not be removed
       if (known || (certain && (await this.#isUntouched(order, row)))) {
         await store.transact(async (tx) => tx.delRow(key)).catch((error: unknown) => onBad(key, error));
       } else await journal.write(order, row, true, async (tx) => tx.delRow(key));
     }
   }
 
-  /** No process of it was ever started: each has a directory before it begins. */
+  /** True if no process of it was ever started: each gets a directory before it starts. */
   async #isUntouched(order: CheckedOrder, row: LivePart['row']): Promise<boolean> {
     const { processes } = this.#options.parts.make(row, false, order);
     const left = await processes.left().catch(() => undefined);
@@ -124,7 +130,7 @@ interface Given {
   order: CheckedOrder;
   brought: BroughtOrder;
   bytes: number;
-  /** What else of its starter is ready. */
+  /** What else of its starter is ready already. */
   besides: { orders: number; bytes: number };
 }
 
@@ -134,7 +140,7 @@ class ReadyOrder implements PreparedOrder {
   readonly #forget: () => void;
   #making: Promise<Ready> | undefined;
   #starting: Promise<LivePart | undefined> | undefined;
-  /** It starts, or was let go of: once. */
+  /** Set once it starts or is dropped, whichever comes first. */
   #over: Promise<unknown> | undefined;
 
   constructor(options: ReadyOrdersOptions, given: Given, forget: () => void) {
@@ -178,7 +184,7 @@ class ReadyOrder implements PreparedOrder {
     return written;
   }
 
-  /** The word was said: resolves when it goes on, or not. */
+  /** Set when the word has come; resolves with the part when it goes on, or with undefined if it does not. */
   get starting(): Promise<LivePart | undefined> | undefined {
     return this.#starting;
   }
@@ -196,13 +202,13 @@ class ReadyOrder implements PreparedOrder {
     if (!verdict.go) throw new DtkdError('FORBIDDEN', verdict.reason);
     if (taking.isTooMuch(order, row, besides)) throw new DtkdError('TOO_MANY_REQUESTS', 'too many orders of the same node are here');
     const { type } = order.entry.work;
-    // that it has started is written down when it cannot be taken back: one part is never more than an object shows
+    // the start is recorded when it cannot be taken back any more, so the object must always have room: it does for a single part
     if ((type !== 'command' && type !== 'exec') || order.header.count > 1) {
       throw new DtkdError('UNAVAILABLE', 'only what runs processes on one node can be made ready');
     }
     const part = parts.make(row, true, order);
     const work = await performer.readyNow(part, verdict);
-    // code that was never seen is written down as it starts
+    // code seen for the first time is pinned when the order starts, which is not done here
     if (work === undefined || Object.keys(work.pins).length > 0) throw new DtkdError('UNAVAILABLE', 'more has to be done for it first');
     const begun = performer.startedRow(part, work, verdict.policy);
     const encoded = encodeReadyRow({ boot: await bootId(), row: { ...begun, deadline: (begun.deadline ?? row.acceptedAt) + READY_MS } });
@@ -211,17 +217,17 @@ class ReadyOrder implements PreparedOrder {
       tx.putRow(readyKey(order.id, order.index), encoded);
     });
     taking.kept(verdict);
-    // after the row: what a crash leaves of it is found by that
+    // after the row, by which the leftovers of a crash are found
     await work.ahead?.();
     return { part, work, verdict };
   }
 
-  /** `noted`: resolves once that it goes on is on the disk. */
+  /** `noted`: resolves once the start is durable. */
   async #start({ part, work, verdict: before }: Ready): Promise<{ part: LivePart; noted: Promise<void> }> {
     const { parts, performer, taking, members } = this.#options;
     const { from, order, brought } = this.#given;
     const key = readyKey(order.id, order.index);
-    // a suspended member keeps its streams, and may open no others
+    // a suspended member keeps its open streams, but cannot open others
     if (from.type === 'member' && members.byKey(from.member.domain, from.member.key) === undefined) {
       await part.processes.leave();
       await this.#remove();
@@ -234,7 +240,7 @@ class ReadyOrder implements PreparedOrder {
     }
     const isSame = verdict.bundle === before.bundle && verdict.policy === before.policy;
     if (!isSame || !performer.takeNow(part, verdict.policy)) {
-      // its directory is that of the part which is made now
+      // its directory is also that of the part made next
       await part.processes.leave();
       return { part: await taking.accept(from, order, brought), noted: this.#remove() };
     }
@@ -242,14 +248,14 @@ class ReadyOrder implements PreparedOrder {
     return { part, noted: performer.begin(part, work, verdict.policy, (tx) => tx.delRow(key)) };
   }
 
-  /** As if it had never come. */
+  /** Drops the order as if it had never come. */
   async #drop(): Promise<void> {
     const made = await this.#making?.catch(() => undefined);
     await made?.part.processes.leave();
     if (made !== undefined) await this.#remove();
   }
 
-  /** Never rejects: a row that stays is found to be of nothing that was started, or of what is in the journal. */
+  /** Never rejects: if a row stays, recovery finds that nothing was started, or that the order is in the journal. */
   async #remove(): Promise<void> {
     const { store } = this.#options;
     const { id, index } = this.#given.order;

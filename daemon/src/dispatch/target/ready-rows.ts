@@ -1,4 +1,4 @@
-/** An order that is ready to start, as the disk has it: one row, `j/r/ID/INDEX`, CBOR. */
+/** An order that is ready to start, on disk: one row, `j/r/ID/INDEX`, CBOR. */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
@@ -6,14 +6,14 @@ import { type Kv, prefixEnd } from '../../store/kv.ts';
 import { journalRow } from './journal-row.ts';
 
 const READY = 'j/r/';
-/** Rows read at once: each may have an order of 256 KiB in it. */
+/** Rows per page: each may contain an order of 256 KiB. */
 const PAGE = 32;
 
 const readyRow = z.object({
   version: z.literal(1),
-  /** In which it was made ready: until this machine starts anew its files tell whether it was started. */
+  /** The boot id when the order was made ready: within that boot its files tell whether it was started. */
   boot: z.string(),
-  /** As the journal is to have it if it may have been started. */
+  /** The row for the journal if it may have been started. */
   row: journalRow,
 });
 export type ReadyRow = z.infer<typeof readyRow>;
@@ -26,7 +26,7 @@ export function encodeReadyRow(row: Omit<ReadyRow, 'version'>): Uint8Array {
   return encodeCbor({ version: 1, ...row });
 }
 
-/** All that an earlier daemon left. `onBad`: told of those that cannot be read, which stay. */
+/** All rows that an earlier daemon left. `onBad` is called with those that cannot be read, which stay. */
 export async function* readyRows(kv: Kv, onBad: (key: string, error: unknown) => void): AsyncGenerator<ReadyRow> {
   for (let from = READY; ; ) {
     const page = await kv.page({ gte: from, lt: prefixEnd(READY), limit: PAGE });

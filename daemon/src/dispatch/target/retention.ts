@@ -1,12 +1,15 @@
-/** Removes what is over: output by age and by size, then the parts themselves once nobody may start their ids any more. */
+/** Removes old output by age and size, and the parts themselves once nobody may start their ids any more. */
 import { rm } from 'node:fs/promises';
 import type { Journal, JournalFacts } from './journal.ts';
 import type { NodeLimits } from './target.types.ts';
 
-/** Entries that are forgotten in one transaction. */
+/** Entries forgotten per transaction. */
 const BATCH = 500;
 
-/** What goes: pure. `output`: parts whose output goes, `parts`: those that go altogether, with all others of the same execution. */
+/**
+ * Determines what to remove. Pure. `output`: parts whose output goes; `parts`: those that go entirely, with all others of the same
+ * execution.
+ */
 export function expired<T extends Omit<JournalFacts, 'bytes'>>(
   entries: readonly T[],
   { keepForMs, keepBytes }: Pick<NodeLimits, 'keepForMs' | 'keepBytes'>,
@@ -26,7 +29,7 @@ export function expired<T extends Omit<JournalFacts, 'bytes'>>(
   return { output, parts };
 }
 
-/** Removes it, and tells which parts are forgotten. */
+/** Removes what has expired, and returns the forgotten parts. */
 export async function sweep(
   journal: Journal,
   limits: Pick<NodeLimits, 'keepForMs' | 'keepBytes'>,

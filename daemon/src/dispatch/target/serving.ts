@@ -1,7 +1,7 @@
 /**
- * Answers what members ask by `/dtkd/dispatch`, each request on a stream of its own: orders, following, ending, finding. The connection says which node asks, and the
- * node says for which of its users. Guarantees bounded memory and streams whatever a member sends or does not read: output waits in its spool.
- * Decides nothing itself.
+ * Answers requests of members by `/dtkd/dispatch`, each on a stream of its own: orders, following, ending, finding. The connection proves
+ * which node asks, and the node says for which of its users. Guarantees bounded memory and streams whatever a member sends or does not
+ * read: output waits in its spool. Decides nothing itself.
  */
 import type { Duplex } from 'node:stream';
 import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
@@ -55,16 +55,16 @@ export interface DispatchServer {
   close(): void;
 }
 
-/** Answers a request. What it gives answers the rest of it, and needs nothing more of what came before. */
+/** One step of an answer. Returns the next step, which needs nothing of the request any more, so that the request's bytes can be freed. */
 type Answer = () => Promise<Answer | undefined>;
 
 type Question = Exclude<DispatchRequest, { type: 'order' | 'prepare' }>;
 
-/** What a server shares among its streams. */
+/** What all streams of a server share. */
 interface Shared extends DispatchServerOptions {
   reading: Turns;
   finding: Turns;
-  /** Bytes of output that one stream may have on its way. */
+  /** The most bytes of output that one stream may have in flight. */
   records(): number;
 }
 
@@ -80,7 +80,7 @@ export function createDispatchServer(options: DispatchServerOptions): DispatchSe
   let closed = false;
 
   function serve(stream: Duplex, from: Member): void {
-    // What fails while nobody waits for it has no other listener.
+    // errors while nobody waits have no other listener
     stream.on('error', () => undefined);
     const leave = closed ? undefined : places.take(peerText(from), () => {});
     if (leave === undefined) {
@@ -120,7 +120,7 @@ async function answerOn(stream: Duplex, from: Member, options: Shared): Promise<
   }
 }
 
-/** Reads a request, takes what is an order, and gives what answers it. That can take as long as a command, and keeps no bytes of the request. */
+/** Reads a request, and accepts an order. Returns the answer, which can last as long as a command and keeps no bytes of the request. */
 async function received(stream: Duplex, from: Member, options: Shared): Promise<Answer> {
   const reader = new FrameReader(stream, MAX_DISPATCH_FRAME_BYTES);
   const frame = await reader.next(REQUEST_MS);
@@ -133,7 +133,7 @@ async function received(stream: Duplex, from: Member, options: Shared): Promise<
   return tellerOf(stream, await options.target.accept(source, { order, bundle }), request.offset, options);
 }
 
-/** Waits for the word on which it starts. */
+/** Waits for the word to start. */
 function starterOf(stream: Duplex, reader: FrameReader, prepared: PreparedOrder, shared: Shared): Answer {
   return async () => {
     try {
@@ -144,7 +144,7 @@ function starterOf(stream: Duplex, reader: FrameReader, prepared: PreparedOrder,
       decodeCbor(frame, dispatchGo, 'the word to start');
     } catch (error) {
       await prepared.leave();
-      // whoever says the word later is to bring the order
+      // one who says the word too late has to bring the order
       throw error instanceof DtkdError && error.code === 'TIMEOUT'
         ? new DtkdError('UNAVAILABLE', 'the order was not started in time, and has to be brought')
         : error;
@@ -182,7 +182,7 @@ async function answer(stream: Duplex, request: Question, from: Member, options: 
   }
 }
 
-/** Does it when it is the member's turn: all that come wait. */
+/** Runs something at the member's turn; others wait. */
 async function inTurn<T>(turns: Turns, from: Member, run: () => Promise<T>): Promise<T> {
   const end = await turns.wait(peerText(from));
   try {
@@ -212,7 +212,10 @@ async function attach(
   }
 }
 
-/** What is not known is no proof that it never was, if this node has lost some of its memory since: whoever brought the order must not take it for one. */
+/**
+ * Throws the error; or UNAVAILABLE if this node was restored from an older state so recently that the order may have run in the time that
+ * was lost. A starter would take NOT_FOUND as proof that it never did.
+ */
 function unknownHere(error: unknown, { restoredAt, now }: Pick<DispatchServerOptions, 'restoredAt' | 'now'>): never {
   const restored = restoredAt();
   const isLost = restored !== undefined && now() - restored < MAX_ORDER_LIFETIME_MS + KEEP_IDS_MS;
@@ -222,7 +225,7 @@ function unknownHere(error: unknown, { restoredAt, now }: Pick<DispatchServerOpt
   });
 }
 
-/** What this node runs, and what it has not told others yet, if it is the starter. */
+/** Ends what this node runs and, if it is the starter, its parts elsewhere. */
 async function abort(
   principal: Principal,
   { id, index }: { id: string; index?: number | undefined },
@@ -242,7 +245,10 @@ async function abort(
   return parts;
 }
 
-/** A part, its changes, and its output from an offset on, no faster than it is read. With `follow` until it has ended and all is told. */
+/**
+ * Sends a part, its changes, and its output from an offset on, no faster than it is read. With `follow`, until it has ended and all was
+ * sent.
+ */
 async function tell(
   stream: Duplex,
   handle: PartHandle,
@@ -280,12 +286,12 @@ async function tell(
   }
 }
 
-/** What is told anew when it changes: not how much output there is. */
+/** The fields whose changes are sent. The amount of output is not one of them. */
 function stateText({ state, outcome, startedAt, endedAt, reason, paused, holders }: Part): string {
   return JSON.stringify([state, outcome, startedAt, endedAt, reason, paused, holders]);
 }
 
-/** What this node did as a target, with the orders that prove it; else what it knows as the starter. */
+/** Sends what this node did as a target, with the orders that prove it, and what it knows as a starter. */
 async function find(
   stream: Duplex,
   principal: Principal,
@@ -340,7 +346,7 @@ async function refuse(stream: Duplex, error: unknown): Promise<void> {
   }
 }
 
-/** The other side gets a moment to end; what it still sends is thrown away. */
+/** Gives the other side a moment to end the stream; what it still sends is discarded. */
 function farewell(stream: Duplex): void {
   if (stream.destroyed) return;
   const timer = setTimeout(() => stream.destroy(), FAREWELL_MS);

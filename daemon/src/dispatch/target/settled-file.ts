@@ -1,11 +1,11 @@
-/** What became of a file that was being sent or read when the daemon ended. */
+/** Finds out what became of a file that was being put or read when the daemon ended. */
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Work } from '../../../../protocol/orders/order.ts';
 import type { Ending } from './state.ts';
 
-/** A file is put in place all at once: it is there, or not. One that was read has changed nothing. */
+/** A file is put in place atomically, so it is there or not. Reading one changes nothing. */
 export async function settledFile(work: Extract<Work, { type: 'put' | 'get' }>, node: string, endedAt: number): Promise<Ending> {
   const restarted = `the daemon of ${node} was restarted meanwhile`;
   if (work.type === 'get') return { outcome: 'failed', endedAt, reason: `${restarted}, before the file was read` };
@@ -14,7 +14,7 @@ export async function settledFile(work: Extract<Work, { type: 'put' | 'get' }>, 
   return { outcome: 'failed', endedAt, reason: `${restarted}; the file at ${work.path} is not the one that was sent` };
 }
 
-/** Undefined if it is none that this order has put there. What else may be at its path is not waited for. */
+/** Undefined if the file cannot be the one that this order put there. Does not block on what else may be at the path, such as a pipe. */
 async function digestOfFile({ path, size, mode }: Extract<Work, { type: 'put' }>): Promise<string | undefined> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
   try {

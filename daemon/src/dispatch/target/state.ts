@@ -1,4 +1,4 @@
-/** How a part goes from state to state: pure. What is not listed here cannot happen. */
+/** The transitions between the states of a part. Pure. No others are possible. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Outcome, Part } from '../../../../protocol/orders/outcome.ts';
 import type { JournalRow } from './journal-row.ts';
@@ -16,7 +16,7 @@ export interface Ending {
   file?: Part['file'];
 }
 
-/** Outcomes that a part may end with, by the state from which it ends. A start is never taken back: what ran was not refused or skipped. */
+/** Outcomes by the state from which a part ends. A start is never taken back: what ran was not refused or skipped. */
 const ENDINGS: Readonly<Record<'accepted' | 'running', ReadonlySet<Outcome>>> = {
   accepted: new Set(['refused', 'skipped', 'unknown', 'failed']),
   running: new Set(['succeeded', 'failed', 'unknown']),
@@ -39,7 +39,9 @@ export function started(
   };
 }
 
-/** running → accepted, of a daemon that is stopped before anything was started: the next one starts it. Only whoever starts processes knows that. */
+/**
+ * running → accepted, when a daemon stops before anything was started: the next one starts it. Only what starts processes can know that.
+ */
 export function unstarted(row: JournalRow): JournalRow {
   if (row.part.state !== 'running') throw illegal(row, 'put back');
   const { deadline: _deadline, plain: _plain, secrets: _secrets, ...rest } = row;
@@ -47,7 +49,7 @@ export function unstarted(row: JournalRow): JournalRow {
   return { ...rest, part: { ...part, state: 'accepted' } };
 }
 
-/** accepted or running → ended; and what was unknown may be found out. */
+/** accepted or running → ended; also ended as unknown → ended as succeeded or failed, once that is found out. */
 export function ended(row: JournalRow, ending: Ending): JournalRow {
   const { state, outcome } = row.part;
   const settled = state === 'ended' && outcome === 'unknown' && (ending.outcome === 'succeeded' || ending.outcome === 'failed');
@@ -62,7 +64,7 @@ function shortened(text: string | undefined): string | undefined {
   return text !== undefined && text.length > MAX_REASON ? `${text.slice(0, MAX_REASON - 1)}…` : text;
 }
 
-/** Without the fields that are undefined. */
+/** The fields that are not undefined. */
 function present(ending: Ending): { outcome: Outcome; endedAt: number } & Partial<Part> {
   const { outcome, endedAt, exitStatus, signal, reason, code, offset, dropped, file } = ending;
   return {

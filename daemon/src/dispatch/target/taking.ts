@@ -1,6 +1,6 @@
 /**
- * Takes orders: decides about each, journals it before anything is done, and hands it to whoever carries it out. Guarantees that an id and index is taken once, however
- * often and by whatever way it comes, and that what is refused stays refused. Carries nothing out itself.
+ * Takes orders: decides about each, journals it before anything is done, and hands it to the performer. Guarantees that an id and index
+ * is taken once, however often and by whatever way it comes, and that a refusal is final. Carries nothing out itself.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
@@ -29,14 +29,14 @@ export interface TakingOptions {
   parts: Parts;
   installed: Pick<Installations, 'keep' | 'kept'>;
   access: Pick<DispatchAccess, 'remoteUser'>;
-  /** Told of the policy as it was last read. */
+  /** Called with the policy as last read. */
   onPolicy(policy: NodePolicy): void;
-  /** Told of a part that ends as it comes. */
+  /** Called when a part ends on arrival. */
   onRefusal(outcome: Outcome): void;
   now(): number;
 }
 
-/** What was decided about an order, and the row of the journal that it gets. */
+/** The verdict on an order, and its row for the journal. */
 export interface Judged {
   verdict: Verdict;
   row: JournalRow;
@@ -51,7 +51,7 @@ export class Taking {
     this.#options = options;
   }
 
-  /** Takes one that is not in memory. Errors: as `Target.accept`. */
+  /** Takes an order whose part is not in memory. Errors: as `Target.accept`. */
   accept(from: OrderSource, order: CheckedOrder, brought: BroughtOrder): Promise<LivePart> {
     const key = rowKey(order.id, order.index);
     const coming = this.#coming.get(key) ?? this.#take(from, order, brought).finally(() => this.#coming.delete(key));
@@ -59,18 +59,18 @@ export class Taking {
     return coming;
   }
 
-  /** One that is on its way in at this moment. */
+  /** The part of an order that is arriving at this moment. */
   coming(id: ExecutionId, index: number): Promise<LivePart> | undefined {
     return this.#coming.get(rowKey(id, index));
   }
 
-  /** Resolves when those of an execution that are on their way in at this moment have come, or not. */
+  /** Resolves when the orders of an execution that are arriving at this moment have been taken, or not. */
   async settled(id: ExecutionId): Promise<void> {
     const own = [...this.#coming].filter(([key]) => key.startsWith(rowKeysOf(id)));
     await Promise.allSettled(own.map(([, coming]) => coming));
   }
 
-  /** Decides about a new order, from what this node knows now. `ahead`: it is not to start yet. Errors: what `fetchBundle` throws. */
+  /** Decides about a new order, from what this node knows now. `ahead`: it does not start yet. Errors: what `fetchBundle` throws. */
   async judge(
     from: OrderSource,
     order: CheckedOrder,
@@ -90,7 +90,10 @@ export class Taking {
     return { verdict, row: this.#newRow(order, asker, member, verdict) };
   }
 
-  /** A part that ends as it comes. Too many of one starter are not written down; and no object tells of it, for anybody can have it come to that. */
+  /**
+   * Makes a part that ends on arrival. It is not recorded if it was refused with TOO_MANY_REQUESTS, or if too many of its starter are
+   * remembered. No object shows it, since anybody could cause any number of them.
+   */
   async refuse(
     order: CheckedOrder,
     row: JournalRow,
@@ -105,7 +108,7 @@ export class Taking {
     return parts.ended(part);
   }
 
-  /** True if its starter has too much here already. */
+  /** True if the starter has too much waiting or running here already. */
   isTooMuch(order: CheckedOrder, row: JournalRow, besides = { orders: 0, bytes: 0 }): boolean {
     const taken = this.#options.parts.takenOf(row);
     return (
@@ -114,7 +117,7 @@ export class Taking {
     );
   }
 
-  /** Keeps what belongs to an order, in the transaction that writes it down; to be followed by `kept` once that is durable. */
+  /** Keeps an order's bundle and pins, in the transaction that records it; to be followed by `kept` once that is durable. */
   async keep(tx: Transaction, { bundle, policy }: Extract<Verdict, { go: true }>, pins: NodePolicy['pins']): Promise<void> {
     const { installed, node } = this.#options;
     if (bundle !== undefined) await installed.keep(tx, bundle);
@@ -125,7 +128,7 @@ export class Taking {
     if (bundle !== undefined) this.#options.installed.kept(bundle);
   }
 
-  /** Takes no more. Resolves when what was on its way in has come, or not. */
+  /** Takes no more orders. Resolves when those that are arriving have been taken, or not. */
   async stop(): Promise<void> {
     this.#stopped = true;
     await Promise.allSettled(this.#coming.values());
@@ -136,7 +139,7 @@ export class Taking {
     if (this.#stopped) throw new DtkdError('UNAVAILABLE', 'this daemon is stopping', { next: 'Send it again when it is back.' });
   }
 
-  /** Known from before, or new. */
+  /** Finds the order in the journal, or takes it as a new one. */
   async #take(from: OrderSource, order: CheckedOrder, brought: BroughtOrder): Promise<LivePart> {
     const { journal, parts } = this.#options;
     const row = await journal.expect(order.id, order.index);
@@ -145,7 +148,7 @@ export class Taking {
     try {
       return await this.#takeNew(from, order, brought);
     } catch (error) {
-      // Another order pinned the same code in between: what that means is decided anew.
+      // another order has just pinned the same code: decide again
       if (error instanceof DtkdError && error.code === 'CONFLICT') return this.#takeNew(from, order, brought);
       throw error;
     }

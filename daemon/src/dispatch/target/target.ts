@@ -58,7 +58,7 @@ class NodeTarget implements Target {
   readonly #taking: Taking;
   readonly #ready: ReadyOrders;
   #sweeping: NodeJS.Timeout | undefined;
-  /** As it was last read. */
+  /** The policy as last read. */
   #policy: NodePolicy = policyOf(undefined);
 
   constructor(options: TargetOptions) {
@@ -148,7 +148,7 @@ class NodeTarget implements Target {
   async accept(from: OrderSource, brought: BroughtOrder): Promise<PartHandle> {
     const checked = this.#check(from, brought);
     const { id, index } = checked;
-    // nothing comes between the last look and the taking: whoever makes it ready then finds it taken
+    // no await between the last check and the taking: a concurrent `prepare` finds the order taken
     for (let left = this.#ready.settle(id, index); left !== undefined; left = this.#ready.settle(id, index)) await left;
     return this.#parts.known(id, index) ?? this.#taking.accept(from, checked, brought);
   }
@@ -224,7 +224,7 @@ class NodeTarget implements Target {
   }
 
   async cancelled(from: Member, { id, index }: { id: ExecutionId; index: number }): Promise<void> {
-    // It may be on its way in at this moment.
+    // it may be arriving at this moment
     await this.#ready.settle(id, index);
     await this.#taking.coming(id, index)?.catch(() => undefined);
     const part = this.#parts.live(id, index);
@@ -271,7 +271,7 @@ class NodeTarget implements Target {
       logger.info({ running: running.length, accepted: accepted.length }, 'Settling commands of an earlier run of the daemon');
     }
     for (const part of running) this.#performer.settle(part);
-    // Since the backup they may have been started.
+    // they may have been started after the backup
     for (const part of lost) void this.#performer.finish(part, restoredEnding(this.#options.node.name, this.#options.now()));
     for (const part of accepted.sort((a, b) => a.row.acceptedAt - b.row.acceptedAt)) this.#performer.enqueue(part);
     this.#server.listen(members);
@@ -288,7 +288,7 @@ class NodeTarget implements Target {
     await Promise.all([this.#taking.stop(), this.#ready.close()]);
     const parts = this.#parts.inMemory();
     await Promise.all(parts.map(({ processes }) => processes.letGo()));
-    // What it has read is written out; what it has not waits for the next daemon.
+    // output read so far is written out; the rest waits for the next daemon
     await this.#options.runner.close();
     await Promise.all(parts.map(({ output }) => output.close()));
     await Promise.all(parts.map((part) => this.#performer.putBack(part)));
@@ -296,7 +296,7 @@ class NodeTarget implements Target {
 
   /** Errors: ORDER_INVALID, FRAME_INVALID. */
   #check(from: OrderSource, { order }: BroughtOrder): CheckedOrder {
-    // A copy: what is read of it are views of its bytes, which may be a small part of a frame with a bundle.
+    // copied, since the decoded fields are views of bytes that may be a small part of a frame with a bundle
     const checked = readOrder(Uint8Array.from(order));
     const { node, now } = this.#options;
     const parties =

@@ -1,4 +1,4 @@
-/** What the target of orders takes and offers: to the stream server, to holding, to the starter on this node itself, and to the models. */
+/** What the target of orders needs, and what it offers to the stream server, to holding, to this node's own starter and to the models. */
 import type { PolicySpec } from '../../../../protocol/kinds/policy.ts';
 import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { ExecutionId } from '../../../../protocol/orders/order.ts';
@@ -11,9 +11,9 @@ import type { Runner, Spools } from '../runner/runner.types.ts';
 
 export interface TargetOptions {
   store: ObjectStore;
-  /** This node's name, and its signing key (64 hex digits), under which deployments name it. */
+  /** This node's name, and its signing key (64 hex digits), by which deployments refer to it. */
   node: { name: string; signingKey: string };
-  /** The data directory: `resources/` and `dispatch/` are made in it. */
+  /** The data directory; `resources/` and `dispatch/` are created in it. */
   directory: string;
   members: Members;
   access: DispatchAccess;
@@ -26,53 +26,65 @@ export interface TargetOptions {
   secrets: SecretValues;
   /** This node's own Node object, for maintenance. */
   nodeObject(): Promise<ApiObject | undefined>;
-  /** Executions that this node itself started: asked for what it does not know as a target. Absent: it starts none. */
+  /** The executions that this node itself started, asked about parts that it does not know as a target. Absent: it starts none. */
   started?(): StartedParts | undefined;
-  /** The environment of the daemon, of which policy lets some variables through to commands. */
+  /** The daemon's environment, of which the policy lets commands see some variables. */
   environment: Readonly<Record<string, string | undefined>>;
   logger: Logger;
   /** Milliseconds since the epoch. */
   now(): number;
 }
 
-/** What the starting side of this node knows of parts elsewhere, as far as a principal may READ them. */
+/** What this node as a starter knows of parts elsewhere. Shows only what a principal may READ. */
 export interface StartedParts {
   find(principal: Principal, idStart: string): Promise<{ header: Uint8Array; handles: PartHandle[] } | undefined>;
   /** Errors: NOT_FOUND. */
   attach(principal: Principal, id: ExecutionId, index: number): Promise<PartHandle>;
-  /** Ends what was not told to its targets yet. Errors: NOT_FOUND, FORBIDDEN. */
+  /** Ends parts, telling their targets. Errors: NOT_FOUND, FORBIDDEN. */
   abort?(principal: Principal, id: ExecutionId, index?: number): Promise<Part[]>;
 }
 
-/** Gets the bundle of an order that came without, because it is large. Not called for what is known, late, or of no command. */
+/**
+ * Fetches the bundle of an order that came without it because it is large. Not called for orders that are known, late, or not for a
+ * command.
+ */
 export type FetchBundle = () => Promise<Uint8Array>;
 
-/** Who brings an order: this node's own starter for one of its principals, or a member (whose key is the connection's, or proved by a signature). */
+/**
+ * Who brings an order: this node's own starter for one of its principals, or a member, whose key is that of the connection or proved by a
+ * signature.
+ */
 export type OrderSource =
   | { type: 'self'; principal: Principal }
   | { type: 'member'; member: Member; user: { name: string; uid: string } | undefined };
 
-/** An order that is ready, and starts on a word. */
+/** An order that is ready to start on a word. */
 export interface PreparedOrder {
-  /** Starts it: decides again, as for one that comes now. Errors: as `accept`; UNAVAILABLE if it was let go of, for it to be brought anew. */
+  /**
+   * Starts the order, after deciding again as for a new one. Errors: as `accept`; UNAVAILABLE if it was dropped: it has to be brought
+   * again.
+   */
   go(): Promise<PartHandle>;
-  /** Lets go of it: it is as if it had never come. One that starts is started. Never rejects. */
+  /** Drops the order as if it had never come. Does not stop one that has started. Never rejects. */
   leave(): Promise<void>;
 }
 
-/** One part at this target: as it stands, and what it wrote. */
+/** One part at this target: its state, and its output. */
 export interface PartHandle {
   readonly id: ExecutionId;
   readonly index: number;
-  /** The order as it came (CBOR), at its target itself. */
+  /** The order as it came (CBOR). Only at the target itself, or where the starter can show it. */
   readonly order?: Uint8Array;
-  /** As it stands now. Only durable states show. */
+  /** The present state. Only durable states show. */
   part(): Part;
-  /** Whole records from an offset on, at most so many bytes; empty: nothing more now. BAD_REQUEST if the offset is not between two records. */
+  /**
+   * Whole records from an offset on, at most `maxBytes`; empty if there are no more now. Errors: BAD_REQUEST if the offset is not between
+   * two records.
+   */
   read(offset: number, maxBytes: number): Promise<Uint8Array>;
-  /** Calls back after each change of state and each addition to the output. Returns a function that unsubscribes. */
+  /** Calls the listener after each change of state and each addition to the output. Returns a function that unsubscribes. */
   onChange(listener: () => void): () => void;
-  /** Resolves with the part as it ended. Never rejects. */
+  /** Resolves with the ended part. Never rejects. */
   readonly ended: Promise<Part>;
 }
 
@@ -84,36 +96,40 @@ export interface BroughtOrder {
 
 export interface Target {
   /**
-   * Takes an order: verifies, decides and journals it before anything is done, and starts it at most once however often it comes. What is
-   * refused, skipped or known already is told by the part of the handle; all of its output stays readable until its time is over.
-   * Errors: ORDER_INVALID, FRAME_INVALID if the bytes are no order for this node from that starter; DISK_FULL and the like if it could
-   * not be journalled (nothing was started); what `fetchBundle` throws if no bundle is installed here either (nothing was decided).
+   * Takes an order: verifies, decides and journals it before anything is done, and starts it at most once however often it comes. The
+   * part of the handle says if the order was refused, skipped or already known; all output stays readable until it expires. Errors:
+   * ORDER_INVALID and FRAME_INVALID if the bytes are not an order for this node from that starter; DISK_FULL and the like if it could not
+   * be journalled (nothing was started); what `fetchBundle` throws if no bundle is installed here either (nothing was decided).
    */
   accept(from: OrderSource, order: BroughtOrder): Promise<PartHandle>;
   /**
-   * Makes an order ready that is to start soon, and starts nothing. Errors: as `accept`, and whatever speaks against it: who brings it at its turn is told that in its part.
+   * Makes an order ready that is to start soon, and starts nothing. Errors: as `accept`, and any reason why it may not run or cannot be
+   * made ready; the part says so only to one who brings the order at its turn.
    */
   prepare(from: OrderSource, order: BroughtOrder): Promise<PreparedOrder>;
-  /** Parts at this node of the executions whose ids begin so, as far as a principal may READ them; by id and index, a few thousand at most. */
+  /**
+   * Parts at this node of executions whose ids start with `idStart`, as far as a principal may READ them; by id and index, a few thousand
+   * at most.
+   */
   find(principal: Principal, idStart: string): Promise<PartHandle[]>;
-  /** One of them, which tells of itself as long as the principal may see it. Errors: NOT_FOUND, also for what the principal may not see. */
+  /** One part, readable as long as the principal may see it. Errors: NOT_FOUND, also for what the principal may not see. */
   attach(principal: Principal, id: ExecutionId, index: number): Promise<PartHandle>;
-  /** Ends one part, or all of this node's; resolves with them once they have ended. Errors: NOT_FOUND, FORBIDDEN. */
+  /** Ends one part of an execution, or all at this node; resolves with them once they have ended. Errors: NOT_FOUND, FORBIDDEN. */
   abort(principal: Principal, id: ExecutionId, index?: number): Promise<Part[]>;
   readonly installed: Installed;
-  /** A part of this node, whoever asks; undefined if none is known. For other parts of dispatch, which decide who is told. */
+  /** A part at this node, without a check of rights, for parts of dispatch that check themselves; undefined if unknown. */
   known(id: ExecutionId, index: number): Promise<PartHandle | undefined>;
-  /** Parts that members of a domain had ordered and that have ended. `until`: milliseconds since the epoch, when they may be forgotten. */
+  /** Ended parts that members of a domain had ordered. `until`: milliseconds since the epoch, when they may be forgotten. */
   ended(domain: string): AsyncIterable<{ starter: string; id: ExecutionId; index: number; until: number; endedAt: number }>;
-  /** Its starter takes an order back: what has not ended yet is ended. Of what is not known nothing is kept. */
+  /** Ends a part whose order its starter takes back. Keeps nothing about an unknown one. */
   cancelled(from: Member, which: { id: ExecutionId; index: number }): Promise<void>;
-  /** What it does now, for `dtkd status`. */
+  /** What runs and waits now, for `dtkd status`. */
   counts(): { running: number; waiting: number; known: number };
-  /** Parts that ended here since the daemon runs, by outcome, and bytes of output that were kept of them. */
+  /** Parts that ended here since the daemon started, by outcome, and bytes of their output that were kept. */
   figures(): EndedFigures;
-  /** Settles what an earlier daemon left, goes on with what it had accepted, and serves `/dtkd/dispatch`. */
+  /** Settles what was running under an earlier daemon, goes on with what that had accepted, and serves `/dtkd/dispatch`. */
   start(): Promise<void>;
-  /** Takes no more orders, closes the runner and lets go of what runs: it goes on by itself, and the next daemon finds it again. */
+  /** Takes no more orders, closes the runner and leaves running processes alone: they go on, and the next daemon finds them. */
   stop(): Promise<void>;
 }
 
@@ -122,15 +138,15 @@ export interface EndedFigures {
   outputBytes: number;
 }
 
-/** What is installed on this node: what it may run when the owner of the model is away. */
+/** What is installed on this node, and can run here while the owner of the model is away. */
 export interface Installed {
-  /** Those that a principal may READ, in the order of owners and objects; at most `limit`. */
+  /** Installed resources that a principal may READ, by owner and object; at most `limit`. */
   find(principal: Principal, by: { node?: string; model?: string; type?: string; name?: string }, limit: number): Promise<ResourceMatch[]>;
-  /** The signed bundle (CBOR of SignedBundle) of a resource as it was last installed; `node`: its owner, as it is called here. */
+  /** The signed bundle (CBOR of SignedBundle) of a resource as last installed. `node`: its owner's name here. */
   bundle(principal: Principal, of: { node: string; object: string }): Promise<Uint8Array | undefined>;
 }
 
-/** The policy of this node with all defaults put in. */
+/** The policy of this node, with all defaults filled in. */
 export interface NodePolicy {
   trust: readonly { node: string; key: string; follow: boolean }[];
   pins: NonNullable<PolicySpec['pins']>;
@@ -149,8 +165,8 @@ export interface NodeLimits {
 }
 
 export interface PolicyReader {
-  /** As it stands in the store; costs nothing while it does not change. */
+  /** The policy as stored; cached until it changes. */
   read(): Promise<NodePolicy>;
-  /** Calls back when it has changed, and can be read. Returns a function that unsubscribes. */
+  /** Calls the listener after a change. Returns a function that unsubscribes. */
   onChange(listener: () => void): () => void;
 }

@@ -1,4 +1,4 @@
-/** Who may see a part, for how long, and who may end it: pure. */
+/** Who may see a part, and for how long, and who may end it. Pure. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Decide } from '../dispatch.types.ts';
@@ -6,7 +6,7 @@ import { asked } from './about.ts';
 import type { RowFacts } from './journal-row.ts';
 import type { PartHandle } from './target.types.ts';
 
-/** Whoever may READ what it is about, whoever started it, and this node's operator. */
+/** True for this node's operator, for the user that started it, and for those that may READ what it is about. */
 export function mayRead({ principal: starter, about }: RowFacts, principal: Principal, decide: Decide, node: string): boolean {
   if (principal.type === 'operator') return true;
   const own =
@@ -14,12 +14,12 @@ export function mayRead({ principal: starter, about }: RowFacts, principal: Prin
   return own || decide(principal, asked(about, node, 'READ')).allowed;
 }
 
-/** Whoever may EXECUTE what it is about. */
+/** Allowed for those that may EXECUTE what it is about. */
 export function mayEnd({ about }: RowFacts, principal: Principal, decide: Decide, node: string): ReturnType<Decide> {
   return decide(principal, asked(about, node, 'EXECUTE'));
 }
 
-/** A part for somebody who may see it. Errors of what it tells: FORBIDDEN once that is so no more. */
+/** A handle whose `part` and `read` throw FORBIDDEN once its user may no longer see the part. */
 export function asLongAs(maySee: () => boolean, handle: PartHandle): PartHandle {
   const seen = (): PartHandle => {
     if (maySee()) return handle;

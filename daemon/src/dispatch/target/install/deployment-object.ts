@@ -1,4 +1,4 @@
-/** The Deployment object that shows a resource as it is installed here: pure. */
+/** The Deployment object that shows a resource as installed here. Pure. */
 import { createHash } from 'node:crypto';
 import type { CodeRef } from '../../../../../protocol/definitions/code.ts';
 import { type DeploymentFields, deploymentKind } from '../../../../../protocol/kinds/deployment.ts';
@@ -8,7 +8,7 @@ import type { BundledResource } from '../../../../../protocol/orders/bundle.ts';
 
 const NAME_PART = 200;
 
-/** Of one owner and one object: what two owners call the same are two deployments. */
+/** The Deployment of one owner's resource. Resources of two owners are separate deployments even if they have the same name. */
 export function deploymentRef(node: string, owner: string, object: string): ObjectRef {
   const hash = createHash('sha256').update(`${owner}\n${object}`).digest('hex').slice(0, 10);
   const name = `${object.slice(0, NAME_PART).replace(/[.-]+$/, '')}-${hash}`;

@@ -1,4 +1,7 @@
-/** Rows of what is installed: the last bundle of each resource (`j/b/OWNER/OBJECT`), and how far each is installed (`j/i/OWNER/OBJECT`). CBOR. */
+/**
+ * Rows about what is installed, CBOR: the last bundle of each resource (`j/b/OWNER/OBJECT`), and how far each is installed
+ * (`j/i/OWNER/OBJECT`).
+ */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../../../../../protocol/encoding/cbor.ts';
 
@@ -8,11 +11,11 @@ export const BUNDLES_END = 'j/b0';
 const bundleRow = z.object({ version: z.literal(1), revision: z.number().int(), bytes: z.instanceof(Uint8Array) });
 const installRow = z.object({
   version: z.literal(1),
-  /** Of the Resource: another of the same name is installed anew. */
+  /** The uid of the Resource: a new one of the same name is installed anew. */
   uid: z.string(),
-  /** Of the files as they were last written. */
+  /** Digest of the files as last written. */
   files: z.string(),
-  /** Its install command went well, or it has none. */
+  /** Its install command succeeded, or it has none. */
   installed: z.boolean(),
 });
 export type InstallRow = z.infer<typeof installRow>;

@@ -1,6 +1,7 @@
 /**
- * What is installed on this node: the last bundle of each resource, and how far it is installed. Owns the rows `j/b/…` and `j/i/…` and the Deployment
- * objects. Guarantees that a bundle never goes back to an older one of its owner. Does not judge whether a bundle may be used, and runs nothing.
+ * What is installed on this node: the last bundle of each resource, and how far it is installed. Owns the rows `j/b/…` and `j/i/…` and
+ * the Deployment objects. Guarantees that a bundle is never replaced by an older one of its owner. Does not judge whether a bundle may be
+ * used, and runs nothing.
  */
 import { instanceOfType, meansType } from '../../../../../protocol/definitions/scoped-names.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
@@ -31,7 +32,7 @@ export interface InstallationsOptions {
   store: ObjectStore;
   node: string;
   decide: Decide;
-  /** What the node with a signing key is called here; undefined if it is not trusted (any more). */
+  /** The name here of the node with a signing key; undefined if it is not trusted (any more). */
   nodeOf(key: string): Promise<string | undefined>;
   logger: Logger;
 }
@@ -68,7 +69,7 @@ export class Installations implements Installed {
     }
   }
 
-  /** The later of a bundle that was brought and the one that is here; undefined if there is neither. */
+  /** The newer of a bundle that was brought and the stored one; undefined if there is neither. */
   async latest(owner: string, object: string, brought: CheckedBundle | undefined): Promise<CheckedBundle | undefined> {
     const known = this.#known.get(bundleKey(owner, object));
     if (brought !== undefined && (known === undefined || known.revision <= brought.bundle.revision)) return brought;
@@ -76,7 +77,7 @@ export class Installations implements Installed {
     return row === undefined ? brought : verifyBundle(decodeBundleRow(row).bytes, owner);
   }
 
-  /** Keeps a bundle in the transaction of the order that brought it; to be followed by `kept` once that is durable. */
+  /** Keeps a bundle, in the transaction of the order that brought it; to be followed by `kept` once that is durable. */
   async keep(tx: Transaction, { bundle, bytes }: CheckedBundle): Promise<void> {
     const [about] = bundle.resources;
     if (about === undefined) return;
@@ -108,7 +109,10 @@ export class Installations implements Installed {
     });
   }
 
-  /** Its type's `delete` went well: it is deployed here no more, until another command of it writes its files anew. What it keeps there stays. */
+  /**
+   * Records that the `delete` command of a resource's type succeeded: it is no longer deployed here until another command of it writes
+   * its files anew. What it keeps in its directory stays.
+   */
   async takenDown(tx: Transaction, { owner, resource }: Pick<CommandWork, 'owner' | 'resource'>): Promise<void> {
     const key = installKey(owner, resource.object);
     const row = await tx.getRow(key);
@@ -119,7 +123,7 @@ export class Installations implements Installed {
     tx.putRow(key, encodeInstallRow({ ...known, files: '' }));
   }
 
-  /** True if a resource of a service of that owner is deployed here. */
+  /** True if a resource of that owner's service is still deployed here. */
   async isLeftOf(tx: Transaction, owner: string, service: string): Promise<boolean> {
     for (const known of this.#known.values()) {
       if (known.owner === owner && instanceOfType(known.resource.type) === service && !(await this.#isTakenDown(known, tx))) return true;
@@ -153,7 +157,7 @@ export class Installations implements Installed {
     return undefined;
   }
 
-  /** Of a service, and deployed here no more: then nobody finds it here. */
+  /** True if the resource belongs to a service and is no longer deployed here: then nobody finds it here. */
   async #isTakenDown({ owner, resource }: Known, from: Pick<Transaction, 'get'> = this.#options.store): Promise<boolean> {
     if (instanceOfType(resource.type) === undefined) return false;
     return (await from.get(deploymentRef(this.#options.node, owner, resource.object))) === undefined;

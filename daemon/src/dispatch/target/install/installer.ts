@@ -1,6 +1,7 @@
 /**
- * Installs resources on this node when a command first needs them: their directories, what is known of them, templates, and the `install` command of
- * their types, once. One that failed is tried again by the next command. Two commands that need the same resource install it one after the other.
+ * Installs resources on this node when a command first needs them: their directories, facts and templates, and, once, the `install`
+ * command of their types. If that failed, the next command tries again. Commands that need the same resource install it one after the
+ * other.
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -28,9 +29,9 @@ import { filesDigest, placeFiles, type StagedFile, stageFiles, type WantedFile, 
 import { ResourceTurns } from './resource-turns.ts';
 import { templateCode, wantedFiles } from './wanted-files.ts';
 
-/** The command of a type that is run on first deployment. */
+/** The command of a type that runs on first deployment. */
 const INSTALL = 'install';
-/** More than what is known of a resource, and a few templates, is written when its turn has come. */
+/** Only as much is written ahead of a turn as the facts about a resource and a few templates need. */
 const MAX_STAGED_BYTES = 256 * 1024;
 const MAX_STAGED_FILES = 16;
 
@@ -40,16 +41,16 @@ export interface Install {
   context: CommandContext;
   directory: string;
   files: readonly WantedFile[];
-  /** The install command, if it has to be run. */
+  /** The install command, if it has to run. */
   command: Prepared | undefined;
   scripts: readonly Pick<ReadyScript, 'resource' | 'script'>[];
-  /** Code that it runs or makes files of. */
+  /** Code that it runs, or from which it makes files. */
   code: readonly CodeRef[];
 }
 
 /** Files of an install that were written ahead. */
 export interface Staged {
-  /** Digest of the files that were in place then. */
+  /** Digest of the files that were in place at that time. */
   upon: string | undefined;
   files: readonly StagedFile[];
 }
@@ -59,7 +60,7 @@ export interface InstallRequest {
   resource: BundledResource;
   modules: ReadonlyMap<string, HeldModule>;
   context: CommandContext;
-  /** False: the install command is what was asked for itself. */
+  /** False if the request is for the install command itself. */
   withCommand: boolean;
 }
 
@@ -75,7 +76,7 @@ export class Installer {
     this.#now = now;
   }
 
-  /** What installing it comes to. Errors: INVALID, CONTENT_MISSING. */
+  /** Plans the installation of a resource. Errors: INVALID, CONTENT_MISSING. */
   async plan({ bundle, resource, modules, context, withCommand }: InstallRequest): Promise<Install> {
     const directory = context.directoryOf(resource);
     const files = wantedFiles(bundle, resource, modules, { node: this.#node, directory });
@@ -94,8 +95,8 @@ export class Installer {
   }
 
   /**
-   * Writes files ahead of `install`, which puts them in place, at paths that `place` gives. Changes nothing of the resource. Undefined: there is nothing to be written, or it
-   * can only be written when it is installed.
+   * Writes files ahead of `install`, which puts them in place, at paths given by `place`. Changes nothing of the resource. Undefined if
+   * there is nothing to write, or if it can only be written during the installation.
    */
   async stage({ bundle, resource, directory, files }: Install, place: () => Promise<string>): Promise<Staged | undefined> {
     if (files.length > MAX_STAGED_FILES || files.reduce((sum, { content }) => sum + content.length, 0) > MAX_STAGED_BYTES) return undefined;
@@ -108,8 +109,8 @@ export class Installer {
   }
 
   /**
-   * Installs what is not installed yet. A result that is not well says what went wrong. Files alone are recorded while the command runs already: whoever finds no record
-   * writes them again.
+   * Installs what is not installed yet. A result that is not ok says what went wrong. If only files were written, recording that overlaps
+   * with the command: without the record they are written again next time.
    */
   async install(
     install: Install,
@@ -144,7 +145,7 @@ export class Installer {
     });
   }
 
-  /** Its install command went well, with that result; which is none where it cannot be written down: it will be run again. */
+  /** Records that the install command succeeded with `result`. Returns a failure if that cannot be recorded: the command will run again. */
   async installed(install: Install, result: CommandResult): Promise<CommandResult> {
     try {
       await this.#record(install, filesDigest(install.files), { installed: true, phase: 'Installed' });
@@ -160,7 +161,7 @@ export class Installer {
     return (await this.#known(bundle, resource))?.installed === true;
   }
 
-  /** How far this very resource is installed, and not an earlier one of its name. */
+  /** How far this very resource is installed, not an earlier one of the same name. */
   async #known({ owner }: Bundle, { object, uid }: BundledResource): Promise<InstallRow | undefined> {
     const state = await this.#installations.state(owner, object);
     return state?.uid === uid ? state : undefined;
@@ -169,7 +170,7 @@ export class Installer {
   async #failed(install: Install, result: CommandResult, digest = ''): Promise<CommandResult> {
     const { type, name } = install.resource;
     const reason = `install failed of ${type}/${name}: ${result.reason ?? 'it did not end well'}`;
-    // what it came to is told also where it cannot be written down
+    // the result is returned even if it cannot be recorded
     await this.#record(install, digest, { installed: false, phase: 'Failed', message: reason }).catch(() => undefined);
     return { ...result, ok: false, reason };
   }
@@ -185,13 +186,13 @@ export class Installer {
   }
 }
 
-/** What was staged cannot always be put in place: then all is written. */
+/** Puts staged files in place. If that is not possible, writes all files. */
 async function write({ directory, files }: Install, staged: Staged | undefined): Promise<void> {
   if (staged === undefined) return writeFiles(directory, files);
   await placeFiles(directory, staged.files).catch(() => writeFiles(directory, files));
 }
 
-/** Also a private one: it is not asked for by anybody. */
+/** The install command, which may be private, since no user asks for it. */
 function installOf(context: CommandContext, { type }: BundledResource): ResolvedCommand {
   return resolveCommand(context.chainOf(type), INSTALL, { inside: true });
 }

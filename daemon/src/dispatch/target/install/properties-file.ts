@@ -1,8 +1,8 @@
-/** `resource.properties`: what is known of a resource, in the format of java.util.Properties, and its twin in JSON. Pure. */
+/** `resource.properties`: the facts about a resource in the format of java.util.Properties; and the same in JSON. Pure. */
 import { bareType } from '../../../../../protocol/definitions/scoped-names.ts';
 import type { BundledResource } from '../../../../../protocol/orders/bundle.ts';
 
-/** What stands in both files. Types are bare names, as a module's scripts know them. */
+/** The contents of both files. Types have bare names, as a module's scripts know them. */
 export interface ResourceFacts {
   resource: BundledResource;
   /** Its types, nearest first. */
@@ -12,7 +12,7 @@ export interface ResourceFacts {
   node: string;
 }
 
-/** Lines `key=value` as java.util.Properties reads them, in the order given; ISO 8859-1, the rest as \uXXXX. */
+/** Lines `key=value` as java.util.Properties reads them, in the order given. Pure ASCII: all else is \uXXXX. */
 export function toProperties(entries: Iterable<readonly [key: string, value: string]>): string {
   return [...entries].map(([key, value]) => `${escaped(key, true)}=${escaped(value, false)}\n`).join('');
 }
@@ -33,7 +33,7 @@ function escaped(text: string, isKey: boolean): string {
   return result;
 }
 
-/** `resource.…` for what every resource has, `property.NAME` for its properties. */
+/** `resource.…` for what every resource has, and `property.NAME` for its properties. */
 export function propertiesText({ resource, types, owner, directory, node }: ResourceFacts): string {
   const { model, type, name, object, uid, properties, parents, children, deployments } = resource;
   return toProperties([

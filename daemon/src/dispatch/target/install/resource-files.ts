@@ -1,22 +1,25 @@
-/** Makes the directory of a resource on this node, with what is known of it and the templates of its types. Writes whole files only, and only what has changed. */
+/**
+ * Creates the directory of a resource on this node, with the facts about it and the templates of its types. Writes only whole files, and
+ * only those that have changed.
+ */
 import { createHash, randomBytes } from 'node:crypto';
 import { chmod, lstat, mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { isMissing, systemCode } from '../../../disk/system-error.ts';
 
-/** Files of one resource that are written at a time: most have two. */
+/** Files of one resource written at a time: most have two. */
 const WRITTEN_AT_A_TIME = 4;
 const DIRECTORY = 0o755;
 
 export interface WantedFile {
-  /** Within the directory. */
+  /** Relative to the directory. */
   path: string;
   content: Uint8Array;
   executable: boolean;
 }
 
-/** Files as they should be, by a digest that changes with any of them. */
+/** A digest that changes with any of the wanted files. */
 export function filesDigest(files: readonly WantedFile[]): string {
   const hash = createHash('sha256');
   for (const { path, content, executable } of files) {
@@ -25,13 +28,13 @@ export function filesDigest(files: readonly WantedFile[]): string {
   return hash.digest('hex');
 }
 
-/** A file with its new content, which has only to be put in its place. */
+/** A file whose new content only has to be renamed into place. */
 export interface StagedFile {
   path: string;
   staged: string;
 }
 
-/** Errors: INVALID if something stands in the way, DISK_FULL. */
+/** Writes files into a resource's directory. Errors: INVALID if something is in the way, DISK_FULL. */
 export async function writeFiles(directory: string, files: readonly WantedFile[]): Promise<void> {
   await makeDirectory(directory, join(directory, 'var'));
   for (let at = 0; at < files.length; at += WRITTEN_AT_A_TIME) {
@@ -40,8 +43,8 @@ export async function writeFiles(directory: string, files: readonly WantedFile[]
 }
 
 /**
- * Writes those that are not as they should be elsewhere, on the same disk, and changes nothing in the directory. `place` gives the paths, each of a file that is not there.
- * Errors: those of the system, and INVALID, where they cannot be put in place either.
+ * Writes the files that are not as wanted to other paths on the same disk, and changes nothing in the directory. `place` gives paths at
+ * which there is no file. Errors: those of the system, and INVALID if a file could not be put in place either.
  */
 export async function stageFiles(directory: string, files: readonly WantedFile[], place: () => Promise<string>): Promise<StagedFile[]> {
   const staged: StagedFile[] = [];
@@ -56,7 +59,7 @@ export async function stageFiles(directory: string, files: readonly WantedFile[]
   return staged;
 }
 
-/** Puts in place what was staged. Errors: as of `stageFiles`; then the rest is where it was. */
+/** Puts staged files in place. Errors: as `stageFiles`; then some may still be where they were staged. */
 export async function placeFiles(directory: string, staged: readonly StagedFile[]): Promise<void> {
   await Promise.all(
     staged.map(async (file) => {
@@ -99,7 +102,7 @@ function targetOf(directory: string, path: string): string {
 async function isAsWanted(target: string, { content, executable }: WantedFile): Promise<boolean> {
   const none = () => undefined;
   const info = await lstat(target).catch(none);
-  // what may have taken its place is not read: a pipe, or a file without end
+  // not read if something else has taken its place: a pipe, or an endless file
   if (info?.isFile() !== true || info.size !== content.length || (info.mode & 0o777) !== modeOf(executable)) return false;
   const before = await readFile(target).catch(none);
   return before !== undefined && Buffer.compare(before, content) === 0;
@@ -110,14 +113,14 @@ async function writeNew(path: string, { content, executable }: WantedFile): Prom
   const file = await open(path, 'wx', mode);
   try {
     await file.writeFile(content);
-    // whatever the umask of the daemon is: other users' commands read it
+    // independent of the daemon's umask: other users' commands read it
     await file.chmod(mode);
   } finally {
     await file.close();
   }
 }
 
-/** Makes a directory of a resource, which other users' commands may enter and list. Errors: INVALID if a link is in the way. */
+/** Creates a directory of a resource, which other users' commands may enter and list. Errors: INVALID if a link is in the way. */
 async function makeDirectory(directory: string, path: string): Promise<void> {
   await assertNoLinks(directory, path, unlessMissing);
   const first = await mkdir(path, { recursive: true, mode: DIRECTORY });
@@ -138,7 +141,7 @@ function modeOf(executable: boolean): number {
   return executable ? 0o755 : 0o644;
 }
 
-/** A command of the resource may have put a link where a template has a directory: nothing is written through it. */
+/** Refuses links: a command of the resource may have put one where a template has a directory, and nothing may be written through it. */
 async function assertNoLinks(directory: string, parent: string, unread: (error: unknown) => undefined = rethrow): Promise<void> {
   for (let at = parent; at.length > directory.length; at = dirname(at)) {
     const info = await lstat(at).catch(unread);

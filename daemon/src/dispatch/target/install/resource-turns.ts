@@ -1,13 +1,16 @@
-/** Turns to install a resource: one after another for each. What is aborted while it waits, or has no time left, waits no longer. */
+/** Turns to install a resource, one at a time for each. A wait ends early if it is aborted or its time is over. */
 
 import type { CommandResult, RunLimits } from '../../commands/commands.types.ts';
 import { abortedBy, expiredBy, resultOf } from '../../commands/ended.ts';
 
 export class ResourceTurns {
-  /** By resource: settles when all that came for it are over. */
+  /** By resource: settles when all earlier turns are over. */
   readonly #last = new Map<string, Promise<void>>();
 
-  /** Does it when those before are over, within the time that is left then. The result is that of the work, or says why that was not begun. */
+  /**
+   * Runs `work` when the earlier turns are over, with the time that is left then. Returns its result, or one that says why it did not
+   * begin.
+   */
   async inTurn<T extends CommandResult>(
     resource: string,
     limits: RunLimits,
@@ -30,7 +33,7 @@ export class ResourceTurns {
   }
 }
 
-/** Undefined: it is over. */
+/** Undefined when `before` is over; otherwise a result that says why the wait ended. */
 async function waitFor(before: Promise<void>, { signal, timeoutMs }: RunLimits): Promise<CommandResult | undefined> {
   const { promise, resolve } = Promise.withResolvers<CommandResult | undefined>();
   const late = () => resolve(resultOf(expiredBy({ at: 0, what: 'it' })));

@@ -1,17 +1,17 @@
-/** Names of models, types and resources as names of directories: pure. Two names never become one, and none leads elsewhere. */
+/** Names of models, types and resources as directory names. Pure. Different names never collide, and none leads outside. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { scopedTypeName } from '../../../../../protocol/definitions/type-rules.ts';
 import type { BundledResource } from '../../../../../protocol/orders/bundle.ts';
 
-/** Bytes of a directory's name; file systems take 255. */
+/** The most bytes of a directory's name; file systems take 255. */
 const MAX_NAME = 200;
-/** Digits of the owner's key: a key that begins with the same cannot be found. */
+/** Digits of the owner's key: finding another key with the same beginning is infeasible. */
 const OWNER_DIGITS = 32;
 
 /**
- * The name itself as far as it is letters, digits and `._-`; other bytes as `%XX`, also a leading dot. One that is too long ends with `~` and its hash,
- * which no other name can have.
+ * Keeps letters, digits and `._-`, and writes other bytes, and a leading dot, as `%XX`. A name that gets too long is cut and ends with
+ * `~` and its hash, which no other name can have.
  */
 export function safeName(name: string): string {
   const escaped = [...Buffer.from(name, 'utf8')]
@@ -26,7 +26,7 @@ export function safeName(name: string): string {
   return `${escaped.slice(0, MAX_NAME - hash.length - 1)}~${hash}`;
 }
 
-/** Where a resource is installed: `resources/OWNER/MODEL/TYPE/NAME` in the data directory. */
+/** The directory in which a resource is installed: `resources/OWNER/MODEL/TYPE/NAME` in the data directory. */
 export function resourceDirectory(
   data: string,
   owner: string,
@@ -35,7 +35,7 @@ export function resourceDirectory(
   return join(data, 'resources', owner.slice(0, OWNER_DIGITS), safeName(model), typeDirectory(type), safeName(name));
 }
 
-/** `WebServer@shop` stays as it is written: no other name comes to one with an `@`. */
+/** Keeps a scoped name such as `WebServer@shop`: no other name results in one with an `@`. */
 function typeDirectory(type: string): string {
   return scopedTypeName.safeParse(type).success ? type : safeName(type);
 }

@@ -1,13 +1,16 @@
-/** Bundles that were verified lately: orders for one resource bring the same bytes again and again, and to verify and read them is a good part of an order's cost. */
+/**
+ * A cache of verified bundles: orders for one resource bring the same bytes again and again, and verifying and decoding them is a good
+ * part of an order's cost.
+ */
 
 import { hashHex } from '../../../../../protocol/keys/signing.ts';
 import { type CheckedBundle, verifyBundle } from '../../../../../protocol/orders/signed-bundle.ts';
 
-/** Bytes of bundles that are kept; read, each takes several times as much. */
+/** Bytes of bundles kept; decoded, each takes several times as much. */
 const KEPT_BYTES = 2 * 1024 * 1024;
 
 export class VerifiedBundles {
-  /** By owner and SHA-256, the one used longest ago first. */
+  /** By owner and SHA-256, least recently used first. */
   readonly #kept = new Map<string, CheckedBundle>();
   #bytes = 0;
 
@@ -20,7 +23,7 @@ export class VerifiedBundles {
       this.#kept.set(key, known);
       return known;
     }
-    // a copy, since the bytes may be a small part of a frame
+    // copied, since the bytes may be a small part of a frame
     const checked = verifyBundle(Uint8Array.from(bytes), owner);
     this.#kept.set(key, checked);
     this.#bytes += bytes.length;

@@ -1,4 +1,4 @@
-/** The files of a resource's directory as they should be: what is known of it, and the templates of its types. Pure. */
+/** The files that a resource's directory should have: the facts about it, and the templates of its types. Pure. */
 import type { CodeRef } from '../../../../../protocol/definitions/code.ts';
 import type { Template } from '../../../../../protocol/definitions/commands.ts';
 import { bareType } from '../../../../../protocol/definitions/scoped-names.ts';
@@ -11,7 +11,7 @@ import type { HeldModule } from '../work/module-fetch.ts';
 import { jsonText, propertiesText, type ResourceFacts } from './properties-file.ts';
 import type { WantedFile } from './resource-files.ts';
 
-/** Templates of a resource's types, by where they go: the nearest type decides. */
+/** Templates of a resource's types by their destination: the nearest type takes precedence. */
 function templatesOf(
   bundle: Bundle,
   type: string,
@@ -28,7 +28,7 @@ function templatesOf(
   return found;
 }
 
-/** Code whose templates make files of the resource. */
+/** Code whose templates produce files of the resource. */
 export function templateCode(bundle: Bundle, type: string, modules: ReadonlyMap<string, HeldModule>): CodeRef[] {
   return [...templatesOf(bundle, type, modules).values()].map(({ code }) => code);
 }

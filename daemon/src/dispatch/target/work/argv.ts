@@ -1,11 +1,11 @@
-/** How a script is started: pure. */
+/** How a script is started. Pure. */
 import type { Script } from '../../../../../protocol/definitions/commands.ts';
 
 const SHELL = '/bin/sh';
-/** The kernel reads no further, either. */
+/** As much as the kernel reads. */
 const MAX_FIRST_LINE = 255;
 
-/** The program and its argument that the first line of a file names (`#!…`), as the kernel reads it; undefined if it names none. */
+/** The program and argument in the first line of a file (`#!…`), split as the kernel does; undefined if there is none. */
 export function namedInterpreter(content: Uint8Array): string[] | undefined {
   const head = Buffer.from(content.subarray(0, MAX_FIRST_LINE)).toString('utf8');
   const match = /^#![ \t]*([^\s]+)(?:[ \t]+([^\r\n]*))?/.exec(head);
@@ -14,7 +14,10 @@ export function namedInterpreter(content: Uint8Array): string[] | undefined {
   return [match[1] ?? SHELL, ...(argument === '' ? [] : [argument])];
 }
 
-/** `path` is where the text of the script lies, `content` its beginning. What is neither a script with a first line nor executable is for the shell. */
+/**
+ * The command line for a script. `path`: the file with its text; `content`: the beginning of that. A file that has no `#!` line and is
+ * not executable is run by the shell.
+ */
 export function argvOf(
   script: Pick<Script, 'interpreter' | 'args'>,
   { path, content, executable }: { path: string; content: Uint8Array; executable: boolean },

@@ -1,4 +1,4 @@
-/** A bundle as commands see it on this node: pure. */
+/** A bundle as commands see it on this node. Pure. */
 import type { ModuleManifest } from '../../../../../protocol/definitions/module.ts';
 import type { Bundle, BundledResource } from '../../../../../protocol/orders/bundle.ts';
 import type { CommandContext, ReadyScript } from '../../commands/commands.types.ts';
@@ -7,7 +7,7 @@ import { chainsOf } from '../../plan/chains.ts';
 import { resourceDirectory } from '../install/safe-name.ts';
 
 export interface Here {
-  /** This node's name and signing key, and its data directory. */
+  /** `data`: the data directory. */
   node: string;
   signingKey: string;
   data: string;
@@ -39,7 +39,7 @@ export function contextOf(
   };
 }
 
-/** All scripts that a command may come to, its handlers included. */
+/** All scripts that a command may run, including its handlers. */
 export function scriptsOf(work: PreparedWork): Omit<ReadyScript, 'step'>[] {
   switch (work.kind) {
     case 'script':
@@ -60,7 +60,7 @@ export function secretsOf(scripts: readonly Pick<ReadyScript, 'resource' | 'scri
   return [...new Set(scripts.flatMap(({ resource, script }) => (script.secrets ?? []).flatMap((use) => secretName(resource, use) ?? [])))];
 }
 
-/** The Secret that a use means: named outright, or by a property of the resource. */
+/** The Secret that a use refers to: by name, or by a property of the resource. */
 export function secretName(
   { properties }: Pick<BundledResource, 'properties'>,
   { name, property }: { name?: string | undefined; property?: string | undefined },

@@ -1,6 +1,7 @@
 /**
- * Makes a command of a resource ready on this node, and runs it: its modules are here, everything it names is there, its code is what was planned and
- * may run, and its resources are installed first. Does not decide who may ask for it, and keeps no journal.
+ * Prepares a command of a resource on this node, and runs it. Prepared means that its modules are here, that everything it names exists,
+ * that its code is what was planned and may run, and what has to be installed first. Does not decide who may ask for it, and keeps no
+ * journal.
  */
 
 import type { CodeRef } from '../../../../../protocol/definitions/code.ts';
@@ -28,7 +29,10 @@ export interface CommandWorkOptions {
   now(): number;
 }
 
-/** Undefined if a module has to be fetched and may not be. Errors: whatever speaks against running it; nothing was run. */
+/**
+ * Prepares a command. Undefined if a module would have to be fetched and may not be. Errors: any reason why it may not run; nothing was
+ * run.
+ */
 export async function readyCommand(work: CommandWork, place: WorkPlace, options: CommandWorkOptions): Promise<ReadyWork | undefined> {
   const { here, installer, now } = options;
   const { bundle: checked, output, processes, policy } = place;
@@ -59,7 +63,7 @@ export async function readyCommand(work: CommandWork, place: WorkPlace, options:
     secrets: secretsOf(all),
     pins,
     async ahead() {
-      // whoever does it hears of what is wrong
+      // errors show up again when it is done for real
       const opened = output.open().catch(() => undefined);
       for (const install of installs) {
         const files = await installer.stage(install, () => processes.fileAhead()).catch(() => undefined);
@@ -68,9 +72,9 @@ export async function readyCommand(work: CommandWork, place: WorkPlace, options:
       await opened;
     },
     async run({ signal, deadline }): Promise<WorkResult> {
-      // by a clock that nobody sets
+      // by a clock that cannot be set
       const end = performance.now() + deadline - now();
-      // Meanwhile. If it cannot be made, whoever needs it hears of it.
+      // overlaps with the rest; an error shows up again where the directory is needed
       processes.makePlace().catch(() => undefined);
       const runnerFor = (one: CommandContext, firstStep: number) =>
         scriptRunner({ processes, output, modules: options.modules, context: one }, firstStep);
@@ -101,7 +105,7 @@ export async function readyCommand(work: CommandWork, place: WorkPlace, options:
 
 const INSTALL = 'install';
 
-/** What runs is what was planned: a change of the model in between is not run unseen. */
+/** Errors: CODE_CHANGED if the code is not what was planned: a changed model is not run unseen. */
 function assertPlanned({ code }: Prepared, work: CommandWork): void {
   for (const { name, digest } of code) {
     const planned = Object.hasOwn(work.code, name) ? work.code[name] : undefined;

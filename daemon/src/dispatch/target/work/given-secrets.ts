@@ -1,6 +1,6 @@
 /**
- * Values of secrets that processes of a part got, noted beside their run directories before they start, sealed by this node: a daemon that goes on with them keeps these values
- * out of their output, whatever the Secrets say by then.
+ * Records the secret values that processes of a part get, beside their run directories and before they start, sealed by this node. A
+ * daemon that adopts the processes can then keep these values out of their output, even if the Secrets have changed.
  */
 import { readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -10,14 +10,14 @@ import { systemCode } from '../../../disk/system-error.ts';
 import { fileError } from '../../content/file-error.ts';
 import type { SecretValues } from '../../dispatch.types.ts';
 
-/** How the names of notes begin: as no run directory does. */
+/** Prefix of the names of notes; no run directory's name starts like this. */
 const GIVEN = 'given-';
 /** No note is larger: a part gets few secrets, and none is large. */
 const MAX_NOTE_BYTES = 16 * 1024 * 1024;
 
 const note = z.array(z.instanceof(Uint8Array));
 
-/** Where it is noted what the process in that room, and those before it, got. */
+/** The path of the note about the process in a room, and those before it. */
 export function givenBeside(room: string): string {
   return join(dirname(room), `${GIVEN}${basename(room)}`);
 }
@@ -34,7 +34,10 @@ export async function noteGiven(secrets: SecretValues, room: string, values: rea
   }
 }
 
-/** What was noted of the process in that room; nothing if it got none. Errors: those of the system, and INTERNAL if it cannot be opened. */
+/**
+ * The values noted for the process in a room; none if it got none. Errors: those of the system, and INTERNAL if the note cannot be
+ * unsealed.
+ */
 export async function readGiven(secrets: SecretValues, room: string): Promise<Buffer[]> {
   const path = givenBeside(room);
   try {
@@ -47,7 +50,7 @@ export async function readGiven(secrets: SecretValues, room: string): Promise<Bu
   }
 }
 
-/** A note of another process or part is none of this one. */
+/** Binds a note to its process and part, so that another one's note is not accepted. */
 function aboutOf(path: string): string {
   return `${basename(dirname(path))}/${basename(path)}`;
 }

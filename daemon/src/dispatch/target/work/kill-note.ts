@@ -1,13 +1,13 @@
 /**
- * Why a process is ended before its time, noted in its room before it is told to: a daemon that finds it, still ending or ended, goes on with that and tells
- * the same. The record beside it says how it ended, and not why.
+ * Records in a process's room why it is ended early, before it gets the signal. A daemon that finds the process, still ending or ended,
+ * continues and gives the same reason. The record beside it says how the process ended, and not why.
  */
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 
 const NOTE = 'why';
-/** Characters of a message that are noted: as many as the reason of a part has. */
+/** Characters of a message that are kept: as many as the reason of a part has. */
 const MAX_MESSAGE = 1_024;
 /** No note is larger, however its message is escaped. */
 const MAX_NOTE_BYTES = 8_192;
@@ -17,11 +17,11 @@ const note = z.object({ code: z.string().max(64), message: z.string().max(MAX_ME
 export interface KillNote {
   code: string;
   message: string;
-  /** By the clock that gives the record its time, which may be some milliseconds behind. */
+  /** By the clock that also dates the record, which may be some milliseconds behind. */
   at: number;
 }
 
-/** Notes it, and returns it as noted; undefined if the disk does not take it. Never rejects. */
+/** Writes the note and returns it; undefined if the disk fails. Never rejects. */
 export async function noteKill(room: string, { code, message }: Omit<KillNote, 'at'>): Promise<KillNote | undefined> {
   const path = join(room, NOTE);
   try {
@@ -32,7 +32,7 @@ export async function noteKill(room: string, { code, message }: Omit<KillNote, '
   }
 }
 
-/** What an earlier daemon has noted. Never rejects. */
+/** The note of an earlier daemon, if any. Never rejects. */
 export async function readKillNote(room: string): Promise<KillNote | undefined> {
   const path = join(room, NOTE);
   try {
@@ -43,7 +43,7 @@ export async function readKillNote(room: string): Promise<KillNote | undefined> 
   }
 }
 
-/** Rounded as the time of a record is. */
+/** The modification time, rounded like that of a record. */
 async function timeOf(path: string): Promise<number> {
   return Math.round((await stat(path)).mtimeMs);
 }

@@ -1,4 +1,4 @@
-/** Gets the modules that a bundle's types come from: those that are here, else from the starter or any other member, verified by their signed statements. */
+/** Gets the modules of a bundle's types: from this node, else from the starter or any other member, verified by their signed statements. */
 import { readFile } from 'node:fs/promises';
 import { MAX_MODULE_BYTES, type ModuleArchive, type ModuleManifest } from '../../../../../protocol/definitions/module.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
@@ -12,7 +12,10 @@ export interface HeldModule {
   archive: ModuleArchive;
 }
 
-/** By digest. Undefined if one is not here and none may be fetched. Errors: CONTENT_MISSING, CONTENT_ALTERED, SIGNATURE_INVALID, TIMEOUT. */
+/**
+ * The modules by digest. Undefined if one is not here and may not be fetched. Errors: CONTENT_MISSING, CONTENT_ALTERED,
+ * SIGNATURE_INVALID, TIMEOUT, TOO_LARGE.
+ */
 export async function modulesFor(
   bundle: Bundle,
   { modules, content }: { modules: Modules; content: Pick<Content, 'fetch'> },

@@ -1,4 +1,4 @@
-/** Work on the node itself: any program, a file to be put in place, a file to be read. Makes it ready and does it. */
+/** Prepares and does work on the node itself: any program, a file to put in place, a file to read. */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ExecWork, Work } from '../../../../../protocol/orders/order.ts';
 import { within } from '../../../signals/within.ts';
@@ -13,7 +13,7 @@ export interface NodeWorkOptions {
   now(): number;
 }
 
-/** Bytes of a file that is read at most. */
+/** The most bytes of a file that is read. */
 const MAX_FILE_BYTES = 64 * 1024 * 1024 * 1024;
 const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
@@ -38,7 +38,7 @@ export function readyExec(work: ExecWork, { processes }: WorkPlace, { node, now 
   };
 }
 
-/** Undefined if the content has to be fetched and may not be. Errors: CONTENT_MISSING, CONTENT_ALTERED, TIMEOUT. */
+/** Undefined if the content would have to be fetched and may not be. Errors: CONTENT_MISSING, CONTENT_ALTERED, TIMEOUT. */
 export async function readyPut(
   work: Extract<Work, { type: 'put' }>,
   { from, signal, mayFetch }: WorkPlace,
@@ -89,10 +89,10 @@ function assertPath(path: string): void {
   if (path.includes('\0')) throw new DtkdError('INVALID', 'the path contains what no file can be called');
 }
 
-/** A file that was read is there for the starter at least so long. */
+/** How long a file that was read is available to the starter at least. */
 const KEEP_FILE_MS = 3_600_000;
 
-/** Refusals by code are failures here: the work had begun. */
+/** Turns errors into failures: the work had begun, so it cannot be refused. */
 async function outcomeOf(work: () => Promise<WorkResult>): Promise<WorkResult> {
   try {
     return await work();

@@ -1,7 +1,7 @@
 /**
- * Lets other users of this machine reach what they are to run: the data directory is closed to them, and with it the scripts of modules
- * and the directories of resources. Opens it only when a command first runs as another user: they may then pass through by name, after
- * everything else in the data directory has been closed to them. Lists nothing to them.
+ * Gives other users of this machine access to what they are to run: the data directory is closed to them, and with it the scripts of
+ * modules and the directories of resources. Opens it only when a command first runs as another user. They may then pass through it by
+ * name, but not list it; everything else in it is closed to them first.
  */
 import { chmod, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -9,7 +9,7 @@ import { DtkdError } from '../../../../../protocol/errors.ts';
 import { shellWord } from '../../../../../protocol/text/shell-word.ts';
 import { fileError } from '../../content/file-error.ts';
 
-/** What they may get to, by directory. */
+/** What they may reach, by directory. */
 const REACHABLE: Readonly<Record<string, ReadonlySet<string>>> = {
   '': new Set(['dispatch', 'modules', 'resources']),
   dispatch: new Set(['runs']),
@@ -25,7 +25,7 @@ export class Passage {
     this.#data = data;
   }
 
-  /** Lets them pass to a directory within the data directory. Errors: FORBIDDEN and the like, where it cannot be done. */
+  /** Lets them pass to a directory within the data directory. Errors: FORBIDDEN and the like if that is not possible. */
   async to(directory: string): Promise<void> {
     try {
       this.#opened ??= this.#open();
@@ -39,7 +39,10 @@ export class Passage {
     }
   }
 
-  /** Opens it if it was open: a daemon that starts closes its directory, and what other users run, or have left running, goes on. Errors: as `to`. */
+  /**
+   * Opens the data directory again if it was open before: a starting daemon closes it, while processes of other users go on. Errors: as
+   * `to`.
+   */
   async again(): Promise<void> {
     const runs = join(this.#data, 'dispatch', 'runs');
     const found = await stat(runs).catch(() => undefined);
@@ -54,7 +57,7 @@ export class Passage {
         await close(join(directory, name));
       }
     }
-    // Last: what is open to all by its own mode was not before.
+    // last, since only this makes what is open by its own mode reachable
     await letPass(this.#data);
   }
 }
@@ -66,7 +69,7 @@ async function close(path: string): Promise<void> {
     if ((mode & OTHERS) !== 0) await chmod(path, mode & 0o777 & ~OTHERS);
   } catch (error) {
     const { code } = fileError(error, path);
-    // it has gone meanwhile, or is a link to what has
+    // it is gone, or is a link to something that is gone
     if (code === 'NOT_FOUND') return;
     throw new DtkdError('FORBIDDEN', `no command runs as another user while ${path} is open to all, and the daemon cannot close it`, {
       next: `Take it away, or close it: chmod o= ${shellWord(path)}`,

@@ -1,7 +1,7 @@
 /**
  * Runs the processes of one part: gives each its environment, secrets and run directory, puts its output into the part's output, and ends
- * it when its time is over or it is aborted, which it records before. Lets go of all when the daemon stops: its pending promises then
- * never settle, and the next daemon finds the processes. Does not know what they are for.
+ * it when its time is over or it is aborted, after recording why. Leaves them all when the daemon stops: the pending promises then never
+ * settle, and the next daemon finds the processes. Does not know what they are for.
  */
 import { access, chown, constants, mkdir, readdir, rmdir, stat, unlink } from 'node:fs/promises';
 import { userInfo } from 'node:os';
@@ -22,22 +22,22 @@ import { type KillNote, noteKill, readKillNote } from './kill-note.ts';
 import type { Passage } from './passage.ts';
 import { parseRunName, runName, scriptBeside } from './run-names.ts';
 
-/** Timers take no more. */
+/** The longest delay that a timer takes. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-/** Rooms that are remembered: of a part with more it is looked what there is. */
+/** Rooms (run directories) remembered for `clear`; for a part with more, the runner looks what is there. */
 const MAX_ROOMS = 8;
-/** How files begin that were written ahead: as no run directory does. */
+/** Prefix of the names of files written ahead; no run directory's name starts like this. */
 const AHEAD = 'ahead-';
 
 export interface ProcessesOptions {
   runner: Runner;
   secrets: SecretValues;
   output: PartOutput;
-  /** The part's own directory, in which each process gets one. */
+  /** The part's directory, in which each process gets one of its own. */
   directory: string;
-  /** This node's name, to say where a secret is missing. */
+  /** This node's name, for errors. */
   node: string;
-  /** The daemon's own, of which policy lets processes see some variables. */
+  /** The daemon's environment, of which the policy lets processes see some variables. */
   environment: Readonly<Record<string, string | undefined>>;
   passage: Passage;
 }
@@ -45,36 +45,36 @@ export interface ProcessesOptions {
 export interface ProcessOrder {
   source: Source;
   argv: readonly string[];
-  /** Besides the daemon's own that are let through. */
+  /** Added to the variables of the daemon that the policy lets through. */
   env: Readonly<Record<string, string>>;
-  /** Absent: the home of the user, where one begins that does not begin at the root. */
+  /** Default: the user's home, to which a relative path is relative, too. */
   cwd?: string | undefined;
   user?: string | undefined;
   secrets: readonly { name: string; as: 'file' | 'env'; variable: string }[];
-  /** A script to be written before. */
+  /** A script to write first. */
   script?: { path: string; text: string } | undefined;
 }
 
 export class Processes {
   readonly #options: ProcessesOptions;
   #seq = 0;
-  /** Those that were started. */
+  /** Number of processes that were or may have been started. */
   #begun = 0;
   readonly #starting = new Set<Promise<RunningProcess>>();
-  /** Why processes are ended, being noted. */
+  /** Kill notes that are being written. */
   readonly #noting = new Set<Promise<KillNote | undefined>>();
   #made: Promise<unknown> | undefined;
-  /** The first ones that were given away. */
+  /** The first rooms that were assigned. */
   readonly #rooms: string[] = [];
-  /** Files that were written ahead; most of them are elsewhere by now. */
+  /** Files written ahead; most have been moved since. */
   readonly #ahead: string[] = [];
-  /** Notes of what secrets processes got. */
+  /** Paths of the notes about the secrets that processes got. */
   readonly #noted: string[] = [];
-  /** Users besides the daemon's own as whom processes may run. */
+  /** Users other than the daemon's own as whom processes may run. */
   #users: readonly string[] = [];
   /** Variables of the daemon's own environment that processes see. */
   #environment: Readonly<Record<string, string>> = {};
-  /** Values that were given to processes of the part: what one got another may write. */
+  /** Secret values given to processes of the part: one process may write what another got. */
   readonly #given = new Map<string, Buffer>();
   #letGo = false;
 
@@ -82,13 +82,13 @@ export class Processes {
     this.#options = options;
   }
 
-  /** What they may is what the policy says by which the part was decided last. Until then nothing runs. */
+  /** Sets what processes may do, by the policy under which the part was decided last. Has to be called before anything runs. */
   underPolicy({ users, environment }: Pick<NodeLimits, 'users' | 'environment'>): void {
     this.#users = users;
     this.#environment = allowedEnvironment(this.#options.environment, environment);
   }
 
-  /** Makes the part's directory: soon something is run. Errors: DISK_FULL and the like. */
+  /** Creates the part's directory. Errors: DISK_FULL and the like. */
   async makePlace(): Promise<void> {
     const { directory } = this.#options;
     this.#made ??= mkdir(directory, { recursive: true, mode: 0o700 }).catch((error: unknown) => {
@@ -98,7 +98,7 @@ export class Processes {
     await this.#made;
   }
 
-  /** Where the next process or file of the part may be kept. */
+  /** The path of the run directory for the next process. */
   async room(source: Source): Promise<string> {
     await this.makePlace();
     this.#seq += 1;
@@ -107,7 +107,7 @@ export class Processes {
     return room;
   }
 
-  /** A path in the part's directory at which there is no file. */
+  /** A path in the part's directory for a file to write ahead. */
   async fileAhead(): Promise<string> {
     await this.makePlace();
     const path = join(this.#options.directory, `${AHEAD}${this.#ahead.length}`);
@@ -115,14 +115,17 @@ export class Processes {
     return path;
   }
 
-  /** Nothing was started of it, nor will be: removes what was made ahead. Never rejects. */
+  /** Removes what was made ahead for a part of which nothing was or will be started. Never rejects. */
   async leave(): Promise<void> {
     await this.#made?.catch(() => undefined);
     await Promise.all(this.#ahead.map((path) => unlink(path).catch(() => undefined)));
     if (this.#made !== undefined) await rmdir(this.#options.directory).catch(() => undefined);
   }
 
-  /** Lets another user get to a file that it is to run, which it may read if it is the part's own, and to the directory of the resource. Errors: INVALID, FORBIDDEN. */
+  /**
+   * Lets another user reach the file that it is to run, which it gets to own if it was written for the part, and the directory of the
+   * resource. Errors: INVALID, FORBIDDEN.
+   */
   async give(user: string, { file, own, directory }: { file: string; own: boolean; directory: string }): Promise<void> {
     this.assertAllowed(user);
     const { uid, gid } = await this.#options.runner.account(user);
@@ -131,13 +134,13 @@ export class Processes {
     for (const one of [dirname(file), directory]) await this.#options.passage.to(one);
   }
 
-  /** From here on nothing is started, and nothing told any more of what runs. Resolves once it is certain what was started and noted. Never rejects. */
+  /** Starts and reports nothing from here on. Resolves once it is certain what was started and noted. Never rejects. */
   async letGo(): Promise<void> {
     this.#letGo = true;
     await Promise.allSettled([...this.#starting, ...this.#noting]);
   }
 
-  /** An earlier daemon may have started some. */
+  /** Counts processes that an earlier daemon may have started. */
   mayHaveBegun(): void {
     this.#begun += 1;
   }
@@ -147,7 +150,7 @@ export class Processes {
     return this.#begun === 0;
   }
 
-  /** Runs one to its end. Errors: INVALID, FORBIDDEN, NOT_FOUND: nothing was started. */
+  /** Runs a process to its end. Errors: INVALID, FORBIDDEN, NOT_FOUND; then nothing was started. */
   async run(
     order: ProcessOrder,
     room: string,
@@ -178,14 +181,14 @@ export class Processes {
     return this.#toEnd(running, { room, source }, { timeoutMs, signal });
   }
 
-  /** Run directories that an earlier daemon left, in the order in which they were made. Errors: those of the system, if it cannot be looked. */
+  /** Run directories that an earlier daemon left, in order of creation. Errors: those of the system, if the directory cannot be read. */
   async left(): Promise<{ room: string; source: Source }[]> {
     const names = await readdir(this.#options.directory).catch((error: unknown) => {
       if (systemCode(error) === 'ENOENT') return undefined;
       throw error;
     });
     if (names === undefined) return [];
-    // to be removed, also where nothing was begun in it
+    // so that `clear` removes the directory even if nothing was begun in it
     this.#made ??= Promise.resolve();
     this.#ahead.push(...names.filter((name) => name.startsWith(AHEAD)).map((name) => join(this.#options.directory, name)));
     const runs = names.flatMap((name) => parseRunName(name) ?? []).sort((a, b) => a.seq - b.seq);
@@ -194,8 +197,9 @@ export class Processes {
   }
 
   /**
-   * Goes on with one that an earlier daemon started, to its end; also with ending it, if that had begun. `secrets`: those whose values must not
-   * get into the output, besides what they were when it started. Where that cannot be known, its output is left out.
+   * Follows a process that an earlier daemon started to its end, and goes on ending it if that had begun. `secrets`: names of those whose
+   * values must not appear in the output, neither their present values nor those that it got. If these cannot be known, its output is
+   * left out.
    */
   async adopt(
     { room, source }: { room: string; source: Source },
@@ -214,11 +218,11 @@ export class Processes {
     return this.#toEnd(process, { room, source }, limits, noted);
   }
 
-  /** Removes what was kept while they ran. Never rejects. */
+  /** Removes what was kept while the processes ran. Never rejects. */
   async clear(): Promise<void> {
     if (this.#made === undefined && this.#seq === 0) return;
     const { directory, runner } = this.#options;
-    // A thorough look at all that is there takes three times as many calls; most often there is only what is known.
+    // listing all that is there takes three times as many calls, and usually there is only what is known
     const known = this.#rooms.flatMap((room) => [scriptBeside(room), join(room, RECORD), room]);
     await runner.remove([...known, ...this.#noted, ...this.#ahead, directory]);
   }
@@ -228,14 +232,14 @@ export class Processes {
     await noteGiven(this.#options.secrets, room, values);
   }
 
-  /** What the process in that room was given, and what it would be given now. Undefined if it cannot be known. */
+  /** The secret values that the process in a room got, and the present ones. Undefined if they cannot be known. */
   async #masksAgain(room: string, names: readonly string[]): Promise<Buffer[] | undefined> {
     const { secrets } = this.#options;
     try {
       const given = await readGiven(secrets, room);
       const present = await Promise.all(names.map((name) => secrets.get(name)));
       const all = [...given, ...present.flatMap((value) => (value === undefined ? [] : masksOf(value)))];
-      // most are as they were, and only so many bytes can be masked
+      // most have not changed, and only a limited number of bytes can be masked
       return [...new Map(all.map((value) => [value.toString('latin1'), value])).values()];
     } catch {
       return undefined;
@@ -287,7 +291,7 @@ export class Processes {
       ...(end.exitStatus === undefined ? {} : { exitStatus: end.exitStatus }),
       ...(end.signal === undefined ? {} : { signal: end.signal }),
       ...(end.endedAt === undefined ? {} : { endedAt: end.endedAt }),
-      // What had ended while the rest of its output was still read was not ended by this.
+      // a process that had ended while its output was still being read was not ended by this
       ...(why === undefined || (end.endedAt !== undefined && end.endedAt < why.at)
         ? {}
         : { error: { code: why.code, message: why.message } }),
@@ -295,12 +299,12 @@ export class Processes {
     };
   }
 
-  /** Undefined: the daemon's own, which may be named, too. Errors: FORBIDDEN if the policy does not name the user. */
+  /** Errors: FORBIDDEN if the policy does not name the user. The daemon's own user (undefined, or by name) is always allowed. */
   assertAllowed(user: string | undefined): void {
     const { node } = this.#options;
     if (user === undefined || this.#users.includes(user) || user === ownUser()) return;
     throw new DtkdError('FORBIDDEN', `nothing may run as the user "${user}" on ${node}`, {
-      // setting takes the place of what is set: those who may, still may
+      // setting the list replaces it, so it repeats those that are allowed now
       next: `On ${node}: dtkd policy set users=${[...this.#users, user].join(',')}`,
     });
   }
@@ -348,18 +352,18 @@ async function homeOf(home: string | undefined): Promise<string> {
   return info?.isDirectory() === true && mayEnter ? home : '/';
 }
 
-/** A secret as it is, and without the end of line that editors and shells add or take away. */
+/** The texts to mask: a secret as it is, and without the line ends that editors and shells add or remove. */
 function masksOf(value: Buffer): Buffer[] {
   const text = value.toString('latin1').replace(/[\r\n]+$/, '');
   return text.length === value.length ? [value] : [value, Buffer.from(text, 'latin1')];
 }
 
-/** What an earlier daemon's promises come to: nothing. */
+/** A promise that never settles: what runs is left to the next daemon. */
 function never<T>(): Promise<T> {
   return new Promise<T>(() => undefined);
 }
 
-/** As whom the daemon runs. Undefined: a user that the system has no name for, as in some containers. */
+/** The user that the daemon runs as; undefined if the system has no name for it, as in some containers. */
 function ownUser(): string | undefined {
   try {
     return userInfo().username;

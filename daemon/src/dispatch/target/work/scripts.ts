@@ -1,4 +1,7 @@
-/** Runs the scripts of commands on this node: a ScriptRunner over processes. Finds their text, in a module or in the command itself, and gives them what they may see. */
+/**
+ * A ScriptRunner that runs the scripts of commands as processes on this node. Finds their text, in a module or in the command itself, and
+ * passes the environment and secrets that they may see.
+ */
 import { constants } from 'node:fs';
 import { access, open, writeFile } from 'node:fs/promises';
 import { join, sep } from 'node:path';
@@ -15,7 +18,7 @@ import { secretName } from './command-context.ts';
 import type { Processes } from './processes.ts';
 import { scriptBeside } from './run-names.ts';
 
-/** Bytes of a file that are looked at to see what runs it. */
+/** Bytes of a file that are read to find out what runs it. */
 const HEAD_BYTES = 256;
 
 export interface ScriptsOptions {
@@ -25,7 +28,7 @@ export interface ScriptsOptions {
   context: CommandContext;
 }
 
-/** `firstStep`: what ran before in the same part has numbered its steps up to there. */
+/** `firstStep`: the last step number already used in the same part. */
 export function scriptRunner(options: ScriptsOptions, firstStep = 0): ScriptRunner & { readonly lastStep: number } {
   const { processes, output, modules, context } = options;
   let lastStep = firstStep;
@@ -52,7 +55,7 @@ export function scriptRunner(options: ScriptsOptions, firstStep = 0): ScriptRunn
           env: { DTKD_NODE_EXECUTABLE: process.execPath, ...environmentOf(context, resource, given), ...script.env },
           cwd,
           user: script.user,
-          // Nobody else reads it: other users get no further than the data directory.
+          // read by no other user: they get no further than the data directory
           script: script.inline === undefined || script.user !== undefined ? undefined : { path: found.path, text: script.inline },
           secrets: (script.secrets ?? []).flatMap((use) => secretOf(ready, use) ?? []),
         },
@@ -69,7 +72,7 @@ export function scriptRunner(options: ScriptsOptions, firstStep = 0): ScriptRunn
 
 type SecretUse = NonNullable<Script['secrets']>[number];
 
-/** Undefined for one that is not there and need not be. */
+/** Undefined for an optional secret whose property the resource does not have. */
 function secretOf({ resource }: ReadyScript, use: SecretUse): { name: string; as: 'file' | 'env'; variable: string } | undefined {
   const name = secretName(resource, use);
   if (name !== undefined) return { name, as: use.as ?? 'file', variable: use.variable };
@@ -79,7 +82,7 @@ function secretOf({ resource }: ReadyScript, use: SecretUse): { name: string; as
   });
 }
 
-/** The file of a script: that of its module, or one that is to be written for this run alone. */
+/** The file of a script: in its module, or to be written for this run only. */
 async function textOf({ script, code, command }: ReadyScript, room: string, modules: Pick<Modules, 'directory'>) {
   if (script.inline !== undefined) {
     return { path: scriptBeside(room), content: Buffer.from(script.inline, 'utf8'), executable: false };
