@@ -1,7 +1,7 @@
 import { DtkdError } from '../../../protocol/errors.ts';
 import type { DomainView } from './mesh.types.ts';
 
-/** Refuses to found or join a domain of a name that this node is in already. Leaving is advised only where nothing is lost by it. */
+/** The error for creating or joining a domain when this node is in one of that name. Advises to leave only where nothing is lost by it. */
 export function alreadyIn({ name, holdsRoot, state }: Pick<DomainView, 'name' | 'holdsRoot' | 'state'>): DtkdError {
   const next =
     state === 'Removed'

@@ -1,6 +1,6 @@
 /**
- * One domain as files carry it. Reads what sync and the exchange of facts send, and hands what it is given to the code that takes in what members send: nothing is
- * judged here.
+ * One domain as files carry it. Reads what sync and the exchange of facts would send, and hands received data to the code that takes in
+ * what members send. Judges nothing itself.
  */
 import type { PeerKey } from '../../../protocol/ids.ts';
 import { compareEpochs, parseEntry } from '../../../protocol/log/log-entry.ts';
@@ -45,7 +45,7 @@ export function carryingOf({ domain, node, selfName }: Carried): DomainCarrying 
   };
 }
 
-/** As an asker gets them who asks until nothing more comes: each time with the heads that it would then have. */
+/** All entries that a node with these heads lacks, in parts: after each part, continues with the heads that the node would then have. */
 async function* allMissing(log: Pick<DomainLog, 'missing'>, theirs: readonly Head[]): AsyncGenerator<Uint8Array[]> {
   let heads = [...theirs];
   for (;;) {

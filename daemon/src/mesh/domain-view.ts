@@ -1,11 +1,11 @@
-/** What the rest of the daemon sees of a domain: pure, from membership, presence and names. */
+/** A domain as the rest of the daemon sees it: computed from membership, presence and names. Pure. */
 import { type PeerId, type PeerKey, peerIdOf } from '../../../protocol/ids.ts';
 import { type Address, formatAddress } from '../../../protocol/peers/address.ts';
 import type { MemberPresence } from './domain/domain-node.ts';
 import type { FoldedMember, FoldedState } from './membership/fold.ts';
 import type { DomainState, DomainView, InviteView, PeerView } from './mesh.types.ts';
 
-/** Hex digits of a grant's id that name an invite. */
+/** Number of hex digits of a grant's id that identify an invite. */
 const INVITE_ID_LENGTH = 16;
 
 export interface ViewInput {
@@ -19,7 +19,7 @@ export interface ViewInput {
   /** This node's own best address. */
   ownAddress: Address | undefined;
   presence(key: PeerKey): MemberPresence | undefined;
-  /** Last known address of a member that is away. */
+  /** Last known address of an absent member. */
   lastAddress(key: PeerKey): Address | undefined;
   namespaceOf(key: PeerKey): string;
 }
@@ -48,7 +48,7 @@ export function domainView(input: ViewInput): DomainView {
   };
 }
 
-/** By removed member: the peers that know of it. Each is gone through once: a change of any connection asks for this. */
+/** By removed member: the peers that know of the removal. Visits each peer only once, since every change of a connection calls this. */
 function hearers(removed: readonly PeerId[], peers: readonly PeerView[]): Map<PeerId, PeerId[]> {
   const heardBy = new Map<PeerId, PeerId[]>(removed.map((id) => [id, []]));
   for (const peer of peers) {
@@ -57,7 +57,7 @@ function hearers(removed: readonly PeerId[], peers: readonly PeerView[]): Map<Pe
   return heardBy;
 }
 
-/** Who holds the root, as far as it is known: after a rotation only that node itself knows. */
+/** The holder of the root key, as far as known: after a rotation only that node itself knows. */
 function founderKey({ state, self, holdsRoot }: ViewInput): PeerKey | undefined {
   if (holdsRoot) return self;
   const founder = state.generations.genesis.fact.founder.key;

@@ -1,6 +1,6 @@
 /**
- * How this node comes into a domain: it founds one, or joins one with a token. Guarantees that keys, items and port are stored in one batch, before the domain
- * opens, and that a join that fails leaves no host behind. Which domains there are, it does not know.
+ * How this node enters a domain: it creates one, or joins one with a token. Guarantees that keys, items and port are stored in one batch
+ * before the domain opens, and that a failed join leaves no host behind. Does not know which domains there are.
  */
 import type { DomainId, NodeName, PeerKey } from '../../../protocol/ids.ts';
 import { generateSigningKey, type SigningKey } from '../../../protocol/keys/signing.ts';
@@ -21,12 +21,12 @@ export interface EnteringPorts {
   keys: KeyStore;
   portChoice: PortChoice;
   nodeName: NodeName;
-  /** Of the configuration: that one is not kept, since it follows the configuration. */
+  /** The configured mesh port. It is not stored for a domain, so that a change of the configuration takes effect. */
   meshPort: number;
   now(): number;
   membershipOptions(keys: DomainKeys): MembershipOptions;
   domainPorts(): LocalDomainPorts;
-  /** This node is in a domain with that key. */
+  /** True if this node is in a domain with that key. */
   isOwnKey(key: PeerKey): boolean;
   /** Opens a domain whose keys and items were just stored. */
   begin(record: DomainRecord, domain: LocalDomain, port: number): Promise<void>;
@@ -35,7 +35,7 @@ export interface EnteringPorts {
 
 export class Entering {
   readonly #ports: EnteringPorts;
-  /** Of joins that are under way: whoever meets one of them has dialled this node itself. */
+  /** Nonces of joins under way: an offer with one of them comes from this node itself. */
   readonly #nonces = new Set<string>();
 
   constructor(ports: EnteringPorts) {
@@ -46,7 +46,7 @@ export class Entering {
     return this.#nonces.has(Buffer.from(nonce).toString('hex'));
   }
 
-  /** Errors: PORT_IN_USE. */
+  /** Creates a domain. Errors: NAME_INVALID, PORT_IN_USE. */
   async found(name: string): Promise<{ domain: LocalDomain; recoveryKey: string }> {
     const { keys, portChoice, nodeName, now } = this.#ports;
     const self = generateSigningKey();
@@ -71,7 +71,7 @@ export class Entering {
     }
   }
 
-  /** Errors: what the member at that address answers, and PORT_IN_USE. */
+  /** Joins a domain. Errors: what the member at that address answers, and PORT_IN_USE. */
   async join(token: Token, address: string, options: JoinOptions): Promise<LocalDomain> {
     const { kv, keys, portChoice, nodeName, now, stopping, isOwnKey } = this.#ports;
     const where = parseAddress(address);
@@ -116,7 +116,7 @@ export class Entering {
     }
   }
 
-  /** What this node will be in the domain: the last of those that it is in. */
+  /** This node's record in the domain, ordered after the domains that it is in. */
   async #record(domain: DomainId, name: string, self: SigningKey): Promise<DomainRecord> {
     const { keys, nodeName, now } = this.#ports;
     const order = Math.max(-1, ...(await keys.list()).map((one) => one.order)) + 1;

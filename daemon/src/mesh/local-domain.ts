@@ -1,7 +1,6 @@
 /**
- * One domain that this node is in, from its keys on: membership always, and host and log while the node is a member. Owns the order in
- * which they open and close, and what happens when this node's own key is removed: the host stops, the replicas go, the reason stays to
- * be shown.
+ * One domain that this node is in: its membership always, and host and log while the node is a member. Owns the order in which they open
+ * and close, and what happens when this node's own key is removed: the host stops, the replicas are deleted, and the reason stays visible.
  */
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -36,7 +35,7 @@ export interface LocalDomainPorts {
   mdns: boolean;
   nodeName: string;
   handlers(): ReadonlyMap<string, ProtocolHandler>;
-  /** Protocols that will have handlers. */
+  /** Protocols that will get handlers later. */
   later: readonly string[];
   namespaceOf(domain: DomainId, key: PeerKey): string;
   portOf(domain: DomainId): number | undefined;
@@ -47,10 +46,10 @@ export interface LocalDomainPorts {
   onChange(): void;
 }
 
-/** A host that runs before its domain is open: while this node is joining. */
+/** A host that runs before its domain is open, while this node is joining. */
 export interface PendingHost {
   host: Host;
-  /** What the host asks once the domain is there. */
+  /** Connects the host with the domain once that exists. */
   attach(domain: { validate(from: PeerKey, data: Uint8Array): Promise<Verdict>; isMember(key: PeerKey): boolean }): void;
 }
 
@@ -69,7 +68,7 @@ export class LocalDomain {
   #log: DomainLog | undefined;
   #dropping: Promise<void> | undefined;
   #joins: JoinServer | undefined;
-  /** Members whose names changed before the log was there to be told. */
+  /** Members whose names changed before the log was open. */
   readonly #renamed = new Set<PeerKey>();
   #leaving = false;
   #settling: Promise<unknown> = Promise.resolve();
@@ -85,7 +84,7 @@ export class LocalDomain {
     this.#logger = ports.logger.child({ domain: record.name });
     this.#book = new AddressBook(ports.kv, record.domain);
     this.#pending = pending;
-    // First of all listeners: names must be known before anything that uses them is told.
+    // The first of all listeners: names must be known before anything that uses them hears of the change.
     this.#unsubscribe.push(membership.onChange(() => ports.onMembership()));
   }
 
@@ -94,21 +93,21 @@ export class LocalDomain {
     return this.#record.self.sign(context, bytes);
   }
 
-  /** The domain as files carry it; undefined while it is not open. */
+  /** The domain as files carry it; undefined while it is not open or this node is not a member. */
   carrying(): DomainCarrying | undefined {
     const { node } = this;
     if (node === undefined || !this.isMember()) return undefined;
     return carryingOf({ domain: this, node, selfName: this.#ports.nodeName });
   }
 
-  /** Opens what was sealed to this node's key in the domain. */
+  /** Opens data sealed to this node's key in the domain; undefined if it was not sealed to it. */
   async unseal(sealed: Uint8Array): Promise<Uint8Array | undefined> {
-    // Curves in JavaScript, which are hardly ever needed, take a while to load.
+    // Elliptic curves in JavaScript are rarely needed and slow to load.
     const { unseal } = await import('../../../protocol/keys/sealing.ts');
     return unseal(this.#record.self.seed, sealed);
   }
 
-  /** Loads libp2p, if it is not loaded yet, and makes the host; no port is open. */
+  /** Loads libp2p if necessary, and creates the host. Opens no port. */
   static async createHost({ domain, self }: DomainRecord, ports: LocalDomainPorts): Promise<PendingHost> {
     const { createHost } = await import('./host/libp2p-host.ts');
     let attached: Parameters<PendingHost['attach']>[0] | undefined;
@@ -173,7 +172,7 @@ export class LocalDomain {
     this.#settle();
   }
 
-  /** Drops what a process left that died while this node was being removed. */
+  /** Deletes what an earlier process left if it died while this node was being removed. */
   async discard(): Promise<void> {
     const prefix = `l/${this.id}/`;
     if ((await this.#ports.kv.page({ gte: prefix, lt: prefixEnd(prefix), limit: 1 })).length === 0) return;
@@ -181,7 +180,7 @@ export class LocalDomain {
     await this.#dropLog();
   }
 
-  /** Uses the connection over which this node was admitted for its first hello; if it is gone, the node dials like any other. */
+  /** Uses the connection over which this node was admitted for its first hello. If it is gone, the node dials as usual. */
   async welcome(link: Link): Promise<void> {
     if (link.remote !== undefined) this.#book.succeeded(link.peer, link.remote);
     await this.node?.greet(link).catch((err: unknown) => this.#logger.info({ err }, 'The admitting member is dialled anew'));
@@ -194,7 +193,7 @@ export class LocalDomain {
     try {
       if (this.isMember()) await this.membership.leave();
     } catch (error) {
-      // It is a member as before, and can be told again to leave.
+      // It is still a member, and can be told again to leave.
       this.#leaving = false;
       this.#ports.onChange();
       throw error;
@@ -206,7 +205,7 @@ export class LocalDomain {
     }
   }
 
-  /** Closes a domain that this node is not in any more. Nothing of its log is left then, so that the node may join it anew. */
+  /** Closes a domain that this node is no longer in, and deletes its log, so that the node may join it again. */
   async vacate(): Promise<void> {
     await this.close();
     await this.#dropLog();
@@ -226,7 +225,7 @@ export class LocalDomain {
     if (this.node !== undefined) this.#inBackground(this.#serveOn(this.node, protocol, handler), 'A protocol could not be served');
   }
 
-  /** A member shows under another name, or shows or hides. */
+  /** Updates the objects of a member that got another name, or must be hidden or shown. */
   refresh(key: PeerKey): void {
     if (this.#log === undefined) this.#renamed.add(key);
     else this.#inBackground(this.#log.refreshAuthor(key), 'Objects could not be moved to their new namespace');
@@ -342,7 +341,7 @@ export class LocalDomain {
     return node.serve(protocol, (stream, link) => handler(stream, { domain: this.id, peer: link.peer }));
   }
 
-  /** The root's holder gives newcomers their names, one after the other. */
+  /** On the holder of the root key, gives newcomers their names, one change after another. */
   #settle(): void {
     if (!this.membership.holdsRoot()) return;
     const settle = (): Promise<unknown> => this.membership.settle();
@@ -362,7 +361,7 @@ export class LocalDomain {
       await this.#dropping;
       this.#log = undefined;
     } catch (error) {
-      // The disk was full, perhaps: it can be tried again.
+      // Perhaps the disk was full; a later call tries again.
       this.#dropping = undefined;
       throw error;
     }

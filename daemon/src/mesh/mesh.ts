@@ -1,6 +1,6 @@
 /**
  * All domains of this node, behind one facade. Owns which domains there are, their ports, and the names under which their members show;
- * hands each question to its domain. A node in no domain loads no libp2p and opens no port. Does not store objects and serves no API.
+ * passes each call to its domain. A node in no domain loads no libp2p and opens no port. Does not store objects and serves no API.
  */
 import type { Socket } from 'node:net';
 import { DtkdError } from '../../../protocol/errors.ts';
@@ -23,7 +23,7 @@ import { type DomainKeys, type DomainRecord, KeyStore } from './membership/key-s
 import type { DomainCarrying, DomainFigures, DomainView, InviteView, JoinOptions, Mesh, Probe } from './mesh.types.ts';
 import { PortChoice } from './port-choice.ts';
 
-/** How long members are given to acknowledge that this node leaves. */
+/** Time for members to acknowledge that this node leaves. */
 const FAREWELL_MS = 2_000;
 /** All addresses, IPv4 and IPv6. */
 const ALL_HOSTS = ['0.0.0.0', '::'];
@@ -32,19 +32,22 @@ export interface MeshOptions {
   kv: Kv;
   logs: Logs;
   nodeName: string;
-  /** Protocols that are handled only once the domains are open: members hear of them in the first hello all the same, and do not take this node for another version. */
+  /**
+   * Protocols that get handlers only after the domains are open. The first hello announces them anyway, so that members do not take this
+   * node for one of another version.
+   */
   later?: readonly string[];
   config: {
     /** Undefined listens on all addresses. */
     meshHost?: string | undefined;
-    /** The port of the first domain. 0 takes any free one and keeps it (tests). */
+    /** The port of the first domain. 0 chooses any free one and keeps it (tests). */
     meshPort: number;
     announce: readonly string[];
     mdns: boolean;
   };
   logger: Logger;
   now(): number;
-  /** Faults for tests: direct connections with such a key fail, as if the network were cut between the two. */
+  /** Simulates faults in tests: direct connections with such a key fail, as if the network were cut between the two. */
   cutOff?: (key: PeerKey) => boolean;
 }
 
@@ -289,7 +292,7 @@ class NodeMesh implements Mesh {
     }
   }
 
-  /** Opens a domain whose keys and items were just stored. Nothing is kept of it if that fails. */
+  /** Opens a domain whose keys and items were just stored. If that fails, deletes everything of it. */
   async #begin(record: DomainRecord, domain: LocalDomain, port: number): Promise<void> {
     this.#stopping.signal.throwIfAborted();
     const old = this.#domains.get(record.name);
@@ -308,7 +311,7 @@ class NodeMesh implements Mesh {
       this.#rename();
       throw error;
     }
-    // One of the same name, from which this node was removed, gives way.
+    // Replaces a domain of the same name from which this node was removed.
     if (old !== undefined && old.id !== record.domain) await this.#forget(old.id);
     this.#tellChange();
   }
@@ -355,7 +358,7 @@ class NodeMesh implements Mesh {
     };
   }
 
-  /** A domain from which this node was removed is in nobody's way once all of it is dropped. */
+  /** Refuses if this node is a member of a domain of that name. One from which it was removed is emptied to make room. */
   async #refuseExisting(name: string): Promise<void> {
     const existing = this.#domains.get(name);
     if (existing?.isMember() === true) throw alreadyIn(existing.view());
@@ -405,7 +408,7 @@ class NodeMesh implements Mesh {
     this.#names.assign(named, (domain, key) => this.#byId(domain)?.refresh(key));
   }
 
-  /** Listeners look at the whole view, so a burst of changes is told once. */
+  /** Listeners look at the whole view, so a burst of changes is reported once. */
   #tellChange(): void {
     this.#changed ??= setImmediate(() => {
       this.#changed = undefined;
@@ -420,7 +423,7 @@ class NodeMesh implements Mesh {
   }
 }
 
-/** Reaching a member that is not connected, and negotiating the protocol. */
+/** Time to connect with a member if needed, and to negotiate the protocol. */
 const OPEN_STREAM_MS = 10_000;
 
 function keyOf(state: { members: ReadonlyMap<PeerKey, unknown>; removed: ReadonlyMap<PeerKey, unknown> }, id: PeerId): PeerKey {

@@ -1,11 +1,11 @@
 /**
- * The names under which members' objects show on this node: pure. A namespace is one word for all domains, so the same name in two
- * domains (two different keys, perhaps two different machines) must not become one.
+ * The names under which members' objects show on this node. Pure. A namespace name is unique over all domains, so the same name in two
+ * domains (two different keys, perhaps two different machines) must not become one namespace.
  */
 import type { DomainId, PeerKey } from '../../../protocol/ids.ts';
 
 const MAX_LABEL_LENGTH = 63;
-/** As in one domain: six digits of the key, more only where somebody made a key that begins like another's. */
+/** As in one domain: six digits of the key, and more only if somebody made a key that begins like another. */
 const SUFFIX_LENGTHS = [6, 12, 24, 48];
 
 export interface NamedDomain {
@@ -15,7 +15,7 @@ export interface NamedDomain {
 }
 
 /**
- * Names for all members of all domains, unique over all. This node's own name is its own; then the domains in the order in which they
+ * Names for all members of all domains, unique over all. This node's own name comes first, then the domains in the order in which they
  * were joined, so that joining another one renames nobody.
  */
 export function assignNamespaces(ownName: string, domains: readonly NamedDomain[]): Map<DomainId, Map<PeerKey, string>> {
@@ -24,7 +24,7 @@ export function assignNamespaces(ownName: string, domains: readonly NamedDomain[
   for (const { id, self, members } of domains) {
     const names = new Map<PeerKey, string>([[self, ownName]]);
     assigned.set(id, names);
-    // Two passes: a suffixed name must not take a name that somebody in this domain simply has.
+    // Two passes: a suffixed name must not take the plain name of another member of this domain.
     const rest: (typeof members)[number][] = [];
     for (const member of members) {
       if (member.key === self) continue;

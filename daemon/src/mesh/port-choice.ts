@@ -1,4 +1,4 @@
-/** Which port a domain gets: the configured one for the first, the next free one for others. */
+/** Chooses a domain's port: the configured one for the first, the next free one for others. */
 import type { DomainId } from '../../../protocol/ids.ts';
 import { findFreePort, usableHosts } from './host/port.ts';
 
@@ -6,18 +6,18 @@ export class PortChoice {
   readonly #hosts: readonly string[];
   readonly #configured: number;
   readonly #inUse: () => number[];
-  /** Chosen for domains that have not opened yet. */
+  /** Ports chosen for domains that are not open yet. */
   readonly #reserved = new Map<DomainId, number>();
   #turn: Promise<unknown> = Promise.resolve();
 
-  /** A configured port of 0 takes any free port for each domain. */
+  /** With a configured port of 0, each domain gets any free port. */
   constructor(hosts: readonly string[], configured: number, inUse: () => number[]) {
     this.#hosts = hosts;
     this.#configured = configured;
     this.#inUse = inUse;
   }
 
-  /** Chooses a port, which nobody else is given until it is released. Errors: PORT_IN_USE. */
+  /** Chooses a port, which no other domain gets until it is released. Errors: PORT_IN_USE. */
   reserve(domain: DomainId): Promise<number> {
     const chosen = this.#turn.then(async () => {
       const port = await this.#choose(domain);
@@ -28,7 +28,7 @@ export class PortChoice {
     return chosen;
   }
 
-  /** To be called once the domain's host is open, or will not be. */
+  /** Call it once the domain's host is open, or will not be. */
   release(domain: DomainId): void {
     this.#reserved.delete(domain);
   }

@@ -1,4 +1,4 @@
-/** What the API offers for dtDomains and dtPeers beyond storing them: kind handlers and subresources. Owns no state. */
+/** What the API offers for dtDomains and dtPeers beyond storing them: kind handlers and subresources. Keeps no state. */
 import type { z } from 'zod';
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { parsePeerId } from '../../../../protocol/ids.ts';
@@ -12,7 +12,7 @@ import type { DomainView, InviteView, Mesh } from '../mesh.types.ts';
 import type { DomainController } from './domain-controller.ts';
 import { withFields } from './domain-view.ts';
 
-/** The last time that a Date can show. */
+/** The latest time that a Date can represent. */
 const LAST_TIME_MS = 8.64e15;
 
 /** The parts of the API's extension types that are used here (the API layer is not imported). */
@@ -95,12 +95,12 @@ function checkToken(name: string, text: string): Token {
   return token;
 }
 
-/** Actions by which a dtDomain comes to be. */
+/** Actions that bring a dtDomain into being. */
 const MAKING = new Set(['create', 'join']);
 
 interface DomainAction {
   (request: ActionRequest): Promise<unknown>;
-  /** Of what makes the dtDomain: see the `Action` of the API. */
+  /** True if it brings the dtDomain into being: see the `Action` of the API. */
   makes?: boolean;
 }
 
@@ -112,7 +112,7 @@ export function domainActions({ mesh, controller }: DomainApiOptions): Map<strin
       const { address, token, replace } = parse(joinRequest, allow(request, 'POST').body);
       const { domain } = checkToken(request.name, token);
       const there = mesh.domain(request.name);
-      // Asked twice, it is done all the same.
+      // Idempotent: asking again succeeds too.
       if (there?.id === domain && there.state !== 'Removed' && there.state !== 'Leaving')
         return { domain: await controller.shown(request.name, domain), already: true };
       let elsewhere: { address: string; failure: string } | undefined;
@@ -200,7 +200,7 @@ function shownDomain(view: DomainView) {
   return { ...view, peers: view.peers.map((peer) => ({ ...peer, since: peer.since === undefined ? undefined : timeText(peer.since) })) };
 }
 
-/** A time as all answers have it. Others can put one into an invite that no calendar has. */
+/** A time in the format of all answers. An invite may hold a time beyond what a Date can represent. */
 function timeText(milliseconds: number): string {
   return new Date(Math.min(milliseconds, LAST_TIME_MS)).toISOString();
 }

@@ -1,6 +1,6 @@
 /**
- * Keeps dtDomain, dtPeer and Namespace objects telling what the mesh knows, and turns documents into domains: a dtDomain without `spec.peer` founds
- * one, with `spec.peer` joins one and keeps trying until it is a member or has been refused. It decides nothing about membership itself.
+ * Keeps dtDomain, dtPeer and Namespace objects in line with the mesh, and turns documents into domains: a dtDomain without `spec.peer`
+ * creates one, with `spec.peer` joins one and keeps trying until the node is a member or was refused. Decides nothing about membership.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DomainId } from '../../../../protocol/ids.ts';
@@ -18,9 +18,9 @@ export const DOMAINS = { group: SIGHTLINE_GROUP, plural: 'dtdomains' } as const;
 export const PEERS = { group: SIGHTLINE_GROUP, plural: 'dtpeers' } as const;
 const API_VERSION = `${SIGHTLINE_GROUP}/v1`;
 
-/** Changes of the mesh within this time are shown by one write. */
+/** Changes of the mesh within this time are combined into one write. Milliseconds. */
 const SETTLE_MS = 25;
-/** After objects could not be written, as on a full disk: nothing may change in the mesh for long. */
+/** Delay before a failed write (a full disk) is repeated: the next change of the mesh may be far away. Milliseconds. */
 const RETRY_MS = 5_000;
 /** Objects of one kind that one node may have of its own; far above the limit on members. */
 const LIST_LIMIT = 100_000;
@@ -74,12 +74,15 @@ export class DomainController {
     await this.#running;
   }
 
-  /** A document that asks to join for the first time, or with another address or token. What the joiner itself writes is no reason. */
+  /**
+   * Starts a join for a document that asks for it for the first time, or with another address or token; ignores what the joiner itself
+   * writes.
+   */
   #considerChanges(changes: readonly Change[]): void {
     for (const { ref, object, previous, type } of changes) {
       if (ref.group !== DOMAINS.group || ref.plural !== DOMAINS.plural) continue;
       if (type === 'DELETED') {
-        // deleted as one that was never joined, when it was
+        // It may have been deleted as never joined, though it was.
         if (this.#options.mesh.domain(ref.name) !== undefined) this.#schedule(SETTLE_MS);
         continue;
       }
@@ -96,7 +99,7 @@ export class DomainController {
     return { ...DOMAINS, namespace: this.#options.node.name, name };
   }
 
-  /** Brings all objects up to date; resolves when that is durable. */
+  /** Brings all objects up to date. Resolves once that is durable, or has failed and will be repeated. */
   refresh(): Promise<void> {
     this.#running = this.#running
       .then(() => this.#reconcile())
@@ -121,9 +124,9 @@ export class DomainController {
     const fields = new Map<string, Record<string, unknown>>();
     const present = new Set(views.map(({ name }) => name));
     for (const view of views) {
-      // whose object is that of a document that asks to join, or of an earlier domain, until it is open: it may come to nothing
+      // Until the domain is open, its object belongs to a document that asks to join, or to an earlier domain: the join may fail.
       if (view.state === 'Joining') continue;
-      // it may have been left while others were asked
+      // The domain may have been left during the calls for others.
       const invites = view.holdsRoot && mesh.domain(view.name) !== undefined ? await mesh.invites(view.name) : [];
       fields.set(view.name, dtDomainFields(view, invites, now()));
     }
@@ -173,7 +176,7 @@ export class DomainController {
     await tx.put(withFields(base, fields), { origin });
   }
 
-  /** Connections that came and went become Events of the dtDomain. */
+  /** Records connections that came and went as Events of the dtDomain. */
   async #reportConnections(peers: ReadonlyMap<string, ShownPeer>): Promise<void> {
     const { store, events } = this.#options;
     const next = new Map<string, Reach>();
@@ -193,7 +196,7 @@ export class DomainController {
     this.#reported = next;
   }
 
-  /** Founds a domain and returns its object, with the recovery key that is shown once. */
+  /** Creates a domain and returns its object, with the recovery key that is shown once. */
   async found(name: string): Promise<{ domain: ApiObject; recoveryKey: string }> {
     const { domain, recoveryKey } = await this.#options.mesh.create(name);
     try {
@@ -204,15 +207,15 @@ export class DomainController {
     }
   }
 
-  /** Joins a domain now; errors are those of `Mesh.join`, and nothing is kept if it fails. */
+  /** Joins a domain now. Errors: those of `Mesh.join`. */
   async join(name: string, address: string, token: string, options: JoinOptions): Promise<ApiObject> {
     const { id } = await this.#options.mesh.join(name, address, token, options);
     return this.shown(name, id);
   }
 
-  /** The object of a domain that this node is in, brought up to date. Errors: CONFLICT if it is in that one no more. */
+  /** The object of a domain that this node is in, brought up to date. Errors: CONFLICT if it is no longer in that one. */
   async shown(name: string, id: DomainId): Promise<ApiObject> {
-    // what somebody deleted at that moment is shown again
+    // An object that somebody deletes at this moment is shown again.
     for (let again = 0; again < 2; again += 1) {
       await this.refresh();
       const object = await this.#options.store.get(this.refOf(name));
@@ -227,12 +230,12 @@ export class DomainController {
   }
 }
 
-/** Who founds or joins a domain need not be the only one who asks. */
+/** Somebody else may make this node leave a domain while it is being created or joined. */
 function leftMeanwhile(name: string): DtkdError {
   return new DtkdError('CONFLICT', `somebody else had this node leave the domain "${name}" at once`, { next: 'See "dtkd domain ls".' });
 }
 
-/** The domain is there while its recovery key was shown to nobody: it is better founded anew, which costs nothing as long as it is empty. */
+/** The domain exists, but nobody has seen its recovery key. It is best created again, which costs nothing as long as it is empty. */
 function halfFounded(name: string, cause: unknown): DtkdError {
   const { code, message } = cause instanceof DtkdError ? cause : { code: 'INTERNAL' as const, message: 'the log of the daemon says why' };
   return new DtkdError(
@@ -245,7 +248,10 @@ function halfFounded(name: string, cause: unknown): DtkdError {
   );
 }
 
-/** A dtDomain that says it is a member while the mesh has no such domain: left, or never finished. Joining and Failed ones stay. */
+/**
+ * True for a dtDomain that claims membership of a domain that the mesh does not have: left, or never finished. Joining and Failed ones
+ * stay.
+ */
 function isOrphan(domain: ApiObject, present: ReadonlySet<string>): boolean {
   return !present.has(domain.metadata.name) && domain['status'] !== 'Joining' && domain['status'] !== 'Failed';
 }

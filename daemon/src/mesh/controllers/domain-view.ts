@@ -1,10 +1,10 @@
 import { toTimestamp } from '../../../../protocol/objects/objects.ts';
 import type { DomainView, InviteView, PeerView, Reach } from '../mesh.types.ts';
 
-/** The usual mesh port, left out of `dtPeer.address` as the seed's pages do. */
+/** The default mesh port, which is left out of `dtPeer.address`. */
 const DEFAULT_MESH_PORT = 7701;
 
-/** Server fields of a dtDomain, of what the mesh knows. Pure. */
+/** Server-set fields of a dtDomain, from what the mesh knows. Pure. */
 export function dtDomainFields(view: DomainView, invites: readonly InviteView[], now: number): Record<string, unknown> {
   const usable = invites.filter(
     (invite) => invite.token !== undefined && !invite.revoked && invite.expires > now && invite.used < invite.uses,
@@ -20,7 +20,7 @@ export function dtDomainFields(view: DomainView, invites: readonly InviteView[],
   };
 }
 
-/** Server fields of a dtPeer. Pure. */
+/** Server-set fields of a dtPeer. Pure. */
 export function dtPeerFields(domain: string, peer: PeerView, suffix: string): Record<string, unknown> {
   return {
     address: peer.address?.replace(new RegExp(`:${DEFAULT_MESH_PORT}$`), ''),
@@ -37,22 +37,22 @@ export function dtPeerFields(domain: string, peer: PeerView, suffix: string): Re
 }
 
 /**
- * What to tell of a member's connection, given how it was seen last: that it is there, or that it is away. In large domains connections
- * come and go as they are needed, which is no news.
+ * What to report of a member's connection, given how it was last seen: that it is connected, or that it is away. In large domains
+ * connections come and go as needed, which is not reported.
  */
 export function connectionNews(before: Reach | undefined, now: Reach): 'connected' | 'away' | undefined {
   if (now === 'idle' || now === before) return undefined;
   return now === 'away' && before === undefined ? undefined : now;
 }
 
-/** True if every given field already stands in the object (undefined: is absent). */
+/** True if the object has every given field already (undefined: must be absent). */
 export function hasFields(object: Record<string, unknown>, fields: Record<string, unknown>): boolean {
   return Object.entries(fields).every(([key, value]) =>
     value === undefined ? object[key] === undefined : JSON.stringify(object[key]) === JSON.stringify(value),
   );
 }
 
-/** The object with the fields set; undefined removes. */
+/** A copy of the object with the fields set; undefined removes a field. */
 export function withFields<T extends Record<string, unknown>>(object: T, fields: Record<string, unknown>): T {
   const next: Record<string, unknown> = { ...object };
   for (const [key, value] of Object.entries(fields)) {

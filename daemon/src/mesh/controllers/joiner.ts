@@ -1,6 +1,6 @@
 /**
- * Works off dtDomain documents that ask to join (`spec.peer`): tries, with back-off, until the node is a member or a member has refused
- * in a way that trying again cannot change. One attempt per domain at a time; the outcome is written to `status` and `message`.
+ * Processes dtDomain documents that ask to join (`spec.peer`): tries, with back-off, until the node is a member or a member has refused
+ * for a reason that a retry cannot change. One attempt per domain at a time; writes the outcome to `status` and `message`.
  */
 import { DtkdError, type ErrorCode } from '../../../../protocol/errors.ts';
 import { dtDomainSchema, SIGHTLINE_GROUP } from '../../../../protocol/kinds/dtdomain.ts';
@@ -12,11 +12,14 @@ import { Serial } from '../log/serial.ts';
 import type { Mesh } from '../mesh.types.ts';
 import { withFields } from './domain-view.ts';
 
-/** First wait after a failed attempt, doubled up to the last, in milliseconds. */
+/** First wait after a failed attempt, doubled up to LAST_WAIT_MS. Milliseconds. */
 const FIRST_WAIT_MS = 500;
 const LAST_WAIT_MS = 30_000;
 
-/** Worth another try: the other side may come up, the clock or address be mended, the disk get room, or a command that joins the same domain fail. */
+/**
+ * Errors worth a retry: the peer may come up, the clock or address be corrected, the disk get room, or a command that joins the same
+ * domain fail.
+ */
 const TRANSIENT: readonly ErrorCode[] = [
   'ADDRESS_UNREACHABLE',
   'NOT_DTKD',
@@ -41,14 +44,14 @@ export interface JoinerOptions {
 export class Joiner {
   readonly #options: JoinerOptions;
   readonly #attempts = new Map<string, AbortController>();
-  /** An attempt that was given up holds the domain until it has ended: the next one waits for that. */
+  /** A cancelled attempt holds its domain until it has ended, so the next one waits for that. */
   readonly #running = new Serial();
 
   constructor(options: JoinerOptions) {
     this.#options = options;
   }
 
-  /** Starts, or starts anew, if the document asks to join and the node is not a member. */
+  /** Starts a join, or restarts it, if the document asks for one and the node is not a member. */
   consider(object: ApiObject): void {
     const name = object.metadata.name;
     const peer = dtDomainSchema.safeParse(object).data?.spec?.peer;
@@ -99,7 +102,7 @@ export class Joiner {
           await this.#show(name, again ? 'Joining' : 'Failed', sentence(refusal));
           await this.#report(name, 'Warning', again ? 'JoinDelayed' : 'JoinRefused', sentence(refusal));
         });
-        // What cannot be shown as refused, on a full disk, would say that it is being joined, and nobody would try.
+        // If a refusal cannot be stored (a full disk), keep trying: otherwise the object would say Joining while nobody tries.
         if (!again && shown) return;
         await pause(wait, signal);
       }
@@ -111,7 +114,7 @@ export class Joiner {
     });
   }
 
-  /** False if it could not be told. */
+  /** Returns false if that failed. */
   async #tell(name: string, tell: () => Promise<void>): Promise<boolean> {
     try {
       await tell();
@@ -126,7 +129,7 @@ export class Joiner {
     const ref = { group: SIGHTLINE_GROUP, plural: 'dtdomains', namespace: this.#options.node.name, name };
     await this.#options.store.transact(async (tx) => {
       const stored = await tx.get(ref);
-      // somebody else has brought this node into a domain of that name meanwhile, of which the object tells then
+      // Somebody else has brought this node into a domain of that name meanwhile; the object now describes that one.
       if (this.#options.mesh.domain(name) !== undefined) return;
       if (stored !== undefined && stored['message'] !== message) await tx.put(withFields(stored, { status, message }));
     });

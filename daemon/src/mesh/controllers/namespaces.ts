@@ -1,4 +1,4 @@
-/** Keeps one Namespace object for this node and for every member whose objects it may show. Owns nothing else. */
+/** Keeps one Namespace object for this node and for every member whose objects it may show. */
 import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import type { ObjectStore } from '../../store/object-store.types.ts';
 
@@ -6,7 +6,7 @@ const NAMESPACES = { group: '', plural: 'namespaces' } as const;
 /** Far above the members of all domains of one node. */
 const LIST_LIMIT = 100_000;
 
-/** Makes what is missing and deletes what no member bears any more; writes nothing if all is as it should be. */
+/** Creates what is missing and deletes what no member bears any more; writes nothing if all is up to date. */
 export async function keepNamespaces(store: ObjectStore, names: ReadonlySet<string>): Promise<void> {
   const { items } = await store.list({ ...NAMESPACES, limit: LIST_LIMIT });
   const present = new Set(items.map((item) => item.metadata.name));
