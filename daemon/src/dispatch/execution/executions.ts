@@ -1,7 +1,7 @@
 /**
- * The starting side of dispatch: plans what users ask for, freezes it into an Execution object, tells the targets, collects what they answer, and shows executions,
- * also those that other nodes started. Guarantees that what was told is known after a restart, and that each part ends with the outcome that can be known.
- * Decides nothing about what may run: targets do.
+ * The starting side of dispatch: plans requests, freezes plans into Execution objects, tells the targets, collects their answers, and
+ * shows executions, also those that other nodes started. Guarantees that after a restart it is known which targets may have been told,
+ * and that each part ends with the outcome that can be known. Does not decide what may run: targets do.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';

@@ -59,7 +59,7 @@ export interface ExecutionAction {
   open?: 'user';
 }
 
-/** What an abort came to. */
+/** The result of an abort. */
 export interface AbortAnswer {
   id: ExecutionId;
   /** Parts that have ended, or will because their targets were told. */

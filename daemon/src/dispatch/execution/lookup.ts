@@ -109,7 +109,7 @@ async function findAnywhere(ports: LookupPorts, principal: Principal, id: string
   return { merged: mergeFound([...here, ...there.found]), unanswered: there.unanswered };
 }
 
-/** Parts of which this node itself is the target. */
+/** Parts whose target is this node. */
 async function findHere({ store, node, target }: LookupPorts, principal: Principal, id: string): Promise<FoundPart[]> {
   const object = await store.get(executionRef(node.name, id));
   const fields = object === undefined ? undefined : fieldsOf(object);

@@ -1,4 +1,4 @@
-/** From nodes and deployments to targets. Pure. */
+/** Turns nodes and deployments into targets. Pure. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { maintenanceOf } from '../../../../protocol/kinds/node.ts';
 import type { BundledResource } from '../../../../protocol/orders/bundle.ts';

@@ -1,7 +1,7 @@
 /**
- * Brings one order to its target and follows what becomes of it, through lost connections, restarts and lies. Guarantees that a part ends with exactly one
- * outcome, which only ever changes from `unknown` to what was found out; and that nothing is told to a target after its part has been given up. Does not decide
- * when its turn is (run/), nor what becomes of its output (output/).
+ * Brings one order to its target and follows the part through lost connections, restarts and false answers. Guarantees that a part ends
+ * with exactly one outcome, which changes only from `unknown` to what was found out, and that nothing is told to a target after its part
+ * has been given up. Does not decide when its turn is (run/), nor what happens to its output (output/).
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { DispatchRequest } from '../../../../../protocol/orders/messages.ts';

@@ -15,7 +15,7 @@ export interface AbortRequest {
   /** Aborts when the attempts are to stop. */
   signal: AbortSignal;
   timing: Pick<Timing, 'answerMs' | 'backoffMs'>;
-  /** True if it has ended meanwhile. */
+  /** True if the part has ended meanwhile. */
   hasEnded(): boolean;
   pause(ms: number, signal: AbortSignal): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * What became of a part, from what is known of it: pure, and the only place that decides it. Never one outcome for another: `unreachable` and `skipped` say
- * that it cannot have run, `unknown` that it may have.
+ * Derives the outcome of a part from what is known of it. Pure, and the only place that decides it. `unreachable` and `skipped` mean that
+ * the part cannot have run, `unknown` that it may have; neither is given in place of the other.
  */
 import type { Outcome, Part } from '../../../../../protocol/orders/outcome.ts';
 

@@ -1,7 +1,7 @@
 /**
  * One running execution that this node started: gives its targets their turns, collects their outcomes, keeps its Execution object up to
- * date, and informs followers. Guarantees that a target is only told after the possibility of its start is durable, and that a finished
- * object only changes when something unknown was found out.
+ * date, and informs followers. Guarantees that a target is told only once it is durable that it may be, and that a finished object
+ * changes only if something unknown is found out.
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import type { ApiObject } from '../../../../../protocol/objects/objects.ts';

@@ -12,7 +12,7 @@ import type { SecretValues } from '../../dispatch.types.ts';
 
 /** Prefix of the names of notes; no run directory's name starts like this. */
 const GIVEN = 'given-';
-/** No note is larger: a part gets few secrets, and none is large. */
+/** The most bytes of a note: a part gets few secrets, and none is large. */
 const MAX_NOTE_BYTES = 16 * 1024 * 1024;
 
 const note = z.array(z.instanceof(Uint8Array));

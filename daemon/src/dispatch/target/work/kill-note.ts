@@ -9,7 +9,7 @@ import { z } from 'zod';
 const NOTE = 'why';
 /** Characters of a message that are kept: as many as the reason of a part has. */
 const MAX_MESSAGE = 1_024;
-/** No note is larger, however its message is escaped. */
+/** The most bytes of a note, however its message is escaped. */
 const MAX_NOTE_BYTES = 8_192;
 
 const note = z.object({ code: z.string().max(64), message: z.string().max(MAX_MESSAGE) });

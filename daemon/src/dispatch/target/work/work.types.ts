@@ -32,7 +32,7 @@ export interface WorkPlace {
   output: PartOutput;
   processes: Processes;
   policy: NodePolicy;
-  /** Who ordered it; undefined: this node itself. */
+  /** The member that ordered it; undefined: this node itself. */
   from: Member | undefined;
   /** Until when the starter may want the result, in milliseconds since the epoch. */
   notAfter: number;
