@@ -1,7 +1,7 @@
 /**
- * CBOR (RFC 8949) for what crosses the wire. Decoding walks the bytes first and refuses, before anything is allocated, what no dtkd node
- * sends: indefinite lengths, tags, deep nesting, too many items, lengths beyond the end, bytes left over, numbers that would be read as others,
- * keys that are no text, that are there twice, or that the decoder would rename.
+ * CBOR (RFC 8949) for the wire. Before anything is allocated, decoding walks the bytes and refuses what no dtkd node sends: indefinite
+ * lengths, tags, deep nesting, too many items, lengths beyond the end, trailing bytes, numbers that the decoder would change, and keys
+ * that are not text, are duplicated, or that the decoder would rename.
  */
 import { isUtf8 } from 'node:buffer';
 import { Decoder, Encoder } from 'cbor-x';
@@ -11,13 +11,16 @@ import { DtkdError } from '../errors.ts';
 const MAX_DEPTH = 12;
 const MAX_ITEMS = 65_536;
 const NEGATIVE_IN_8_BYTES = 0x3b;
-/** A key that would change what an object inherits: the decoder makes another of it, so what was signed would not be what is read. */
+/** A key that would change an object's prototype. The decoder renames it, so what is read would not be what was signed. */
 const FORBIDDEN_KEY = Buffer.from('__proto__');
-/** So many names are compared one by one, which takes less than to make texts of them. */
+/** Up to this many names are compared bytewise, which is faster than making strings of them. */
 const FEW_FIELDS = 32;
 
 const encoder = new Encoder({ useRecords: false, tagUint8Array: false, variableMapSize: true });
-/** Times are above 2^32: as integers they come in eight bytes, as floats from this encoder. Both are the same number. (The decoder's types lack that option.) */
+/**
+ * Times exceed 2^32: other encoders send them as 8-byte integers, this one as floats. Both decode to the same number. (The decoder's
+ * types lack this option.)
+ */
 const READING = { useRecords: false, mapsAsObjects: true, int64AsNumber: true };
 const decoder = new Decoder(READING);
 
@@ -26,8 +29,8 @@ export function encodeCbor(value: unknown): Uint8Array {
 }
 
 /**
- * Decodes one value and parses it. `maxDepth`: for what carries documents of people, which nest deeper than frames. Throws FRAME_INVALID,
- * naming the field; never anything else.
+ * Decodes one value and parses it by the schema. `maxDepth`: for frames with users' documents, which nest deeper. Throws only
+ * FRAME_INVALID, naming the field.
  */
 export function decodeCbor<T>(bytes: Uint8Array, schema: z.ZodType<T>, what: string, { maxDepth = MAX_DEPTH } = {}): T {
   checkWellFormed(bytes, what, maxDepth);
@@ -45,7 +48,7 @@ export function decodeCbor<T>(bytes: Uint8Array, schema: z.ZodType<T>, what: str
 
 interface Walk {
   bytes: Uint8Array;
-  /** Where the names of fields start and end: those of a map with few, and of the maps around it. */
+  /** Start and end of the field names read so far, for each small map on the way to the current place. */
   names: number[];
   view: DataView;
   at: number;
@@ -71,14 +74,14 @@ function walkItem(walk: Walk, depth: number): void {
     skip(walk, argument);
   } else if (major === 4 || major === 5) {
     const count = major === 5 ? argument * 2 : argument;
-    // Every item takes at least one byte, so a count beyond the bytes left is a lie.
+    // Every item takes at least one byte, so a count beyond the remaining bytes is a lie.
     if (count > walk.view.byteLength - walk.at) throw refuse(walk.what, 'it ends too early');
     if (major === 5) walkMap(walk, depth, argument);
     else for (let index = 0; index < argument; index += 1) walkItem(walk, depth + 1);
   }
 }
 
-/** Of two fields of one name each implementation could take another, and what was signed would mean two things. */
+/** Refuses duplicate fields: implementations could read different ones of them, and what was signed would have two meanings. */
 function walkMap(walk: Walk, depth: number, count: number): void {
   const { names } = walk;
   const first = names.length;
@@ -94,7 +97,7 @@ function walkMap(walk: Walk, depth: number, count: number): void {
   names.length = first;
 }
 
-/** The name of a field, to `walk.at`. Returns where it starts. */
+/** Reads a field's name, up to `walk.at`. Returns where it starts. */
 function walkName(walk: Walk, depth: number): number {
   const { major, argument } = readHead(walk, depth);
   if (major !== 3) throw refuse(walk.what, 'the name of a field is no text');
@@ -110,7 +113,7 @@ function walkName(walk: Walk, depth: number): number {
   return start;
 }
 
-/** True if the bytes from there to `walk.at` are a name that its map has already; those begin at that place among the names. */
+/** True if the map already has the name from `start` to `walk.at`. `first`: where the names of this map begin in `names`. */
 function isThere({ bytes, names, at: end }: Walk, first: number, start: number): boolean {
   for (let index = first; index < names.length; index += 2) {
     const from = names[index] ?? 0;
@@ -133,7 +136,7 @@ function readHead(walk: Walk, depth: number): { major: number; argument: number 
   const head = take(walk, 1, () => walk.view.getUint8(walk.at));
   const major = head >> 5;
   if (major === 6) throw refuse(walk.what, 'tags are not used');
-  // The decoder would make another number of it; below -2^32 a float says the same.
+  // The decoder would change such a number. Below -2^32, senders use floats.
   if (head === NEGATIVE_IN_8_BYTES) throw refuse(walk.what, 'a negative number is too large');
   return { major, argument: readArgument(walk, head & 0x1f, major === 7) };
 }

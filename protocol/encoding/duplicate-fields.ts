@@ -1,19 +1,19 @@
 /**
- * Fields that stand twice in one object of a JSON text. Parsing keeps the last of them in silence, so whoever wrote the first believes that it counts. Pure;
- * for texts that have been parsed already, and so are well-formed and not too deep.
+ * Finds fields that occur twice in one object of a JSON text. Parsing silently keeps the last, although the author may believe that the
+ * first counts. Pure. Only for texts that were parsed before, and so are well-formed and not nested too deeply.
  */
 
-/** Fields told of one text at most. */
+/** Maximum number of fields reported. */
 const MAX_TOLD = 20;
 
 interface Level {
-  /** Names so far, of an object; of an array none. */
+  /** Names so far, if this is an object; undefined for an array. */
   names: Set<string> | undefined;
-  /** The field that is being read; of an array the element. */
+  /** The field being read, or the index in an array. */
   at: string | number;
 }
 
-/** Paths such as `spec.ports[0].port`, each once. */
+/** Returns paths such as `spec.ports[0].port`, each once. */
 export function duplicateFields(text: string): string[] {
   const found = new Set<string>();
   const levels: Level[] = [];
@@ -56,13 +56,13 @@ export function duplicateFields(text: string): string[] {
   return [...found];
 }
 
-/** Where the quote is that ends a string. */
+/** Returns the position of the quote that ends a string. */
 function endOfText(text: string, start: number): number {
-  // from quote to quote, since most characters of a document stand within strings
+  // Jumps from quote to quote, since most characters of a document are within strings.
   for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
     let before = end - 1;
     while (text[before] === '\\') before -= 1;
-    // after an even number of backslashes a quote is a quote
+    // After an even number of backslashes, the quote is not escaped.
     if ((end - before) % 2 === 1) return end;
   }
   return text.length;

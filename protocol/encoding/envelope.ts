@@ -1,6 +1,6 @@
 /**
- * Signed things travel as CBOR `[payload, signature]`, both byte strings. The signature covers the payload as received, which is never
- * encoded again; the name of the thing is the hash of the payload alone, so no second signature makes a second thing of it.
+ * Signed items travel as CBOR `[payload, signature]`, both byte strings. The signature covers the payload as received, which is never
+ * encoded again. An item is named by the hash of the payload alone, so a second signature does not make a second item.
  */
 import { z } from 'zod';
 import { DtkdError } from '../errors.ts';
@@ -10,7 +10,7 @@ import { decodeCbor, encodeCbor } from './cbor.ts';
 export interface Envelope {
   /** 64 hex digits: SHA-256 of the payload. */
   id: string;
-  /** A copy of all of it; the other two are views into it. */
+  /** A copy of the whole envelope. The other two are views into it. */
   bytes: Uint8Array;
   payload: Uint8Array;
   signature: Uint8Array;
@@ -22,7 +22,7 @@ export function encodeEnvelope(payload: Uint8Array, signature: Uint8Array): Uint
   return encodeCbor([payload, signature]);
 }
 
-/** Opens an envelope without judging its signature. Throws FRAME_TOO_LARGE or FRAME_INVALID. */
+/** Opens an envelope without verifying its signature. Throws FRAME_TOO_LARGE or FRAME_INVALID. */
 export function openEnvelope(bytes: Uint8Array, maxBytes: number, what: string): Envelope {
   if (bytes.length > maxBytes) throw new DtkdError('FRAME_TOO_LARGE', `${what} of ${bytes.length} bytes is over the limit of ${maxBytes}`);
   const copy = Uint8Array.from(bytes);

@@ -1,10 +1,10 @@
-/** Building blocks of wire schemas: each reads bytes into the type that code uses, and writes it back (`z.encode`). */
+/** Building blocks of wire schemas: each decodes bytes into the type that code uses, and encodes it again (`z.encode`). */
 import { z } from 'zod';
 import { type DomainId, isDnsLabel, type NodeName, type PeerKey, peerKeyBytes, peerKeyOf } from '../ids.ts';
 
 const HEX_32_BYTES = /^[0-9a-f]{64}$/;
 const HEX_8_BYTES = /^[0-9a-f]{16}$/;
-/** One or more DNS labels; short, because it is in every token. */
+/** One or more DNS labels. Short, because every token contains one. */
 const DOMAIN_NAME = /^(?=.{1,63}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
 
 export function hexOf(bytes: Uint8Array): string {
@@ -15,14 +15,14 @@ export function bytesOfHex(hex: string): Uint8Array {
   return Uint8Array.from(Buffer.from(hex, 'hex'));
 }
 
-/** True if `text` can name a domain: a DNS label, or several with dots between them, of at most 63 characters together. */
+/** True if `text` can name a domain: one or more DNS labels, separated by dots, of at most 63 characters in total. */
 export function isDomainName(text: string): boolean {
   return DOMAIN_NAME.test(text) && text !== 'default';
 }
 
 const anyBytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'must be bytes');
 
-/** At most `max` bytes, copied, so that what is kept does not pin the frame it came in. */
+/** At most `max` bytes, copied so that a kept value does not pin the frame it came in. */
 export function bytesUpTo(max: number) {
   return z.codec(
     anyBytes.refine((bytes) => bytes.length <= max, `must be at most ${max} bytes`),
@@ -72,5 +72,5 @@ export const milliseconds = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
 
 export const signatureBytes = bytesOf(64);
 
-/** (milliseconds, 64 random bits): one opening of an author's log. */
+/** One opening of an author's log: milliseconds and 64 random bits. */
 export const epoch = z.object({ ms: milliseconds, random: hex8 });

@@ -1,6 +1,6 @@
 /**
- * Frames on a stream: four bytes of big-endian length, then the payload. A length beyond the protocol's limit is refused before a byte
- * of the payload is kept, so what a peer can make us hold is the limit plus one chunk.
+ * Frames on a stream: four bytes of big-endian length, then the payload. A length beyond the limit is refused before any of the payload
+ * is kept, so a peer can make us hold at most the limit plus one chunk.
  */
 import { DtkdError } from '../errors.ts';
 
@@ -18,11 +18,11 @@ export function encodeFrame(payload: Uint8Array): Uint8Array {
 export interface FrameDecoder {
   /** Takes the next bytes and returns the frames that they complete. Throws FRAME_TOO_LARGE or FRAME_INVALID. */
   push(chunk: Uint8Array): Uint8Array[];
-  /** From here on frames are no larger than this, nor is one that is half read. Throws FRAME_TOO_LARGE. */
+  /** Changes the limit from here on, including for a frame that is half read. Throws FRAME_TOO_LARGE. */
   limit(maxBytes: number): void;
   /** True if no frame is half read. */
   atBoundary(): boolean;
-  /** Takes out the bytes after the last whole frame, for a stream that goes on without frames. */
+  /** Removes and returns the bytes after the last whole frame, for a stream that continues without frames. */
   rest(): Uint8Array;
 }
 

@@ -1,9 +1,9 @@
-/** Reads JSON from outside: bounded in depth, and without the one key that can change what an object is. */
+/** Reads untrusted JSON: limited in depth, and without `__proto__`, the one key that can change what an object is. */
 import { DtkdError } from '../errors.ts';
 
-/** Deeper documents are refused: no kind needs more, and code that walks values may then recurse. */
+/** Deeper documents are refused: no kind needs more, and code that walks values may use recursion. */
 const MAX_JSON_DEPTH = 64;
-/** Characters of a field's path that an error tells. */
+/** Maximum characters of a field's path in an error. */
 const MAX_PATH = 200;
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -13,7 +13,7 @@ export function parseJson(bytes: Uint8Array): unknown {
   return parseJsonText(textOf(bytes));
 }
 
-/** The characters of a body. Errors: BAD_REQUEST if it is not UTF-8. */
+/** Decodes a body to text. Errors: BAD_REQUEST if it is not UTF-8. */
 export function textOf(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes);
@@ -38,7 +38,7 @@ function notJson(why: string, cause: unknown): DtkdError {
   return new DtkdError('BAD_REQUEST', `the body is not JSON: ${why}`, { next: 'Send one JSON document.', cause });
 }
 
-/** Throws BAD_REQUEST if a value is nested too deeply, or naming the field, if it has a key `__proto__`. */
+/** Throws BAD_REQUEST if a value is nested too deeply or has a key `__proto__`, naming that field. */
 export function checkJson(value: unknown): void {
   let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth++) {
@@ -57,7 +57,7 @@ export function checkJson(value: unknown): void {
   }
 }
 
-/** `spec.properties.__proto__`, of the key in an object somewhere within a value. */
+/** Returns the path of the key `__proto__` in an object within a value, such as `spec.properties.__proto__`. */
 function pathOf(value: unknown, wanted: object): string {
   const found = pathTo(value, wanted, 0) ?? [];
   return [...found, '__proto__'].join('.').slice(-MAX_PATH);

@@ -1,5 +1,5 @@
 /**
- * Secret keys as people keep them: `dtkd-recovery-1-…` and `dtkd-root-1-…`, where … is base64url of the 32-byte seed and four bytes of
+ * Secret keys as people keep them: `dtkd-recovery-1-…` and `dtkd-root-1-…`, where … is base64url of the 32-byte seed and a four-byte
  * checksum. The checksum covers the prefix, so that one kind of key is never taken for the other.
  */
 import { DtkdError } from '../errors.ts';
@@ -24,7 +24,7 @@ export function formatKey(purpose: KeyPurpose, key: SigningKey): string {
   return prefix + Buffer.concat([key.seed, checksum(prefix, key.seed)]).toString('base64url');
 }
 
-/** Reads a key. White space, such as a line break from copying, is ignored. Throws KEY_WRONG, saying what is wrong; never shows the key. */
+/** Reads a key. Ignores white space, such as line breaks from copying. Throws KEY_WRONG, saying what is wrong. Never shows the key. */
 export function parseKey(purpose: KeyPurpose, text: string): SigningKey {
   const compact = text.slice(0, 512).replace(/\s+/g, '');
   const prefix = prefixOf(purpose);

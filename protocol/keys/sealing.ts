@@ -1,7 +1,7 @@
 /**
- * Sealed boxes for members: anybody may close one for the holder of an ed25519 key, only that holder opens it. X25519 between a fresh key and the
- * Montgomery form of the member's key, HKDF-SHA-256 over both public keys, AES-256-GCM. A box says nothing of who closed it: what is in it has
- * to be signed. Pure.
+ * Sealed boxes for members: anybody may seal one to an ed25519 key, and only the holder of that key can open it. X25519 between a fresh
+ * key and the Montgomery form of the member's key, HKDF-SHA-256 over both public keys, AES-256-GCM. A box does not authenticate its
+ * sender: its content has to be signed. Pure.
  */
 import {
   createCipheriv,
@@ -16,11 +16,11 @@ import { ed25519 } from '@noble/curves/ed25519.js';
 import { DtkdError } from '../errors.ts';
 import { isSafePublicKey } from './signing.ts';
 
-/** First byte of a box: how it is closed. */
+/** First byte of a box: the version of this scheme. */
 const VERSION = 1;
 const KEY_BYTES = 32;
 const TAG_BYTES = 16;
-/** What a box is larger than what is in it. */
+/** How many bytes longer a box is than its content. */
 export const SEAL_OVERHEAD_BYTES = 1 + KEY_BYTES + TAG_BYTES;
 
 /** ASN.1 prefixes that make SPKI and PKCS #8 documents of raw X25519 keys (RFC 8410). */
@@ -35,14 +35,14 @@ function rawPublic(key: ReturnType<typeof createPublicKey>): Buffer {
   return key.export({ format: 'der', type: 'spki' }).subarray(SPKI_PREFIX.length);
 }
 
-/** The key and nonce of one box. Both are used once, since the sender's key is. */
+/** Derives the key and nonce of one box. Both are used only once, since the sender's key is. */
 function derive(shared: Uint8Array, sender: Uint8Array, receiver: Uint8Array): { key: Buffer; nonce: Buffer } {
   const info = Buffer.concat([Buffer.from('dtkd/1/sealed\n'), sender, receiver]);
   const bytes = Buffer.from(hkdfSync('sha256', shared, Buffer.alloc(0), info, KEY_BYTES + 12));
   return { key: bytes.subarray(0, KEY_BYTES), nonce: bytes.subarray(KEY_BYTES) };
 }
 
-/** Closes a box for the holder of an ed25519 key (64 hex digits). Errors: KEY_WRONG if there is no such key. */
+/** Seals bytes to the holder of an ed25519 key (64 hex digits). Errors: KEY_WRONG if that is not a valid key. */
 export function seal(targetKey: string, bytes: Uint8Array): Uint8Array {
   const receiver = montgomery(targetKey);
   const pair = generateKeyPairSync('x25519');
@@ -65,14 +65,17 @@ function montgomery(key: string): Uint8Array {
   throw new DtkdError('KEY_WRONG', 'nothing can be sealed to what is not a key');
 }
 
-/** Opens a box with the 32-byte seed of the ed25519 key that it was closed for; undefined if it was not, or was altered. Never throws. */
+/**
+ * Opens a box with the 32-byte seed of the ed25519 key that it was sealed to. Undefined if it was sealed to another key or altered. Never
+ * throws.
+ */
 export function unseal(seed: Uint8Array, sealed: Uint8Array): Uint8Array | undefined {
   if (sealed.length < SEAL_OVERHEAD_BYTES || sealed[0] !== VERSION) return undefined;
   try {
     const secret = Buffer.from(ed25519.utils.toMontgomerySecret(Uint8Array.from(seed)));
     const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, secret]), format: 'der', type: 'pkcs8' });
     const sender = sealed.subarray(1, 1 + KEY_BYTES);
-    // OpenSSL refuses keys of small order, with which everybody would know what is shared.
+    // OpenSSL refuses keys of small order, with which everybody would know the shared secret.
     const shared = diffieHellman({ privateKey, publicKey: publicKeyOf(sender) });
     const { key, nonce } = derive(shared, sender, rawPublic(createPublicKey(privateKey)));
     const decipher = createDecipheriv('aes-256-gcm', key, nonce);

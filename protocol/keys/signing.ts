@@ -1,16 +1,16 @@
 /**
- * Ed25519 over raw 32-byte keys. `node:crypto` signs and verifies (17 times faster than portable code). Keys are judged here, because
+ * Ed25519 with raw 32-byte keys. `node:crypto` signs and verifies (17 times faster than portable code). Keys are checked here, because
  * OpenSSL also accepts points of small order, under which one signature can verify for many messages (RFC 8032 §8.9 leaves the check to
- * the protocol), and encodings that are not the only one of their point.
+ * the protocol), and non-canonical encodings of points.
  */
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 import { type PeerKey, peerKeyBytes, peerKeyOf } from '../ids.ts';
 
-/** ASN.1 prefixes that make PKCS #8 and SPKI documents of raw keys (RFC 8410). */
+/** ASN.1 prefixes that turn raw keys into PKCS #8 and SPKI documents (RFC 8410). */
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 
-/** Public keys kept parsed; enough for all members of a large domain. */
+/** Size of the cache of parsed public keys: enough for all members of a large domain. */
 const MAX_PARSED_KEYS = 4096;
 
 export interface SigningKey {
@@ -21,7 +21,7 @@ export interface SigningKey {
   sign(context: SigningContext, bytes: Uint8Array): Uint8Array;
 }
 
-/** What a signature is about; the same bytes signed for one purpose never verify for another. */
+/** What a signature is for. Bytes signed for one purpose never verify for another. */
 export type SigningContext =
   | 'fact'
   | 'enrolment'
@@ -61,7 +61,7 @@ function parseKey(key: PeerKey): KeyObject | undefined {
 
 /** The field's prime, 2^255 - 19. */
 const PRIME = 2n ** 255n - 19n;
-/** The y coordinates of the eight points of small order: of the orders 2, 1, 4 and, twice, 8. */
+/** The y coordinates of the eight points of small order: of orders 2, 1, 4 and, twice, 8. */
 const SMALL_ORDER: ReadonlySet<bigint> = new Set([
   PRIME - 1n,
   1n,
@@ -71,9 +71,9 @@ const SMALL_ORDER: ReadonlySet<bigint> = new Set([
 ]);
 
 /**
- * True if the bytes may be a public key: y is in its one canonical form, and not that of a point of small order. Whether there is such a
- * point at all, OpenSSL sees when it verifies. (Multiplying by the group's order, to refuse points of mixed order as well, would cost ten
- * times as much as the rest; such a key only lets its own holder choose among several signatures.)
+ * True if the bytes may be a public key: y is canonical, and not that of a point of small order. Whether the point exists, OpenSSL checks
+ * when it verifies. (Multiplying by the group's order, to refuse points of mixed order as well, would cost ten times as much as the rest;
+ * such a key only lets its own holder choose among several signatures.)
  */
 export function isSafePublicKey(bytes: Uint8Array): boolean {
   if (bytes.length !== 32) return false;
@@ -93,7 +93,7 @@ export function verifySignature(key: PeerKey, context: SigningContext, bytes: Ui
   return object !== undefined && verify(null, message(context, bytes), object, signature);
 }
 
-/** SHA-256 in hex, the name of every signed thing. */
+/** SHA-256 in hex, which names every signed item. */
 export function hashHex(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }

@@ -1,19 +1,19 @@
 /**
- * Messages of `/dtkd/compare`, one frame each: the asker says in two digests what it has, the other answers with the same of itself, and
- * the conversation is over. Cheap enough to be had often; where the digests differ and go on differing, `/dtkd/sync` follows.
+ * Messages of `/dtkd/compare`, one frame each: the asker sends two digests of what it has, the other answers with its own, and the
+ * conversation ends. Cheap enough to happen often. If the digests keep differing, `/dtkd/sync` follows.
  */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../encoding/cbor.ts';
 import { hash } from '../encoding/fields.ts';
 
 export const COMPARE_PROTOCOL = '/dtkd/compare/1.0.0';
-/** Two hashes, and what surrounds them. */
+/** Two hashes and their framing. */
 export const MAX_COMPARE_FRAME_BYTES = 256;
 
 const digests = z.object({
   /** Over the sender's whole set of items. */
   facts: hash,
-  /** Over the heads of all logs that the sender has (`headsDigest`), without those of suspended authors. */
+  /** Over the heads of all logs that the sender has (`headsDigest`), except those of suspended authors. */
   logs: hash,
 });
 

@@ -1,8 +1,8 @@
 /**
- * One entry of an author's replication log, as it crosses the wire and as it is kept: a CBOR pair [body, signature], where the body is
- * CBOR again. Everything is judged over the body's bytes as received; an entry is named by the SHA-256 of its body, so that a signature
- * that was made differently over the same body is the same entry. Says what a well-formed entry is, and what proves that an author
- * signed two different histories; what an entry means for the state is the log's affair.
+ * One entry of an author's replication log, on the wire and on disk: a CBOR pair [body, signature], where the body is CBOR again. All
+ * checks use the body's bytes as received. An entry is named by the SHA-256 of its body, so another signature over the same body is the
+ * same entry. Defines what a well-formed entry is, and what proves that an author signed two different histories; what an entry means is
+ * up to the log.
  */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../encoding/cbor.ts';
@@ -11,25 +11,25 @@ import { DtkdError } from '../errors.ts';
 import { type DomainId, type PeerKey, parseDomainId, peerKeyBytes, peerKeyOf } from '../ids.ts';
 import { hashHex, type SigningKey, verifySignature } from '../keys/signing.ts';
 
-/** Largest entry, in bytes as sent: small enough for one gossip message, large enough for the largest object. */
+/** Maximum bytes of an entry on the wire: small enough for one gossip message, large enough for the largest object. */
 export const MAX_ENTRY_BYTES = 65_536;
-/** Ancestor epochs that an opening names: more takeovers than one key ever sees between two visits of a member. */
+/** Ancestor epochs that an opening may name: more takeovers than a key ever sees between two visits of a member. */
 export const MAX_LINEAGE = 32;
 /** Two entries and their framing. */
 export const MAX_FORK_PROOF_BYTES = 2 * MAX_ENTRY_BYTES + 64;
-/** Milliseconds are written as 12 hex digits. The last value is left free, so that an epoch above any valid one can be named. */
+/** Milliseconds are written as 12 hex digits. The last value is reserved, so that an epoch above every valid one can be named. */
 export const MAX_EPOCH_MS = 2 ** 48 - 2;
 /** Sequence numbers are written as 8 hex digits. */
 export const MAX_SEQ = 2 ** 32 - 1;
 
-/** One opening of an author's log: (milliseconds, 64 random bits), compared in that order. The highest is the author's state. */
+/** One opening of an author's log: milliseconds and 64 random bits, compared in that order. The highest epoch is the author's state. */
 export interface Epoch {
   ms: number;
   /** 16 hex digits. */
   random: string;
 }
 
-/** A place in an author's history: that epoch, up to and including that entry. */
+/** A position in an author's history: an epoch, up to and including the entry `seq`. */
 export interface Point {
   epoch: Epoch;
   seq: number;
@@ -41,9 +41,9 @@ export interface EntryBody {
   author: PeerKey;
   epoch: Epoch;
   seq: number;
-  /** 64 hex digits: hash of the entry before; zeros at seq 0. */
+  /** 64 hex digits: hash of the previous entry; zeros at seq 0. */
   prev: string;
-  /** At seq 0: how far the author's own earlier epochs are contained in this one, the latest first. Else empty. */
+  /** At seq 0: how far this epoch contains the author's earlier epochs, the latest first. Empty otherwise. */
   lineage: readonly Point[];
   /** True for the entries that carry the epoch's opening state. */
   open: boolean;
@@ -75,14 +75,14 @@ export function seqText(seq: number): string {
   return seq.toString(16).padStart(8, '0');
 }
 
-/** Fixed-width text of a place in a log: 36 hex digits. */
+/** Fixed-width text of a position in a log: 36 hex digits. */
 export function pointText(point: Point): string {
   return epochText(point.epoch) + seqText(point.seq);
 }
 
 const POINT_TEXT = /^[0-9a-f]{36}$/;
 
-/** Reads what `pointText` wrote; undefined if it is nothing of the kind. */
+/** Parses the output of `pointText`; undefined for any other text. */
 export function parsePointText(text: string): Point | undefined {
   if (!POINT_TEXT.test(text)) return undefined;
   const ms = Number.parseInt(text.slice(0, 12), 16);
@@ -90,7 +90,7 @@ export function parsePointText(text: string): Point | undefined {
   return { epoch: { ms, random: text.slice(12, 28) }, seq: Number.parseInt(text.slice(28), 16) };
 }
 
-/** Negative, zero or positive, as `a` is lower, equal or higher. */
+/** Negative, zero or positive if `a` is lower than, equal to or higher than `b`. */
 export function compareEpochs(a: Epoch, b: Epoch): number {
   if (a.ms !== b.ms) return a.ms - b.ms;
   if (a.random === b.random) return 0;
@@ -101,7 +101,7 @@ const bytesOf = (length: number) => z.instanceof(Uint8Array).refine((bytes) => b
 const epochSchema = z.tuple([z.number().int().nonnegative().max(MAX_EPOCH_MS), bytesOf(8)]);
 const pointSchema = z.tuple([z.number().int().nonnegative().max(MAX_EPOCH_MS), bytesOf(8), z.number().int().nonnegative().max(MAX_SEQ)]);
 const envelopeSchema = z.tuple([z.instanceof(Uint8Array), bytesOf(64)]);
-/** Fields that this version does not know are left alone: they are signed, kept and forwarded with the rest. */
+/** Unknown fields are allowed: they are signed, kept and forwarded with the rest. */
 const bodySchema = z.object({
   domain: bytesOf(32),
   author: bytesOf(32),
@@ -114,7 +114,7 @@ const bodySchema = z.object({
   update: z.instanceof(Uint8Array),
 });
 
-/** Makes and signs an entry. `key` must be the author's. Throws QUOTA_EXCEEDED if it would be too large. */
+/** Makes and signs an entry. `key` must be the author's. Throws QUOTA_EXCEEDED if the entry would be too large. */
 export function signEntry(key: SigningKey, fields: EntryBody): LogEntry {
   const { epoch, seq, lineage, open, openEnd, update } = fields;
   const body = encodeCbor({
@@ -136,7 +136,7 @@ export function signEntry(key: SigningKey, fields: EntryBody): LogEntry {
   return { ...fields, bytes, body, signature, hash: hashHex(body) };
 }
 
-/** Parses an entry without believing it. Throws ENTRY_INVALID and nothing else. */
+/** Parses an entry without verifying its signature. Throws only ENTRY_INVALID. */
 export function parseEntry(bytes: Uint8Array): LogEntry {
   if (bytes.length > MAX_ENTRY_BYTES) throw invalid(`it is ${bytes.length} bytes, more than ${MAX_ENTRY_BYTES}`);
   try {
@@ -187,7 +187,7 @@ export function verifyEntry(entry: LogEntry, domain: DomainId): void {
   }
 }
 
-/** True if no honest author signs both: two entries at one place, or one that does not follow the other though it is the next. */
+/** True if no honest author signs both: two entries at one position, or a next entry that does not refer to the one before it. */
 function contradict(a: EntryBody & { hash: string }, b: EntryBody & { hash: string }): boolean {
   if (a.domain !== b.domain || a.author !== b.author || compareEpochs(a.epoch, b.epoch) !== 0) return false;
   if (a.seq === b.seq) return a.hash !== b.hash;
@@ -195,7 +195,7 @@ function contradict(a: EntryBody & { hash: string }, b: EntryBody & { hash: stri
   return after.seq === before.seq + 1 && after.prev !== before.hash;
 }
 
-/** Both entries in one document that anybody can verify. The same two entries give the same bytes in either order. */
+/** Puts both entries into one document that anybody can verify. The order of the two does not matter: the bytes are the same. */
 export function forkProof(a: LogEntry, b: LogEntry): Uint8Array {
   const [first, second] = a.hash < b.hash ? [a, b] : [b, a];
   return encodeCbor([first.bytes, second.bytes]);
@@ -203,7 +203,7 @@ export function forkProof(a: LogEntry, b: LogEntry): Uint8Array {
 
 const proofSchema = z.tuple([z.instanceof(Uint8Array), z.instanceof(Uint8Array)]);
 
-/** What a fork proof says before its signatures are looked at. */
+/** What a fork proof claims, before its signatures are verified. */
 export interface ClaimedFork {
   domain: DomainId;
   author: PeerKey;
@@ -221,7 +221,7 @@ function readForkProof(bytes: Uint8Array): [LogEntry, LogEntry] | undefined {
   }
 }
 
-/** Whose fork these bytes would prove, were they signed; undefined if nobody's. Costs no signature. Never throws. */
+/** Returns whose fork these bytes would prove if the signatures are valid; undefined if nobody's. Verifies no signature. Never throws. */
 export function claimedFork(bytes: Uint8Array): ClaimedFork | undefined {
   const entries = readForkProof(bytes);
   if (entries === undefined) return undefined;
@@ -229,7 +229,7 @@ export function claimedFork(bytes: Uint8Array): ClaimedFork | undefined {
   return { domain: a.domain, author: a.author, epoch: a.epoch, seq: Math.max(a.seq, b.seq) };
 }
 
-/** Whose fork these bytes prove, and where; undefined if they prove none. Never throws. */
+/** Returns whose fork these bytes prove, and where; undefined if they prove none. Never throws. */
 export function verifyForkProof(bytes: Uint8Array): ClaimedFork | undefined {
   const entries = readForkProof(bytes);
   const signed = entries?.every((entry) => verifySignature(entry.author, 'entry', entry.body, entry.signature)) === true;

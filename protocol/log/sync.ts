@@ -1,11 +1,11 @@
 /**
  * Messages between members, one frame each.
  *
- * `/dtkd/sync`: the asker sends its heads, the other answers with its own; then, while it lacks entries, the asker pulls, each time with
- * the heads that it then has.
+ * `/dtkd/sync`: the asker sends its heads, and the other answers with its own. Then the asker pulls as long as it lacks entries, each
+ * time with its current heads.
  *
- * `/dtkd/facts`: the sender pushes items that are new to it; the other answers with its digest and the removals that it has heard. If the
- * digests still differ, `ids` and `items` follow as in hello.
+ * `/dtkd/facts`: the sender pushes items that are new to it; the other answers with its digest and the removals that it has heard of. If
+ * the digests still differ, `ids` and `items` follow as in hello.
  */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../encoding/cbor.ts';
@@ -19,12 +19,15 @@ import { MAX_ENTRY_BYTES } from './log-entry.ts';
 export const SYNC_PROTOCOL = '/dtkd/sync/1.0.0';
 export const FACTS_PROTOCOL = '/dtkd/facts/1.0.0';
 
-/** Bytes of entries in one answer; the frame may be larger by one entry and what surrounds them. */
+/** Bytes of entries in one answer. A frame may be larger by one entry and the framing. */
 export const SYNC_CHUNK_BYTES = 512 * 1024;
 export const MAX_SYNC_FRAME_BYTES = SYNC_CHUNK_BYTES + 2 * MAX_ENTRY_BYTES;
 /** An entry takes at least some hundred bytes. */
 const MAX_ENTRIES_PER_FRAME = 8_192;
-/** Authors: members, a few perhaps twice or three times, and some that were removed while the frame was on its way. */
+/**
+ * Maximum number of authors: the members, a few of them perhaps two or three times, and some that were removed while the frame was on its
+ * way.
+ */
 const MAX_HEADS = 4 * MAX_MEMBERS;
 
 const wireHead = z.tuple([peerKey, milliseconds, hex8, z.number().int().min(0), hash]);
@@ -35,7 +38,7 @@ const codeHead = z.object({
   hash: z.string(),
 });
 
-/** A tuple on the wire: there is one head for each author in every exchange. */
+/** A tuple on the wire, since every exchange has one head per author. */
 export const head = z.codec(wireHead, codeHead, {
   decode: ([author, ms, random, seq, tip]) => ({ author, epoch: { ms, random }, seq, hash: tip }),
   encode: ({ author, epoch, seq, hash: tip }): z.output<typeof wireHead> => [author, epoch.ms, epoch.random, seq, tip],
@@ -71,7 +74,7 @@ export type SyncHeads = z.output<typeof heads>;
 export type SyncMessage = z.output<typeof syncMessage>;
 export type FactsMessage = z.output<typeof factsMessage>;
 
-/** Names a set of heads: SHA-256 over `author ms random seq hash` of each, sorted, one a line. */
+/** Digest of a set of heads: SHA-256 over `author ms random seq hash` of each, sorted, one per line. */
 export function headsDigest(heads: SyncHeads['heads']): string {
   const lines = heads.map(({ author, epoch, seq, hash: tip }) => `${author} ${epoch.ms} ${epoch.random} ${seq} ${tip}`);
   return hashHex(Buffer.from(lines.sort().join('\n')));

@@ -1,11 +1,11 @@
 /**
- * Certificates: "the bearer of this invite enrolled this key under this name, and I, a member, saw it". Three signatures: the invite key's
- * and the joiner's own over the enrolment (nobody enrols without the token's secret, and nobody enrols a key that is not his), and the
- * admitter's over all of it and its own witness.
+ * Certificates: "the bearer of this invite enrolled this key under this name, and I, a member, saw it". A certificate has three
+ * signatures: those of the invite key and of the joiner over the enrolment (so nobody enrols without the token's secret, or with somebody
+ * else's key), and that of the admitter over both and its own witness.
  *
  * Certificates form chains. `via` names the link by which the admitter itself is a member; it is absent if the root lists the admitter. A
- * link is the hash of what was enrolled by whom, without the admitter's clock and count: an admitter that witnesses one enrolment twice
- * makes one link, and cannot cut off what hangs on it.
+ * link is a hash of what was enrolled by whom, without the admitter's clock and count: an admitter that witnesses one enrolment twice
+ * makes one link, and cannot cut off what depends on it.
  */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../encoding/cbor.ts';
@@ -16,11 +16,11 @@ import { hashHex, type SigningKey, verifySignature } from '../keys/signing.ts';
 import { MAX_INVITE_USES, MAX_ITEM_BYTES } from '../limits.ts';
 
 const enrolmentSchema = z.object({
-  /** Id of the grant, and by it the domain and its root. */
+  /** Id of the grant, which implies the domain and its root. */
   grant: hash,
   key: peerKey,
   name: nodeName,
-  /** The name of a lost machine that this one takes over; the same as `name`, and the grant says so too. */
+  /** The name of a lost machine that this one takes over. Same as `name`; the grant must name it, too. */
   replace: nodeName.optional(),
 });
 
@@ -29,9 +29,9 @@ export type Enrolment = z.output<typeof enrolmentSchema>;
 
 export interface SignedEnrolment {
   body: Uint8Array;
-  /** By the invite key. */
+  /** Signed with the invite key. */
   signature: Uint8Array;
-  /** By the joiner's key. */
+  /** Signed with the joiner's key. */
   consent: Uint8Array;
 }
 
@@ -41,20 +41,20 @@ const wireSchema = z.object({
   signature: signatureBytes,
   consent: signatureBytes,
   admitter: peerKey,
-  /** The admitter's clock. Told, and never judged again. */
+  /** The admitter's clock. Recorded, and never checked again. */
   clock: milliseconds,
-  /** Admissions under this invite that the admitter knew of, with this one. */
+  /** Number of admissions under this invite that the admitter knew of, including this one. */
   count: z.number().int().min(1).max(MAX_INVITE_USES),
   via: hash.optional(),
 });
 
 export interface Certificate extends Omit<z.output<typeof wireSchema>, 'enrolment' | 'signature' | 'consent'>, Enrolment {
   enrolment: SignedEnrolment;
-  /** 64 hex digits; what `via` of certificates by this key refers to. */
+  /** 64 hex digits; `via` of certificates by this key refers to it. */
   link: string;
 }
 
-/** Signs an enrolment with the secret that the token carries and with the key that is to be a member. */
+/** Signs an enrolment with the secret from the token and with the future member's own key. */
 export function signEnrolment(invite: SigningKey, joiner: SigningKey, enrolment: Omit<Enrolment, 'key'>): SignedEnrolment {
   const body = encodeCbor(z.encode(enrolmentSchema, { ...enrolment, key: joiner.publicKey }));
   return { body, signature: invite.sign('enrolment', body), consent: joiner.sign('enrolment', body) };
@@ -93,7 +93,7 @@ export function signCertificate(admitter: SigningKey, enrolment: SignedEnrolment
   return encodeEnvelope(payload, admitter.sign('witness', payload));
 }
 
-/** Reads a certificate's payload, with the enrolment in it. Throws FRAME_INVALID. */
+/** Parses a certificate's payload and the enrolment in it. Throws FRAME_INVALID. */
 export function parseCertificate(payload: Uint8Array): Certificate {
   const { enrolment: body, signature, consent, ...witness } = decodeCbor(payload, wireSchema, 'a certificate');
   return {

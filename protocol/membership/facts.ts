@@ -2,9 +2,9 @@
  * The items of a domain's membership set: root facts, leaves, fork proofs, and certificates (in certificate.ts). Each is an envelope
  * named by the hash of its payload.
  *
- * A root fact says in `by` which generation's root signed it: the id of the genesis (which is the domain's id) or of a rotation. That hash
- * binds it to one domain and one root, so a fact of another domain, or of a root that was replaced, is told by its first field. A `time`
- * is the signer's clock; it orders statements of one root about one thing, and nobody compares it with another clock.
+ * A root fact names in `by` the generation whose root signed it: the id of the genesis (which is the domain's id) or of a rotation. This
+ * hash binds the fact to one domain and one root, so a fact of another domain, or of a replaced root, is recognised by its first field. A
+ * `time` is the signer's clock; it orders statements of one root about one subject, and is never compared with another clock.
  */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../encoding/cbor.ts';
@@ -25,7 +25,7 @@ import {
 } from '../limits.ts';
 import { type Certificate, parseCertificate } from './certificate.ts';
 
-/** Removed members whose name one fact frees. */
+/** Maximum number of removed members whose name one fact frees. */
 const MAX_FREED_KEYS = 64;
 
 const genesis = z.object({
@@ -33,7 +33,7 @@ const genesis = z.object({
   version: z.literal(1),
   name: domainName,
   root: peerKey,
-  /** SHA-256 of the public recovery key, which is shown only when it is used. */
+  /** SHA-256 of the public recovery key, which is revealed only when it is used. */
   recovery: hash,
   founder: z.object({ key: peerKey, name: nodeName }),
   time: milliseconds,
@@ -44,13 +44,13 @@ const rotation = z.object({
   type: z.literal('rotation'),
   /** Id of the genesis or rotation that this one follows. */
   prev: hash,
-  /** The recovery key whose hash `prev` holds; it signs this. */
+  /** The recovery key whose hash the previous generation holds. It signs this fact. */
   recoveryKey: peerKey,
   root: peerKey,
   recovery: hash,
-  /** Everybody who stands; nobody else does. `cleared`: forks of their log up to there are forgiven. */
+  /** All members that remain; nobody else does. `cleared`: forks of a member's log up to this epoch are forgiven. */
   members: z.array(z.object({ key: peerKey, name: nodeName, cleared: epoch.optional() })).max(MAX_MEMBERS),
-  /** Keys that stay refused. `reserved`: nobody may take the name yet. */
+  /** Keys that stay refused. `reserved`: the name may not be used again yet. */
   removed: z.array(z.object({ key: peerKey, name: nodeName, left: z.boolean(), reserved: z.boolean() })).max(MAX_ROTATION_REMOVED),
   time: milliseconds,
 });
@@ -65,27 +65,27 @@ const grant = z
     key: peerKey,
     uses: z.number().int().min(1).max(MAX_INVITE_USES),
     expires: milliseconds,
-    /** Its bearer may take over this name. */
+    /** The bearer may take over this name. */
     replace: nodeName.optional(),
   })
   .refine((fact) => fact.replace === undefined || fact.uses === 1, 'a grant that replaces has one use');
 
 const keeps = z.array(peerKey).max(MAX_KEEPS);
 
-/** Ends an invite. Admissions under it stand only if the key is in `keeps`. */
+/** Ends an invite. Earlier admissions under it stay valid only for keys in `keeps`. */
 const revocation = z.object({ type: z.literal('revocation'), ...signed, grant: hash, keeps });
 /** Gives a name to a key, whoever else claims it. */
 const binding = z.object({ type: z.literal('binding'), ...signed, key: peerKey, name: nodeName });
-/** Ends a membership for good. Admissions by the key stand only if the admitted key is in `keeps`. The name stays reserved. */
+/** Ends a membership for good. Admissions by this key stay valid only for keys in `keeps`. The name stays reserved. */
 const removal = z.object({ type: z.literal('removal'), ...signed, key: peerKey, name: nodeName, keeps });
-/** Lets a name be used again that these removed keys had. */
+/** Allows a name of these removed keys to be used again. */
 const free = z.object({ type: z.literal('free'), ...signed, name: nodeName, keys: z.array(peerKey).min(1).max(MAX_FREED_KEYS) });
 /** Forgives forks of an author's log at or below an epoch. */
 const clearance = z.object({ type: z.literal('clearance'), ...signed, key: peerKey, epoch });
 
-/** Signed by the member itself; final for that key. Its name is free. */
+/** Signed by the member itself; final for that key. Frees its name. */
 const leave = z.object({ type: z.literal('leave'), domain: domainId, key: peerKey });
-/** Two log entries that no honest author signs both, as log/log-entry.ts writes them. Needs no signature: the entries carry theirs. */
+/** Two log entries that no honest author signs both, as log/log-entry.ts writes them. Not signed itself: the entries are. */
 const fork = z.object({ type: z.literal('fork'), proof: bytesUpTo(MAX_FORK_BYTES) });
 
 const plainFact = z.discriminatedUnion('type', [
@@ -99,7 +99,7 @@ const plainFact = z.discriminatedUnion('type', [
   clearance,
   leave,
   fork,
-  // Read again by certificate.ts, which also reads the enrolment in it.
+  // certificate.ts reads it again, with the enrolment in it.
   z.object({ type: z.literal('certificate') }),
 ]);
 
@@ -113,7 +113,7 @@ export type Free = z.output<typeof free>;
 export type Clearance = z.output<typeof clearance>;
 export type Leave = z.output<typeof leave>;
 export type Fork = z.output<typeof fork>;
-/** What a root says: everything that has a `by`. */
+/** What a root says: every fact with a `by`. */
 export type RootFact = Grant | Revocation | Binding | Removal | Free | Clearance;
 export type Fact = Genesis | Rotation | RootFact | Leave | Fork | Certificate;
 
@@ -144,7 +144,7 @@ const MAX_BYTES: Record<Fact['type'], number> = {
   certificate: MAX_ITEM_BYTES,
 };
 
-/** Reads an item of any type. Throws FRAME_TOO_LARGE or FRAME_INVALID; judges no signature. */
+/** Parses an item of any type without verifying its signature. Throws FRAME_TOO_LARGE or FRAME_INVALID. */
 export function parseItem(bytes: Uint8Array): ParsedItem {
   const envelope = openEnvelope(bytes, MAX_ROTATION_BYTES, 'an item');
   const plain = decodeCbor(envelope.payload, plainFact, 'an item');
@@ -183,17 +183,17 @@ export function signLeave(self: SigningKey, domain: DomainId): Uint8Array {
   return encodeEnvelope(payload, self.sign('leave', payload));
 }
 
-/** Makes an item of a fork proof. */
+/** Wraps a fork proof into an item. */
 export function encodeFork(proof: Uint8Array): Uint8Array {
   return encodeEnvelope(encodeCbor(z.encode(fork, { type: 'fork', proof })), new Uint8Array(0));
 }
 
-/** The hash of a public recovery key, to which a genesis or rotation commits. */
+/** The hash of a public recovery key, as a genesis or rotation commits to it. */
 export function recoveryHash(recoveryKey: PeerKey): string {
   return hashHex(peerKeyBytes(recoveryKey));
 }
 
-/** A fork proof is unsigned, so its one encoding is fixed: else anybody could make many items of one proof. */
+/** A fork proof is unsigned, so only one encoding of it is allowed: otherwise anybody could make many items of one proof. */
 function checkCanonicalFork(fact: Fork, payload: Uint8Array, signature: Uint8Array): void {
   if (signature.length !== 0 || Buffer.compare(encodeCbor(z.encode(fork, fact)), payload) !== 0) {
     throw new DtkdError('FRAME_INVALID', 'a fork proof is not in its canonical form');

@@ -22,17 +22,17 @@ import {
   PADDING_BYTES,
 } from '../limits.ts';
 
-/** Version of these messages and of what members do with them. */
+/** Version of these messages and of how members act on them. */
 export const JOIN_VERSION = 1;
 
-/** Room in a frame for what surrounds the items. */
+/** Bytes of a frame besides its items. */
 const FRAME_SLACK_BYTES = 4 * 1024;
-/** What an item costs in memory beside its bytes. */
+/** Memory that an item takes in addition to its bytes. */
 const ITEM_OVERHEAD_BYTES = 100;
-/** Details of a refusal, as JSON. */
+/** Maximum bytes of a refusal's details, as JSON. */
 const MAX_DETAILS_BYTES = 2 * 1024;
 
-/** In the first message of each side. */
+/** Part of the first message of each side. */
 export const padding = bytesUpTo(PADDING_BYTES).optional();
 export const PADDING: Uint8Array = new Uint8Array(PADDING_BYTES);
 
@@ -41,9 +41,9 @@ const offer = z.object({
   version: z.number().int().min(0).max(65_535),
   domain: domainId,
   grant: bytesUpTo(MAX_ITEM_BYTES),
-  /** The joiner's clock, to be shown beside the admitter's. */
+  /** The joiner's clock, shown beside the admitter's. */
   clock: milliseconds,
-  /** Random: an admitter that sees a nonce of its own is talking to itself. */
+  /** Random. An admitter that sees its own nonce is talking to itself. */
   nonce: bytesOf(16),
   padding,
 });
@@ -55,13 +55,13 @@ const proof = z.object({ type: z.literal('proof'), items, more: z.boolean(), pad
 const enrol = z.object({
   type: z.literal('enrol'),
   enrolment: bytesUpTo(MAX_ITEM_BYTES),
-  /** By the invite key. */
+  /** Signed with the invite key. */
   signature: signatureBytes,
-  /** By the joiner's key. */
+  /** Signed with the joiner's key. */
   consent: signatureBytes,
 });
 
-/** The joiner's certificate is among the items. */
+/** The items include the joiner's certificate. */
 const welcome = z.object({ type: z.literal('welcome'), items, more: z.boolean() });
 
 const sentence = z.string().max(MAX_SENTENCE_LENGTH);
@@ -97,13 +97,13 @@ export function decodeJoinMessage(frame: Uint8Array): JoinMessage {
   return decodeCbor(frame, message, 'a join message');
 }
 
-/** Cuts items into groups that fit a frame each, in order; at least one group. Serves hello, too. */
+/** Splits items into batches that each fit into one frame, in order; at least one batch. Also used by hello. */
 export function itemBatches(all: readonly { bytes: Uint8Array }[]): Uint8Array[][] {
   const batches: Uint8Array[][] = [[]];
   let size = 0;
   for (const { bytes } of all) {
     const current = batches.at(-1);
-    // Each item costs its bytes and at most five of length.
+    // Each item takes its bytes and at most five for the length.
     const cost = bytes.length + 5;
     if (current !== undefined && current.length < MAX_ITEMS_PER_FRAME && size + cost <= MAX_JOIN_FRAME_BYTES - FRAME_SLACK_BYTES) {
       current.push(bytes);
@@ -131,14 +131,14 @@ export function welcomeMessages(all: readonly { bytes: Uint8Array }[]): JoinWelc
   return batches.map((batch, index) => ({ type: 'welcome', items: batch, more: index < batches.length - 1 }));
 }
 
-/** Gathers the items of several frames, within the limits of a domain. */
+/** Collects the items of several frames, within the limits of a domain. */
 export class ItemCollector {
   readonly items: Uint8Array[] = [];
   #bytes = 0;
 
-  /** Takes a frame; true if it was the last. Throws FRAME_TOO_LARGE. */
+  /** Adds a frame. Returns true if it was the last. Throws FRAME_TOO_LARGE. */
   add(frame: { items: readonly Uint8Array[]; more: boolean }): boolean {
-    // An item costs its bytes and something to hold it, so that empty ones are not free.
+    // Counts the memory that holds an item as well, so that empty ones are not free.
     for (const bytes of frame.items) this.#bytes += bytes.length + ITEM_OVERHEAD_BYTES;
     this.#bytes += ITEM_OVERHEAD_BYTES;
     if (this.#bytes > MAX_ITEMS_BYTES)
@@ -148,7 +148,7 @@ export class ItemCollector {
   }
 }
 
-/** What a stranger is told of an error: internals become a plain sentence, and texts are cut to their limits. */
+/** Returns what a stranger may see of an error: internal errors become a plain sentence, and texts are cut to their limits. */
 export function toRefusal(error: unknown): JoinRefusal {
   if (!(error instanceof DtkdError) || error.code === 'INTERNAL') {
     return { type: 'refusal', code: 'INTERNAL', message: 'the member failed to handle the request' };
@@ -163,7 +163,7 @@ export function toRefusal(error: unknown): JoinRefusal {
   };
 }
 
-/** The refusal as an error here. A code that this dtkd does not know becomes FORBIDDEN, with the sentence kept. */
+/** Turns a refusal into an error. A code that this dtkd does not know becomes FORBIDDEN, with the sentence kept. */
 export function fromRefusal(received: JoinRefusal): DtkdError {
   return new DtkdError(isErrorCode(received.code) ? received.code : 'FORBIDDEN', printable(received.message), {
     ...(received.next === undefined ? {} : { next: printable(received.next) }),
@@ -171,7 +171,7 @@ export function fromRefusal(received: JoinRefusal): DtkdError {
   });
 }
 
-/** A peer's sentence ends up on a terminal: control characters are not let through. */
+/** A peer's sentence may be shown on a terminal: removes control characters. */
 function printable(text: string): string {
   return text.replace(/\p{Cc}+/gu, ' ');
 }

@@ -3,8 +3,8 @@
  *
  *     version (1 byte) · length of body (2 bytes) · body (CBOR) · first 4 bytes of SHA-256 of all before
  *
- * The body names the domain and its root key, hints where members may be found, and holds the secret of the invite key with the root's
- * grant. The length tells a truncated token from a mistyped one. Parsing also checks the grant's signature, so a token that parses was
+ * The body names the domain and its root key, hints where members may be found, and contains the invite key's secret and the root's
+ * grant. The length tells a truncated token from a mistyped one. Parsing also verifies the grant's signature, so a token that parses was
  * made by the holder of the root key that it names.
  */
 import { z } from 'zod';
@@ -17,7 +17,7 @@ import { MAX_ITEM_BYTES, MAX_TOKEN_HINT_LENGTH, MAX_TOKEN_HINTS, MAX_TOKEN_LENGT
 import { type Grant, isItemOf, type ParsedItem, parseItem } from './facts.ts';
 
 const VERSION = 1;
-/** A first byte above this is not a version to come, but some other text. */
+/** A first byte above this is not a future version, but some other text. */
 const MAX_PLAUSIBLE_VERSION = 15;
 const HEAD_BYTES = 3;
 const CHECKSUM_BYTES = 4;
@@ -26,7 +26,7 @@ const hint = z.string().min(1).max(MAX_TOKEN_HINT_LENGTH);
 
 const body = z.object({
   name: domainName,
-  /** Absent if it is the grant's `by`, which it is until the root is rotated. */
+  /** Absent if it equals the grant's `by`, as it does until the root is rotated. */
   domain: domainId.optional(),
   root: peerKey,
   hints: z.array(hint).max(MAX_TOKEN_HINTS),
@@ -56,7 +56,7 @@ export interface TokenParts {
   grant: Uint8Array;
 }
 
-/** Writes a token. Hints beyond the limits are left out. */
+/** Formats a token. Leaves out hints beyond the limits. */
 export function formatToken(parts: TokenParts): string {
   const { fact } = parseItem(parts.grant);
   if (fact.type !== 'grant') throw new TypeError('a token needs a grant');
@@ -75,7 +75,7 @@ export function formatToken(parts: TokenParts): string {
   return Buffer.concat([checked, checksum(checked)]).toString('base64url');
 }
 
-/** Reads a token. White space, such as line breaks from copying, is ignored. Throws TOKEN_MALFORMED, saying what is wrong with it. */
+/** Parses a token. Ignores white space, such as line breaks from copying. Throws TOKEN_MALFORMED, saying what is wrong with it. */
 export function parseToken(text: string): Token {
   const bytes = toBytes(text);
   const checked = bytes.subarray(0, -CHECKSUM_BYTES);
@@ -107,7 +107,7 @@ function toBytes(text: string): Buffer {
   const characters = Math.ceil((expected * 8) / 6);
   if (bytes.length < expected) throw malformed(`it is truncated: ${compact.length} of ${characters} characters`);
   if (bytes.length > expected) throw malformed(`it is too long: ${compact.length} characters, where ${characters} belong to it`);
-  // Stray bits behind the last byte: one more character than belongs to it.
+  // Stray bits after the last byte: the text has one character too many.
   if (bytes.toString('base64url') !== compact)
     throw malformed(`it is too long: ${compact.length} characters, where ${characters} belong to it`);
   return bytes;

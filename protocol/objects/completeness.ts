@@ -1,40 +1,42 @@
 /**
- * What an answer over several nodes says about each of them: whose rows are there, whose are not, and why. Stands under
- * `metadata.completeness` of lists. A node that does not answer is never an error and never silent, and nothing is said of one that is not so.
+ * What a list over several nodes says about each of them: whose rows are present, whose are not, and why. Found in
+ * `metadata.completeness` of lists. A node that does not answer is never an error and never goes unmentioned, and no statement is made
+ * that is not true.
  */
 import { z } from 'zod';
 
 /**
- * `answered`: its rows are all there. `denied`: it was asked, and shows nothing of this to this asker. `stale`: as `unreachable`, and the rows are
- * those that it last answered to this asker, up to `since`. `unreachable`: it did not answer, or not properly or not in full, and `reason` says how.
- * `unasked`: it was not asked, whether or not it is there, and `reason` says why. What the last two have is not known.
+ * `answered`: all its rows are present. `denied`: it was asked, and shows nothing of this to this asker. `stale`: as `unreachable`, but
+ * with the rows that it last answered to this asker, up to `since`. `unreachable`: it did not answer, or not correctly or not completely;
+ * `reason` says how. `unasked`: it was not asked, whether or not it is connected; `reason` says why. For the last two, their rows are not
+ * known.
  */
 export const NODE_STATES = ['answered', 'denied', 'stale', 'unreachable', 'unasked'] as const;
 
 export const nodeStatement = z.object({
-  /** The namespace under which the node's objects show. */
+  /** The namespace of the node's objects. */
   node: z.string().max(63),
   state: z.enum(NODE_STATES),
   reason: z.string().max(512).optional(),
-  /** RFC 3339: rows of a node that is `stale` are from then or before. */
+  /** RFC 3339: rows of a `stale` node are from then or before. */
   since: z.string().max(40).optional(),
 });
 export type NodeStatement = z.infer<typeof nodeStatement>;
 
-/** Of each row that its owner did not confirm just now: RFC 3339, since when it has not answered. */
+/** On each row that its owner did not confirm just now: since when the owner has not answered (RFC 3339). */
 export const STALE_ANNOTATION = 'dtkd.dev/stale-since';
 
-/** The most sentences that an answer carries as `Warning` headers: they have to stay short. */
+/** Maximum number of sentences, which go into `Warning` headers: these have to stay short. */
 const MAX_SENTENCES = 5;
-/** Nodes that one sentence names; of more it tells how many. */
+/** Nodes that one sentence names; of more it gives only the number. */
 const MAX_NAMED = 8;
 
-/** True if every node answered, be it that it shows nothing to this asker. */
+/** True if every node answered, even if it shows nothing to this asker. */
 export function isComplete(statements: readonly NodeStatement[]): boolean {
   return statements.every(({ state }) => state === 'answered' || state === 'denied');
 }
 
-/** What is missing or old, for people: nodes in the same state for the same reason share a sentence; at most five sentences. */
+/** Returns sentences for people about what is missing or old. Nodes in the same state for the same reason share a sentence. */
 export function completenessSentences(statements: readonly NodeStatement[]): string[] {
   const groups = new Map<string, { first: NodeStatement; nodes: string[] }>();
   for (const statement of statements) {

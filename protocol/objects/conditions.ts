@@ -1,13 +1,13 @@
 /**
- * `status.conditions` as the Kubernetes API conventions have them: what a kind says of an object, and what the object has said before, make what it
- * says now. Pure. `lastTransitionTime` is when `status` last changed, and nothing else moves it.
+ * `status.conditions` by the Kubernetes API conventions: computes an object's conditions from what its kind says now and what they were
+ * before. Pure. `lastTransitionTime` moves only when `status` changes.
  */
 import { z } from 'zod';
 import { isRecord } from '../encoding/json.ts';
 
 export const CONDITION_STATUSES = ['True', 'False', 'Unknown'] as const;
 
-/** Conditions of one object at most. */
+/** Maximum number of conditions per object. */
 const MAX_CONDITIONS = 16;
 const MAX_MESSAGE = 1_024;
 
@@ -21,21 +21,21 @@ export const condition = z.object({
 });
 export type Condition = z.infer<typeof condition>;
 
-/** Fields of a status that says conditions. */
+/** Fields of a status with conditions. */
 export const conditionFields = {
   conditions: z.array(condition).max(MAX_CONDITIONS).optional().describe('What is true of it now, for "kubectl wait".'),
   observedGeneration: z.number().int().nonnegative().optional().describe('The metadata.generation that this status speaks of.'),
 };
 
-/** What a kind says of an object. */
+/** A condition as a kind reports it now. */
 export type ConditionNow = Pick<Condition, 'type' | 'status' | 'reason'> & { message?: string | undefined };
 
-/** `True` or `False`, as it is. */
+/** Converts a boolean to `True` or `False`. */
 export function truth(holds: boolean): Condition['status'] {
   return holds ? 'True' : 'False';
 }
 
-/** A status with its conditions. `before`: the status that was stored until now, `time`: of this moment, as objects write it. */
+/** Returns a status with its conditions. `before`: the status stored until now. `time`: the current time, as objects write it. */
 export function withConditions(
   status: unknown,
   before: unknown,
@@ -58,7 +58,7 @@ export function withConditions(
   return { ...said, observedGeneration: generation, conditions };
 }
 
-/** The conditions that a status says. */
+/** Returns the conditions of a status. */
 export function conditionsOf(status: unknown): Condition[] {
   const list = isRecord(status) ? z.array(z.unknown()).safeParse(status['conditions']).data : undefined;
   return (list ?? []).flatMap((one) => condition.safeParse(one).data ?? []);

@@ -1,20 +1,20 @@
-/** Finalizers: what holds an object that is being deleted, and the two that the API itself knows. Pure. */
+/** Finalizers: what holds back an object that is being deleted, and the two that the API itself handles. Pure. */
 
-/** The object goes after its dependents; the collector takes this away when none is left that blocks it. */
+/** The object is removed after its dependents. The garbage collector removes this finalizer when no blocking dependent is left. */
 export const FOREGROUND_FINALIZER = 'foregroundDeletion';
-/** The object goes after its dependents have been let go; the collector takes this away then. */
+/** The object is removed after its dependents were released. The garbage collector then removes this finalizer. */
 export const ORPHAN_FINALIZER = 'orphan';
 
 export const PROPAGATION_POLICIES = ['Orphan', 'Background', 'Foreground'] as const;
-/** What becomes of the dependents of an object that is deleted: they stay, go after it, go before it. */
+/** What happens to the dependents of a deleted object: they stay, are removed after it, or before it. */
 export type PropagationPolicy = (typeof PROPAGATION_POLICIES)[number];
 
-/** True for a finalizer that waits for dependents, not for somebody outside. */
+/** True for a finalizer that waits for dependents rather than for an outside party. */
 export function isForDependents(finalizer: string): boolean {
   return finalizer === FOREGROUND_FINALIZER || finalizer === ORPHAN_FINALIZER;
 }
 
-/** What holds an object from when its deletion is asked for with a policy. Without one, what it has from before counts. */
+/** Returns an object's finalizers once its deletion is requested with a policy. Without a policy, they stay as they are. */
 export function finalizersAtDeletion(finalizers: readonly string[] | undefined, policy: PropagationPolicy | undefined): string[] {
   const present = finalizers ?? [];
   if (policy === undefined) return [...present];
@@ -23,7 +23,7 @@ export function finalizersAtDeletion(finalizers: readonly string[] | undefined, 
   return [...others, policy === 'Foreground' ? FOREGROUND_FINALIZER : ORPHAN_FINALIZER];
 }
 
-/** True for a name that says whose finalizer it is, or one that Kubernetes knows. */
+/** True for a name that is qualified by its owner, or that Kubernetes knows. */
 export function isFinalizerName(text: string): boolean {
   return text.includes('/') || text === 'kubernetes' || isForDependents(text);
 }

@@ -3,10 +3,10 @@ import { z } from 'zod';
 /** A calendar time as RFC 3339, UTC, in whole seconds, as the Kubernetes API writes it. */
 export type Timestamp = string;
 
-/** The last one made: under load a second has thousands. */
+/** The most recent result: under load, thousands fall into the same second. */
 let latest = { second: Number.NaN, text: '' };
 
-/** A time in milliseconds since the epoch as objects have it. */
+/** Formats a time in milliseconds since the epoch. */
 export function toTimestamp(milliseconds: number): Timestamp {
   const second = Math.floor(milliseconds / 1000);
   if (second !== latest.second) latest = { second, text: `${new Date(milliseconds).toISOString().slice(0, 19)}Z` };
@@ -69,15 +69,15 @@ export const objectMeta = z.object({
   managedFields: z.array(z.unknown()).max(64).nullable().optional().describe('Accepted, and not kept.'),
 });
 
-/** `metadata` of a stored object: what the server guarantees is there. */
+/** `metadata` of a stored object, with everything that the server fills in. */
 export interface ObjectMeta {
   name: string;
   /** Absent for cluster-scoped kinds; else the name of the node that owns the object. */
   namespace?: string;
   uid: string;
-  /** The owner's stamp: a decimal integer, the same by whatever path the object is read. */
+  /** The owner's version of the object: a decimal integer, the same by whatever path the object is read. */
   resourceVersion: string;
-  /** Counts changes of what the user wrote (everything but metadata and status). */
+  /** Counts changes of what users write (everything but metadata and status). */
   generation: number;
   creationTimestamp: Timestamp;
   deletionTimestamp?: Timestamp;
@@ -97,7 +97,7 @@ export interface ApiObject {
   [field: string]: unknown;
 }
 
-/** Names one object: `group` is empty for core kinds; `namespace` is empty for cluster-scoped kinds. */
+/** Identifies an object. `group` is empty for core kinds, `namespace` for cluster-scoped kinds. */
 export interface ObjectRef {
   group: string;
   plural: string;

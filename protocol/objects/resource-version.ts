@@ -1,6 +1,6 @@
 import { DtkdError } from '../errors.ts';
 
-/** Reads a resourceVersion as clients write it; undefined where the present state is meant. */
+/** Parses a client's resourceVersion. Undefined if it means the current state. Errors: GONE, BAD_REQUEST. */
 export function parseVersion(text: string | undefined): number | undefined {
   if (text === undefined || text === '' || text === '0') return undefined;
   if (!/^\d{1,15}$/.test(text)) {

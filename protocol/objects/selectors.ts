@@ -25,7 +25,7 @@ function refuse(kind: 'label' | 'field', text: string, at: number, why: string):
   });
 }
 
-/** A requirement, and where in the selector it begins. */
+/** A requirement, and its position in the selector. */
 interface Part {
   text: string;
   at: number;
@@ -36,7 +36,7 @@ function partOf(text: string, start: number, end: number): Part {
   return { text: part.trim(), at: start + part.length - part.trimStart().length };
 }
 
-/** Splits at commas that stand outside parentheses. */
+/** Splits at commas outside parentheses. */
 function requirementsOf(text: string): Part[] {
   const parts: Part[] = [];
   let depth = 0;
@@ -78,7 +78,7 @@ export function parseLabelSelector(text: string): LabelRequirement[] {
   });
 }
 
-/** Where `word` stands in the selector. */
+/** Position of `word` in the selector. */
 function placeOf(part: Part, word: string, from = 0): number {
   return part.at + Math.max(0, part.text.indexOf(word, from));
 }
@@ -122,7 +122,7 @@ export function matchesLabels(requirements: readonly LabelRequirement[], labels:
   });
 }
 
-/** Parses a field selector; `selectable` are the paths that may be used. A backslash quotes `,`, `=` and itself. */
+/** Parses a field selector. `selectable` lists the paths that may be used. A backslash escapes `,`, `=` and itself. */
 export function parseFieldSelector(text: string, selectable: readonly string[]): FieldRequirement[] {
   if (text.trim() === '') return [];
   if (text.length > MAX_SELECTOR) throw refuse('field', text, MAX_SELECTOR, `it is longer than ${MAX_SELECTOR} characters`);
@@ -154,7 +154,7 @@ function splitQuoted(text: string): Part[] {
   return parts.filter((part) => part.text !== '');
 }
 
-/** Reads a dotted path; undefined where it leads nowhere. */
+/** Returns the value at a dotted path; undefined if there is none. */
 export function valueAt(object: unknown, path: string): unknown {
   let current = object;
   for (const step of path.split('.')) {
@@ -164,7 +164,7 @@ export function valueAt(object: unknown, path: string): unknown {
   return current;
 }
 
-/** True if the object's fields meet every requirement; an absent field counts as empty text, and of an array any element counts. */
+/** True if the object's fields meet every requirement. An absent field counts as empty text; in an array, any element may match. */
 export function matchesFields(requirements: readonly FieldRequirement[], object: unknown): boolean {
   return requirements.every(({ path, equal, value }) => {
     const found = valueAt(object, path);

@@ -1,7 +1,7 @@
 /**
- * `/dtkd/carry`: what a member has that waits for members elsewhere, for one who is about to write it into a file: one request frame; the answer is frames as in a
- * parcel (parcel.ts), then `end`. And the other way: an answer that came in a file, for its starter; answered by `end` once it counts there, or `refused`. What is
- * carried is sealed to others.
+ * `/dtkd/carry`: a member that is about to write a file asks another for what it has for members elsewhere. The request is one frame; the
+ * answer is frames as in a parcel (parcel.ts), then `end`. In the other direction, a member delivers an answer that came in a file to its
+ * starter, which replies `end` once the answer counts, or `refused`. What is carried is sealed to others.
  */
 import { z } from 'zod';
 import { bytesUpTo, signatureBytes } from '../encoding/fields.ts';
@@ -16,9 +16,9 @@ export const carryRequest = z.discriminatedUnion('type', [
 ]);
 export type CarryRequest = z.infer<typeof carryRequest>;
 
-/** An order in its box, signed over `Deposit` by its starter. */
+/** A sealed order, signed by its starter over `Deposit`. */
 export const orderFrame = z.object({ type: z.literal('order'), ...held, sealed: bytesUpTo(MAX_SEALED_BYTES), signature: signatureBytes });
-/** An order that its starter takes back. */
+/** The cancellation of an order by its starter. */
 export const cancelFrame = z.object({ type: z.literal('cancel'), ...held, signature: signatureBytes });
 export type OrderFrame = z.output<typeof orderFrame>;
 export type CancelFrame = z.output<typeof cancelFrame>;

@@ -1,6 +1,7 @@
 /**
- * `/dtkd/hold`: orders for members that are away, sealed to the target's key, held by other members and handed over when the target comes back.
- * Who holds one learns who it is for, who wants it, and until when; nothing else. One request frame, one answer frame, CBOR.
+ * `/dtkd/hold`: orders for members that are away, sealed to the target's key, held by other members and delivered when the target is
+ * back. A holder learns whom an order is for, who sent it and when it expires, and nothing else. One request frame, one answer frame,
+ * both CBOR.
  */
 import { z } from 'zod';
 import { digest } from '../definitions/code.ts';
@@ -8,10 +9,10 @@ import { MAX_BUNDLE_BYTES } from './bundle.ts';
 import { executionId, MAX_ORDER_BYTES } from './order.ts';
 
 export const HOLD_PROTOCOL = '/dtkd/hold/1.0.0';
-/** One sealed order: no larger than that, so that holding stays cheap. */
+/** Maximum bytes of a sealed order: small, so that holding stays cheap. */
 export const MAX_SEALED_BYTES = 64 * 1024;
 export const MAX_HOLD_FRAME_BYTES = MAX_SEALED_BYTES + 4 * 1024;
-/** Bytes that a member holds for one depositor, and for all. */
+/** Bytes that a member holds: per depositor, and in total. */
 export const HELD_PER_DEPOSITOR_BYTES = 8 * 1024 * 1024;
 export const HELD_BYTES = 64 * 1024 * 1024;
 
@@ -19,11 +20,13 @@ const key = z.string().regex(/^[0-9a-f]{64}$/);
 const index = z.number().int().nonnegative();
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'must be bytes');
 
-/** A bundle that is too large to be sealed: its starter has it for the target (`/dtkd/content`) until the time of the order is over. */
+/** Refers to a bundle that is too large to be sealed: the starter serves it to the target (`/dtkd/content`) until the order expires. */
 export const bundleAt = z.object({ digest, size: z.number().int().positive().max(MAX_BUNDLE_BYTES) });
 export type BundleAt = z.infer<typeof bundleAt>;
 
-/** An order that waits for its target, and for whom it was made. No secrets. With the bundle, or with where it is. */
+/**
+ * An order that waits for its target, and the user it was made for. Contains no secrets. Includes the bundle, or says where to fetch it.
+ */
 export const heldOrder = z.object({
   user: z.object({ name: z.string().max(253), uid: z.string().max(64) }).optional(),
   /** CBOR of `order`. */
@@ -35,28 +38,34 @@ export const heldOrder = z.object({
 export type HeldOrder = z.infer<typeof heldOrder>;
 
 /**
- * What is sealed (protocol/keys/sealing.ts): CBOR of this. `body` is CBOR of `heldOrder`, `signature` the starter's over it (its key in the domain, context
- * `order`), so that it also says for whom.
+ * The sealed part (protocol/keys/sealing.ts): the CBOR of this. `body` is the CBOR of `heldOrder`. `signature` is the starter's over it
+ * (with its key in the domain, context `order`), so it covers whom the order is for as well.
  */
 export const sealedOrder = z.object({ body: bytes, signature: bytes });
 
-/** Names one held order. `starter` is the depositor's key in the domain. */
+/** Identifies a held order. `starter` is the depositor's key in the domain. */
 export const held = { starter: key, target: key, id: executionId, index, notAfter: z.number().int() };
 
 export const holdRequest = z.discriminatedUnion('type', [
-  /** Keep this until then. From the starter itself. With its signature (context `order`) over CBOR of `Deposit` it may be passed on in a parcel. */
+  /**
+   * Keep this until `notAfter`. Sent by the starter itself. With its signature (context `order`) over the CBOR of `Deposit`, the order
+   * may be passed on in a parcel.
+   */
   z.object({ type: z.literal('deposit'), ...held, sealed: bytes, signature: bytes.optional() }),
-  /** From a holder to the target: here it is. The answer `done` lets the holder forget it. */
+  /** A holder delivers the order to the target. The answer `done` lets the holder forget it. */
   z.object({ type: z.literal('deliver'), ...held, sealed: bytes }),
   /**
-   * The order is taken back: `signature` is the starter's (context `order`) over CBOR of `cancellation`. A holder drops the order and keeps the cancellation in
-   * its place until `notAfter`, and brings it to the target as well.
+   * Cancels the order: `signature` is the starter's (context `order`) over the CBOR of `cancellation`. A holder drops the order, keeps
+   * the cancellation in its place until `notAfter`, and brings it to the target.
    */
   z.object({ type: z.literal('cancel'), ...held, signature: bytes }),
 ]);
 export type HoldRequest = z.infer<typeof holdRequest>;
 
-/** What a starter signs of an order that others may carry: so they cannot make one in its name, and it counts against its quota. */
+/**
+ * What a starter signs for an order that others may carry. So nobody can make one in its name, and the order counts against its own
+ * quota.
+ */
 export interface Deposit {
   hold: true;
   domain: string;
@@ -68,7 +77,7 @@ export interface Deposit {
   sealed: string;
 }
 
-/** What is signed to take an order back. */
+/** What a starter signs to cancel an order. */
 export const cancellation = z.object({ cancel: z.literal(true), id: executionId, index, target: key });
 export type Cancellation = z.infer<typeof cancellation>;
 

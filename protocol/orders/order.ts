@@ -1,7 +1,8 @@
 /**
- * An order: the part of a plan that one target gets. The plan is a header and a list of targets; its hash is the id of the execution. Each
- * target gets the header, its own entry and the path that proves that this entry belongs to the plan (a Merkle tree as RFC 6962 §2.1 has
- * it: leaves hashed with 0x00 before them, nodes with 0x01), and so learns nothing of the others. plan-tree.ts encodes, hashes and proves.
+ * An order: the share of a plan that one target gets. A plan is a header and a list of targets; the header's hash is the id of the
+ * execution. Each target gets the header, its own entry, and a proof that the entry belongs to the plan (a path in a Merkle tree as in
+ * RFC 6962 §2.1: leaves are hashed with the prefix 0x00, nodes with 0x01), and so learns nothing of the others. plan-tree.ts encodes,
+ * hashes and proves.
  */
 import { z } from 'zod';
 import { digest, MAX_CODE_NAME, signingKeyText } from '../definitions/code.ts';
@@ -12,13 +13,13 @@ export const MAX_TARGETS = 2_000;
 export const MAX_ORDER_BYTES = 256 * 1024;
 /** The longest an order may wait for its target: 7 days. */
 export const MAX_ORDER_LIFETIME_MS = 7 * 24 * 3_600_000;
-/** The longest that a command may run. */
+/** The longest time a command may run. */
 export const MAX_TIMEOUT_MS = 7 * 24 * 3_600_000;
 export const DEFAULT_TIMEOUT_MS = 3_600_000;
 
 const bytes32 = z.instanceof(Uint8Array).refine((value) => value.length === 32, 'must be 32 bytes');
 
-/** 64 hexadecimal digits: the SHA-256 of the plan's header as it was encoded. */
+/** SHA-256 of the plan's header as encoded: 64 hexadecimal digits. */
 export const executionId = digest;
 export type ExecutionId = string;
 
@@ -42,7 +43,7 @@ export const commandWork = z.object({
   options: z.record(z.string().max(63), optionValue).describe('Options as they were given; defaults are put in where it runs.'),
   code: z.record(z.string().max(MAX_CODE_NAME), digest).describe('Digests of all code that it may run, by name.'),
 });
-/** Any program, where a capability names exec. */
+/** Runs any program. Requires a capability for exec. */
 const execWork = z.object({
   type: z.literal('exec'),
   argv: z.array(z.string().max(131_072)).min(1).max(1_024).describe('The program and its arguments.'),
@@ -50,7 +51,7 @@ const execWork = z.object({
   directory: z.string().max(4_096).optional().describe('Where it is started.'),
   user: z.string().max(64).optional().describe('As whom.'),
 });
-/** A file to be put in place, where a capability names cp: its content is fetched by its digest. */
+/** Puts a file in place. Requires a capability for cp. The target fetches the content by its digest. */
 const putWork = z.object({
   type: z.literal('put'),
   path: z.string().max(4_096).startsWith('/').describe('Path of the file.'),
@@ -58,7 +59,10 @@ const putWork = z.object({
   size: z.number().int().nonnegative().describe('Its bytes.'),
   digest,
 });
-/** A file to be read, where a capability names cp: the target keeps a copy for the starter until `notAfter`, and tells its digest, size and mode. */
+/**
+ * Reads a file. Requires a capability for cp. The target keeps a copy for the starter until `notAfter`, and reports its digest, size and
+ * mode.
+ */
 const getWork = z.object({ type: z.literal('get'), path: z.string().max(4_096).startsWith('/') });
 
 export const work = z.discriminatedUnion('type', [commandWork, execWork, putWork, getWork]);
@@ -90,22 +94,22 @@ export type PlanEntry = z.infer<typeof planEntry>;
 export const planHeader = z.object({
   version: z.literal(1),
   nonce: z.instanceof(Uint8Array).refine((value) => value.length === 16, 'must be 16 bytes'),
-  /** Name of the starting node, and of the user, to show. */
+  /** Names of the starting node and of the user, for display. */
   starter: z.string().max(253),
   user: z.string().max(320),
-  /** Milliseconds since the epoch. A target starts nothing before and nothing after. */
+  /** Milliseconds since the epoch. A target starts nothing before `notBefore` or after `notAfter`. */
   createdAt: z.number().int(),
   notBefore: z.number().int(),
   notAfter: z.number().int(),
-  /** How long the work may take at each target. Milliseconds. */
+  /** Time limit for the work at each target, in milliseconds. */
   timeoutMs: z.number().int().positive().max(MAX_TIMEOUT_MS),
-  /** How many targets there are, and the root of their tree. */
+  /** The number of targets, and the root of their tree. */
   count: z.number().int().positive().max(MAX_TARGETS),
   root: bytes32,
 });
 export type PlanHeader = z.infer<typeof planHeader>;
 
-/** What travels to a target. `header` and `entry` are CBOR, as they were hashed. */
+/** An order on the wire. `header` and `entry` are CBOR, byte for byte as hashed. */
 export const order = z.object({
   header: z.instanceof(Uint8Array),
   entry: z.instanceof(Uint8Array),

@@ -1,4 +1,4 @@
-/** What became of each target. Never one outcome for another. */
+/** The state and outcome of each target. One outcome is never reported as another. */
 import { z } from 'zod';
 import { digest } from '../definitions/code.ts';
 import { OUTCOMES, PART_STATES } from './words.ts';

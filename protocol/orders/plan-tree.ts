@@ -1,5 +1,6 @@
 /**
- * A plan as bytes: what is hashed, and what proves that an entry belongs to it (order.ts says why). Apart from the schemas, which clients load as well.
+ * Encodes and hashes a plan, and proves that an entry belongs to it (order.ts says why). Separate from the schemas, which clients load as
+ * well.
  */
 import { createHash } from 'node:crypto';
 import { encodeCbor } from '../encoding/cbor.ts';
@@ -14,7 +15,7 @@ export function encodeHeader(header: PlanHeader): Uint8Array {
   return encodeCbor(header);
 }
 
-/** The id of the execution whose plan has this header, as it was encoded. */
+/** Returns the id of the execution with this header, given as encoded. */
 export function executionIdOf(header: Uint8Array): ExecutionId {
   return hashHex(header);
 }
@@ -31,8 +32,8 @@ function nodeHash(left: Uint8Array, right: Uint8Array): Uint8Array<ArrayBuffer> 
 }
 
 /**
- * The levels of the tree over encoded entries, the leaves first. One that has no neighbour goes up as it is, which comes to the same tree as RFC 6962's
- * splitting at the largest power of two.
+ * Returns the levels of the tree over encoded entries, leaves first. A node without a neighbour moves up unchanged, which gives the same
+ * tree as RFC 6962's split at the largest power of two.
  */
 function levels(entries: readonly Uint8Array[]): Uint8Array<ArrayBuffer>[][] {
   let level = entries.map(leafHash);
@@ -49,14 +50,14 @@ function levels(entries: readonly Uint8Array[]): Uint8Array<ArrayBuffer>[][] {
   return all;
 }
 
-/** The root of the tree over encoded entries. Throws RangeError if there are none. */
+/** Returns the root of the tree over encoded entries. Throws RangeError if there are none. */
 export function merkleRoot(entries: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const root = levels(entries).at(-1)?.[0];
   if (root === undefined) throw new RangeError('a plan without targets has no root');
   return root;
 }
 
-/** Proofs of all entries, made at once: hashes from each leaf up. */
+/** Returns the proofs of all entries: hashes from each leaf up. */
 export function merkleProofs(entries: readonly Uint8Array[]): Uint8Array<ArrayBuffer>[][] {
   const tree = levels(entries);
   return entries.map((_entry, index) =>
@@ -67,7 +68,7 @@ export function merkleProofs(entries: readonly Uint8Array[]): Uint8Array<ArrayBu
   );
 }
 
-/** True if `entry` is the one at `index` among the `count` of which `root` is made (RFC 9162 §2.1.3.2). Never throws. */
+/** True if `entry` is at `index` among the `count` entries that `root` covers (RFC 9162 §2.1.3.2). Never throws. */
 export function verifyProof(
   root: Uint8Array,
   { count, index, entry, proof }: { count: number; index: number; entry: Uint8Array; proof: readonly Uint8Array[] },

@@ -1,4 +1,7 @@
-/** Signs and verifies bundles: pure. What `verifyBundle` lets through is whole: every type, every digest and every signature that it names is there and true. */
+/**
+ * Signs and verifies bundles. Pure. A bundle that `verifyBundle` accepts is complete: every type, digest and signature that it refers to
+ * is present and correct.
+ */
 import { commandsDigest } from '../definitions/code.ts';
 import { type ModuleStatement, moduleStatement } from '../definitions/module.ts';
 import { decodeCbor, encodeCbor } from '../encoding/cbor.ts';
@@ -8,20 +11,20 @@ import { type SigningKey, verifySignature } from '../keys/signing.ts';
 import { MAX_SUPERTYPES } from '../limits.ts';
 import { type Bundle, bundle, MAX_BUNDLE_BYTES, signedBundle } from './bundle.ts';
 
-/** Bytes around a bundle in its signed form at most. */
+/** Maximum bytes that the signed form adds to a bundle. */
 const ENVELOPE_BYTES = 256;
-/** Properties and commands are documents, which may nest 64 deep. */
+/** Properties and commands are documents, which may be nested 64 levels deep. */
 const MAX_DEPTH = 80;
 
-/** Statements of modules that were found true are kept: all bundles of a model have the same few. */
+/** Cache of verified module statements: all bundles of a model have the same few. */
 const KEPT_STATEMENTS = 256;
 const statements = new Map<string, ModuleStatement>();
-/** Bytes of a statement that is kept, with its signature. */
+/** Maximum bytes of a cached statement with its signature. */
 const MAX_KEPT_BYTES = 4_096;
-/** Bundles that were signed in this process, by the very bytes that were handed out: nobody changes these. */
+/** Bundles that this process signed, keyed by the returned byte array, which nobody changes. */
 const own = new WeakMap<Uint8Array, CheckedBundle>();
 
-/** Signs a bundle: CBOR of SignedBundle. Errors: TOO_LARGE; FRAME_INVALID for what nobody would take. */
+/** Signs a bundle and returns the CBOR of SignedBundle. Errors: TOO_LARGE; those of verifyBundle for a bundle that nobody would accept. */
 export function signBundle(content: Bundle, key: SigningKey): Uint8Array {
   const bytes = encodeCbor(content);
   if (bytes.length > MAX_BUNDLE_BYTES - ENVELOPE_BYTES) {
@@ -35,7 +38,7 @@ export function signBundle(content: Bundle, key: SigningKey): Uint8Array {
     );
   }
   const signed = encodeCbor({ bundle: bytes, signature: key.sign('bundle', bytes) });
-  // whoever gets it judges it as this does: what nobody would take is found out here
+  // Receivers check the bundle in the same way: finds out here what nobody would accept.
   own.set(
     signed,
     readBundle(signed, key.publicKey, () => true),
@@ -45,13 +48,13 @@ export function signBundle(content: Bundle, key: SigningKey): Uint8Array {
 
 export interface CheckedBundle {
   bundle: Bundle;
-  /** As it came. */
+  /** As received. */
   bytes: Uint8Array;
 }
 
 /**
- * Reads a signed bundle. `trustedKey`: the signing key that its owner is known to have; without it the bundle is only proved to be whole
- * and by the owner that it names. Errors: FRAME_INVALID, FRAME_TOO_LARGE, SIGNATURE_INVALID, CONTENT_ALTERED.
+ * Reads a signed bundle. `trustedKey` is the owner's known signing key; without it, the bundle is only proved to be complete and from the
+ * owner that it names. Errors: FRAME_INVALID, FRAME_TOO_LARGE, SIGNATURE_INVALID, CONTENT_ALTERED.
  */
 export function verifyBundle(bytes: Uint8Array, trustedKey?: string): CheckedBundle {
   const known = own.get(bytes);
@@ -77,9 +80,9 @@ function readBundle(
   return { bundle: content, bytes };
 }
 
-/** The statement of a signed module. Errors: FRAME_INVALID, SIGNATURE_INVALID. */
+/** Verifies a signed module and returns its statement. Errors: FRAME_INVALID, SIGNATURE_INVALID. */
 export function verifyStatement(signed: { statement: Uint8Array; signature: Uint8Array }): ModuleStatement {
-  // with the length: the same bytes cut elsewhere are another pair, which nobody has signed
+  // Includes the length: the same bytes split elsewhere are another pair, which nobody signed.
   const key = `${signed.signature.length} ${latin1(signed.signature)} ${latin1(signed.statement)}`;
   const known = statements.get(key);
   if (known !== undefined) return known;
@@ -93,7 +96,7 @@ export function verifyStatement(signed: { statement: Uint8Array; signature: Uint
   throw new DtkdError('SIGNATURE_INVALID', `the signature of module ${statement.name} ${statement.version} does not verify`);
 }
 
-/** Types of a resource in a bundle, nearest first. Errors: CONTENT_ALTERED if one of them is not there. */
+/** Returns the chain of types of a resource in a bundle, nearest first. Errors: CONTENT_ALTERED if one of them is missing. */
 export function bundledChain(types: Bundle['types'], name: string): Bundle['types'][string][] {
   const chain: Bundle['types'][string][] = [];
   for (let next: string | undefined = name; next !== undefined; next = chain.at(-1)?.extends) {

@@ -1,4 +1,4 @@
-/** Where a node may be reached, as people write it: `1.2.3.4`, `host:port`, `[v6]:port`, a DNS name, or a multiaddr. */
+/** Addresses of nodes as people write them: `1.2.3.4`, `host:port`, `[v6]:port`, a DNS name, or a multiaddr. */
 import { isIP, isIPv6 } from 'node:net';
 import { DtkdError } from '../errors.ts';
 
@@ -33,13 +33,13 @@ export function parseAddress(text: string, defaultPort: number = DEFAULT_MESH_PO
   return { host: parseHost(host, text), port: port === undefined ? defaultPort : parsePort(port, text) };
 }
 
-/** Writes an address; the usual mesh port is left out. */
+/** Formats an address. Leaves out the default port. */
 export function formatAddress({ host, port }: Address, defaultPort: number = DEFAULT_MESH_PORT): string {
   if (port === defaultPort) return host;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** Loopback, private, link-local and carrier-grade NAT addresses: where retrying often costs nobody anything. */
+/** True for loopback, private, link-local and carrier-grade NAT addresses, where frequent retries cost nobody anything. */
 export function isLanAddress(host: string): boolean {
   if (host === 'localhost') return true;
   if (isIPv6(host)) {
@@ -64,7 +64,7 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
-/** `/ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT[/p2p/ID]`; other transports are not served. */
+/** Parses `/ip4|ip6|dns|dns4|dns6/HOST/tcp/PORT[/p2p/ID]`. Other transports are not supported. */
 function parseMultiaddr(text: string): Address {
   const [, kind, host = '', transport, port = '', ...rest] = text.replace(/\/$/, '').split('/');
   if (transport !== 'tcp' || (rest.length > 0 && !(rest.length === 2 && (rest[0] === 'p2p' || rest[0] === 'ipfs')))) throw invalid(text);
@@ -78,7 +78,7 @@ function parseMultiaddr(text: string): Address {
 
 function parseHost(host: string, text: string): string {
   if (isIP(host) === 4) return host;
-  // All digits and dots, yet not an IPv4 address: a typing error, never a DNS name.
+  // Only digits and dots, but not an IPv4 address: a typing error, never a DNS name.
   if (!DNS_NAME.test(host) || /^[\d.]+$/.test(host)) throw invalid(text);
   return host.toLowerCase();
 }

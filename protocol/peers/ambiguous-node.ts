@@ -1,6 +1,6 @@
 import { DtkdError } from '../errors.ts';
 
-/** What is said of a bare name under which no node shows, since several members claim it; undefined of any other. Pure. */
+/** Returns the error for a bare name that no node shows under because several members claim it; undefined for any other name. Pure. */
 export function ambiguousNode(name: string, members: readonly { shown: string; claimed: string | undefined }[]): DtkdError | undefined {
   const claimants = members.filter(({ claimed }) => claimed === name).map(({ shown }) => shown);
   if (claimants.length < 2 || claimants.includes(name)) return undefined;

@@ -1,6 +1,6 @@
 /**
- * What members gossip: one byte that says what follows, then a log entry or a membership item exactly as signed. A message is named by
- * the hash of its bytes, so that the same thing told by several members goes through each node once.
+ * Gossip messages: one byte for the kind, then a log entry or a membership item exactly as signed. A message is named by the hash of its
+ * bytes, so that the same message from several members passes through each node once.
  */
 import { DtkdError } from '../errors.ts';
 

@@ -1,5 +1,5 @@
 /**
- * Messages of `/dtkd/hello`, one frame each, on every new connection before anything else; D dialled, R was dialled:
+ * Messages of `/dtkd/hello`, one frame each, on every new connection before anything else. D is the dialling side, R the other:
  *
  *     D → R  chain    which domain, and the certificates that make D a member (one frame or more)
  *     R → D  chain    the same of R, or a refusal
@@ -7,8 +7,8 @@
  *     D → R  about    addresses, protocols, what D has heard; from now on D serves R
  *     R → D  about    the same of R; from now on R serves D
  *
- * A refusal ends it. One that says REMOVED comes after the items that prove the removal, so that the removed node learns of it. Nothing
- * that describes a node is sent before the other side has proved that it is a member.
+ * A refusal ends the conversation. A REMOVED refusal comes after the items that prove the removal, so that the removed node learns of it.
+ * No side describes itself before the other has proved that it is a member.
  */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../encoding/cbor.ts';
@@ -19,12 +19,12 @@ import { padding, refusal } from '../membership/join.ts';
 
 export const HELLO_PROTOCOL = '/dtkd/hello/1.0.0';
 export const HELLO_VERSION = 1;
-/** One frame of hello: the same as of join, for the same items. */
+/** Maximum bytes of a frame: the same as for join, which carries the same items. */
 export const MAX_HELLO_FRAME_BYTES = MAX_JOIN_FRAME_BYTES;
 
-/** Addresses that a node tells of itself. */
+/** Addresses that a node announces for itself. */
 export const MAX_ADDRESSES = 16;
-/** Other members whose addresses a node passes on, and addresses of each. */
+/** Other members whose addresses a node passes on, and addresses for each. */
 export const MAX_PEER_HINTS = 64;
 export const MAX_PEER_ADDRESSES = 4;
 /** `[v6]:port` or `host:port`. */
@@ -47,7 +47,7 @@ const chain = z.object({
   type: z.literal('chain'),
   version: z.number().int().min(1).max(65_535),
   domain: domainId,
-  /** Over the sender's whole set of items. */
+  /** Digest of the sender's whole set of items. */
   digest: hash,
   items,
   more: z.boolean(),
@@ -57,28 +57,28 @@ const chain = z.object({
 const idsMessage = z.object({ type: z.literal('ids'), ids: z.array(hash).max(MAX_IDS_PER_FRAME), more: z.boolean() });
 const itemsMessage = z.object({ type: z.literal('items'), items, more: z.boolean() });
 
-/** Removed keys that one message names: 16 bytes each. */
+/** Maximum number of removed keys in one message, 16 bytes each. */
 export const MAX_HEARD_REMOVALS = 4 * MAX_MEMBERS;
 /** Keys that the sender knows to be removed. */
 export const heardRemovals = z.array(peerId).max(MAX_HEARD_REMOVALS);
 
 const about = z.object({
   type: z.literal('about'),
-  /** Where the sender may be dialled, the best first. */
+  /** Addresses at which the sender may be dialled, the best first. */
   addresses: z.array(z.string().max(MAX_ADDRESS_LENGTH)).max(MAX_ADDRESSES),
-  /** The port that the sender listens on, for the address that the receiver sees. */
+  /** The port that the sender listens on, to combine with the address that the receiver sees. */
   port: z.number().int().min(0).max(65_535),
-  /** The IP address from which the sender sees the receiver; empty if relayed. */
+  /** The receiver's IP address as the sender sees it; empty if relayed. */
   observed: z.string().max(MAX_ADDRESS_LENGTH),
   protocols: z.array(z.string().max(MAX_PROTOCOL_LENGTH)).max(MAX_PROTOCOLS),
-  /** Where the sender last reached other members: hints, which dialling checks against the key. */
+  /** Addresses at which the sender last reached other members. They are hints: dialling checks the key. */
   peers: z
     .array(z.object({ key: peerKey, addresses: z.array(z.string().max(MAX_ADDRESS_LENGTH)).max(MAX_PEER_ADDRESSES) }))
     .max(MAX_PEER_HINTS),
   removed: heardRemovals,
   /**
-   * Digest of the heads of all logs that the sender has (`headsDigest`), without those of suspended authors: with equal ones neither side
-   * lacks anything.
+   * Digest of the heads of all logs that the sender has (`headsDigest`), except those of suspended authors. If both are equal, neither
+   * side lacks anything.
    */
   logs: hash.optional(),
 });

@@ -1,21 +1,21 @@
 /**
- * Messages of `/dtkd/reach`, one frame each, between two members that are connected; A asks, B answers:
+ * Messages of `/dtkd/reach`, one frame each, between two connected members. A asks, B answers:
  *
  *     A → B  question   whether B should try to reach A, too
  *     B → A  clock      at once: B's clock
  *     B → A  tried      only if asked, and not busy with others: which addresses B tried, and at which of them A itself answered
  *
- * A cannot name an address. B tries those that A told in the hello of this very connection, and dials as it would to connect with A: nothing comes of it
- * that hello alone does not bring about. An address counts as reached only if A's own key answers there, all others are told alike and at the same time, so that
- * nobody learns from B which ports of others are open.
+ * A cannot name an address. B tries those that A announced in the hello of this connection, and dials as it would to connect to A:
+ * nothing results that hello alone does not allow. An address counts as reached only if A's own key answers there; all others are
+ * reported alike and at the same time, so that nobody learns from B which ports of others are open.
  */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../encoding/cbor.ts';
 
 export const REACH_PROTOCOL = '/dtkd/reach/1.0.0';
-/** A few addresses with long names. */
+/** Room for a few addresses with long names. */
 export const MAX_REACH_FRAME_BYTES = 2_048;
-/** Addresses that are tried, the first that were told. */
+/** Maximum number of addresses tried: the first that were announced. */
 export const MAX_REACH_ADDRESSES = 4;
 const MAX_ADDRESS_LENGTH = 262;
 
@@ -34,7 +34,7 @@ export function encodeReachQuestion(value: ReachQuestion): Uint8Array {
   return encodeCbor(z.encode(question, value));
 }
 
-/** As the two below, throws FRAME_INVALID. */
+/** Throws FRAME_INVALID, as do the other two decoders. */
 export function decodeReachQuestion(frame: Uint8Array): ReachQuestion {
   return decodeCbor(frame, question, 'a question whether a member can be reached');
 }

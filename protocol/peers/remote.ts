@@ -1,7 +1,7 @@
 /**
- * `/dtkd/api`: a member asks another one's API as one of its own users. One request on each stream: a head, then the body in frames; the
- * answer likewise. The namespace `default` in the path is the asked node. The asked node believes the connection about who the node is, and
- * the node about who its users are; it decides for itself what they may.
+ * `/dtkd/api`: a member calls another member's API on behalf of one of its own users. One request per stream: a head, then the body in
+ * frames; the answer likewise. The namespace `default` in the path is the asked node. The asked node takes the identity of the asking
+ * node from the connection, and that node's word for who its users are; it decides for itself what they may do.
  */
 import { z } from 'zod';
 import { objectName } from '../objects/objects.ts';
@@ -9,17 +9,17 @@ import { uid } from '../rights/principal.ts';
 
 export const REMOTE_API_PROTOCOL = '/dtkd/api/1.0.0';
 export const MAX_REMOTE_HEAD_BYTES = 32 * 1024;
-/** Bytes of one frame of a body. */
+/** Maximum bytes of one frame of a body. */
 export const REMOTE_BODY_CHUNK_BYTES = 64 * 1024;
-/** Bytes of a request's body at most; answers are streams and have no such limit, but one row of them has. */
+/** Maximum bytes of a request's body. Answers are streams without such a limit, but each of their rows has one. */
 export const MAX_REMOTE_REQUEST_BYTES = 1024 * 1024;
 
 /**
- * Answers in this form come as lines: first `{"metadata":{"resourceVersion":…}}`, then one object on each, and last `{"end":{"continue":…}}`,
- * without which the answer is broken off.
+ * Answers of this type consist of lines: first `{"metadata":{"resourceVersion":…}}`, then one object per line, and last
+ * `{"end":{"continue":…}}`. Without the last line the answer is incomplete.
  */
 export const ROWS_MEDIA_TYPE = 'application/vnd.dtkd.rows';
-/** Bytes of one line at most: an object, which the API takes up to a mebibyte of, and its escapes. */
+/** Maximum bytes of one line: an object, of which the API accepts up to one mebibyte, and its escapes. */
 export const MAX_ROW_BYTES = 2 * 1024 * 1024;
 
 export const remoteRequestHead = z.object({

@@ -1,6 +1,6 @@
 /**
- * Tunnels: how one member reaches another's dtApp. A tunnel opens with one frame each way; after a good answer the stream carries the app's
- * bytes (or, where the owner authenticates each request, HTTP/1.1 that the owner reads).
+ * Tunnels: how one member reaches another's dtApp. A tunnel opens with one frame in each direction; after a positive answer the stream
+ * carries the app's bytes (or, if the owner authenticates each request, HTTP/1.1 that the owner reads).
  */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../encoding/cbor.ts';
@@ -16,9 +16,9 @@ export const LANE_PROTOCOL = '/dtkd/lane/1.0.0';
 export const MAX_TUNNEL_FRAME_BYTES = 4 * 1024;
 
 export const TICKET_BYTES = 32;
-/** How long a lane ticket may be used: the time of a slow handshake over a slow link. */
+/** How long a lane ticket is valid: enough for a slow handshake over a slow link. */
 export const TICKET_TTL_MS = 10_000;
-/** ALPN name by which a lane's TLS connection is told from any other. */
+/** ALPN name that distinguishes a lane's TLS connection from any other. */
 export const LANE_ALPN = 'dtkd-lane/1';
 
 const bytes32 = z.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === 32, 'must be 32 bytes');
@@ -26,9 +26,9 @@ const bytes32 = z.custom<Uint8Array>((value) => value instanceof Uint8Array && v
 const tunnelRequest = z.object({
   /** uid of the dtApp at its owner. */
   app: z.string().min(1).max(64),
-  /** Its name there, for the owner's messages. */
+  /** The app's name at its owner, for the owner's messages. */
   name: z.string().min(1).max(253),
-  /** The caller's user on whose behalf everything in this tunnel is sent: for apps that ask for a capability. The caller vouches for it. */
+  /** The caller's user on whose behalf this tunnel is used, for apps that require a capability. The caller vouches for it. */
   user: z.object({ name: objectName, uid }).exactOptional(),
 });
 export type TunnelRequest = z.infer<typeof tunnelRequest>;
@@ -49,7 +49,7 @@ const laneAnswer = z.union([
     ok: z.literal(true),
     /** SHA-256 of the owner's certificate. */
     certificate: bytes32,
-    /** To be sent first over TLS; good once. */
+    /** Sent first over TLS; valid once. */
     ticket: bytes32,
   }),
   z.object({ ok: z.literal(false), code: z.string().max(64), message: z.string().max(1_024) }),
@@ -68,7 +68,7 @@ export function decodeTunnelRequest(bytes: Uint8Array): TunnelRequest {
   return decodeCbor(bytes, tunnelRequest, 'the tunnel request');
 }
 
-/** The answer to a tunnel or lane request that is refused. */
+/** Encodes the refusal of a tunnel or lane request. */
 export function encodeRefusal(error: DtkdError): Uint8Array {
   return encodeFrame(encodeCbor({ ok: false, code: error.code, message: error.message.slice(0, 1_024) }));
 }
@@ -101,7 +101,7 @@ export function decodeLaneAnswer(bytes: Uint8Array): LaneGrant {
   return { certificate: answer.certificate, ticket: answer.ticket };
 }
 
-/** A peer's refusal as an error here. Its code is taken if it is one of ours; its sentence is for people only. */
+/** Turns a peer's refusal into an error. Takes over its code if that is one of ours; its sentence is only for people. */
 function refusalError(refusal: { code: string; message: string }): DtkdError {
   return new DtkdError(isErrorCode(refusal.code) ? refusal.code : 'UNAVAILABLE', refusal.message);
 }

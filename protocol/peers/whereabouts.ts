@@ -1,6 +1,6 @@
 /**
- * Messages of `/dtkd/where`, one frame each: the asker names a member, the other answers where it last reached it, and the conversation is
- * over. For domains in which nobody is connected with everybody. Answers are hints: dialling checks the key.
+ * Messages of `/dtkd/where`, one frame each: the asker names a member, the other answers with the addresses at which it last reached it,
+ * and the conversation ends. For domains in which not everybody is connected with everybody. Answers are hints: dialling checks the key.
  */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../encoding/cbor.ts';
@@ -8,7 +8,7 @@ import { peerKey } from '../encoding/fields.ts';
 import { MAX_PEER_ADDRESSES } from './hello.ts';
 
 export const WHERE_PROTOCOL = '/dtkd/where/1.0.0';
-/** Some addresses with long names. */
+/** Room for some addresses with long names. */
 export const MAX_WHERE_FRAME_BYTES = 2_048;
 const MAX_ADDRESS_LENGTH = 262;
 

@@ -1,4 +1,4 @@
-/** Writes a span of time as people read it, as kubectl does: two units while the smaller one matters. Never below 0. */
+/** Formats a duration as kubectl does: with two units while the smaller one matters. Never negative. */
 export function humanDuration(ms: number): string {
   const seconds = Math.max(0, Math.floor(ms / 1000));
   const minutes = Math.floor(seconds / 60);
@@ -19,7 +19,7 @@ function pair(large: number, largeUnit: string, small: number, smallUnit: string
   return small === 0 ? `${large}${largeUnit}` : `${large}${largeUnit}${small}${smallUnit}`;
 }
 
-/** Age of an RFC 3339 time; `<unknown>` where there is none. */
+/** Formats the age of an RFC 3339 time; `<unknown>` if there is none. */
 export function ageOf(time: unknown, now: number): string {
   const ms = typeof time === 'string' ? Date.parse(time) : Number.NaN;
   return Number.isNaN(ms) ? '<unknown>' : humanDuration(now - ms);

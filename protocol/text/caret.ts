@@ -1,9 +1,9 @@
-/** Shows where in a text something is wrong: the text around the place, and a caret under it. */
+/** Shows where a text is wrong: an excerpt around the position, with a caret under it. */
 
-/** Characters of the text shown on either side: both fit on a line of a terminal. */
+/** Characters shown on either side: both fit on one line of a terminal. */
 const AROUND = 50;
 
-/** Two lines, each after a line break and an indent; `at` counts UTF-16 units from the beginning of `text`. */
+/** Returns two lines, each preceded by a line break and indented. `at` counts UTF-16 units from the beginning of `text`. */
 export function caretUnder(text: string, at: number): string {
   const place = Math.min(Math.max(at, 0), text.length);
   const start = Math.max(0, place - AROUND);

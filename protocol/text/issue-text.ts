@@ -1,4 +1,4 @@
-/** What a schema says of a value, in the words in which the rest is said. Pure. */
+/** Rewords the schema library's messages about a value to match dtkd's own. Pure. */
 export function issueText(message: string): string {
   return message.replace(/^Invalid (input|string): /, '').replace(/, received undefined$/, ', and there is none');
 }

@@ -1,13 +1,13 @@
-/** Finds what somebody may have meant who mistyped a name. Pure. */
+/** Finds the name that somebody meant who mistyped one. Pure. */
 
 /** Names longer than this are not typed by hand. */
 const MAX_NAME = 64;
-/** Names that are looked at: enough for what a person would read through. */
+/** Maximum number of candidates looked at: as many as a person would read through. */
 const MAX_CANDIDATES = 1_000;
-/** From this length on, two slips are taken for a mistyping; below it, one. */
+/** From this length on, two slips count as a typing error; below it, one. */
 const LONG_NAME = 5;
 
-/** The candidate nearest to `name`, if one is near enough to be meant: other case, or one or two letters wrong, missing, doubled or swapped. */
+/** Returns the candidate nearest to `name` if it is near enough: other case, or one or two letters wrong, missing, added or swapped. */
 export function nearMiss(name: string, candidates: Iterable<string>): string | undefined {
   const wanted = name.toLowerCase();
   if (wanted.length === 0 || wanted.length > MAX_NAME) return undefined;
@@ -26,7 +26,7 @@ export function nearMiss(name: string, candidates: Iterable<string>): string | u
   return best;
 }
 
-/** How many letters must be changed, added, dropped or swapped with their neighbour to make one word of the other. */
+/** Returns how many letters must be changed, added, dropped or swapped with their neighbour to turn one word into the other. */
 export function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, index) => index);

@@ -1,6 +1,6 @@
-/** A word of a command line that is to be copied: as a shell takes it for that word. Pure. */
+/** Quotes a word of a command line for copying, so that a shell reads it unchanged. Pure. */
 
-/** Characters that no shell gives a meaning. */
+/** Matches words that no shell changes. */
 const PLAIN = /^[A-Za-z0-9_@%+:,./-]+$|^[A-Za-z0-9_@%+:,./-][A-Za-z0-9_@%+:,./=-]*$/;
 
 export function shellWord(text: string): string {

@@ -1,4 +1,7 @@
-/** Compares texts by their code points, as their UTF-8 bytes would: code units do so too, but that surrogates stand above all else. */
+/**
+ * Compares texts by code points, which is also the order of their UTF-8 bytes. UTF-16 code units sort the same except that surrogates
+ * must come last.
+ */
 export function compareText(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let index = 0; index < length; index++) {
