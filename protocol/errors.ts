@@ -1,6 +1,6 @@
 /**
- * Every refusal in dtkd carries one of these codes. A code never changes its meaning; the sentence beside it may.
- * `http` is the status at the API, `reason` the Kubernetes `Status.reason`, `exit` the exit status of the CLI.
+ * Every refusal in dtkd carries one of these codes. A code never changes its meaning; its message may. `http` is the status at the API,
+ * `reason` the Kubernetes `Status.reason`, `exit` the exit status of the CLI.
  */
 const CODES = {
   // requests
@@ -88,7 +88,7 @@ export type ErrorCode = keyof typeof CODES;
 export interface ErrorOptionsExtra {
   /** What the person should do now; shown after the message. */
   next?: string;
-  /** Machine-readable facts: both clocks, the field, the limit. Never secrets. */
+  /** Machine-readable facts, such as both clocks, the field or the limit. Never secrets. */
   details?: Record<string, unknown>;
   cause?: unknown;
 }
@@ -120,7 +120,7 @@ export class DtkdError extends Error {
   }
 }
 
-/** Every code with the status at the API and the exit status of the CLI, in the order in which they stand here. */
+/** Returns every code with its HTTP status and the exit status of the CLI, in the order of this file. */
 export function errorCodes(): { code: ErrorCode; http: number; exit: number }[] {
   return Object.entries(CODES).flatMap(([code, { http, exit }]) => (isErrorCode(code) ? [{ code, http, exit }] : []));
 }
@@ -130,7 +130,7 @@ export function isErrorCode(text: unknown): text is ErrorCode {
   return typeof text === 'string' && Object.hasOwn(CODES, text);
 }
 
-/** The code under which an error is counted; INTERNAL for what has none. */
+/** Returns the code that an error is counted under; INTERNAL if it has none. */
 export function codeOf(error: unknown): ErrorCode {
   return error instanceof DtkdError ? error.code : 'INTERNAL';
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { DtkdError } from './errors.ts';
 
-/** A DNS label that names a node: display only, never an identity. */
+/** A DNS label that names a node. For display only, never an identity. */
 export type NodeName = string & { readonly brand: 'NodeName' };
 /** 64 hex digits: SHA-256 of the domain's genesis. */
 export type DomainId = string & { readonly brand: 'DomainId' };
@@ -29,7 +29,7 @@ export function parseNodeName(text: string): NodeName {
   return text as NodeName;
 }
 
-/** Makes the nearest valid node name of a host name: `Web.Example.org` gives `web`. */
+/** Derives a valid node name from a host name: `Web.Example.org` gives `web`. */
 export function nodeNameFromHost(host: string): NodeName {
   const label = (host.split('.')[0] ?? '')
     .toLowerCase()
@@ -39,7 +39,7 @@ export function nodeNameFromHost(host: string): NodeName {
   return (isDnsLabel(label) && label !== 'default' ? label : 'node') as NodeName;
 }
 
-/** Reads a public key as other nodes write it. Throws FRAME_INVALID. */
+/** Parses a public key from another node. Throws FRAME_INVALID. */
 export function parsePeerKey(text: string): PeerKey {
   if (!HEX_32_BYTES.test(text)) {
     throw new DtkdError('FRAME_INVALID', 'a peer key is 64 hexadecimal digits');
@@ -47,7 +47,7 @@ export function parsePeerKey(text: string): PeerKey {
   return text as PeerKey;
 }
 
-/** Reads a domain id as other nodes write it. Throws FRAME_INVALID. */
+/** Parses a domain id from another node. Throws FRAME_INVALID. */
 export function parseDomainId(text: string): DomainId {
   if (!HEX_32_BYTES.test(text)) {
     throw new DtkdError('FRAME_INVALID', 'a domain id is 64 hexadecimal digits');
@@ -55,7 +55,7 @@ export function parseDomainId(text: string): DomainId {
   return text as DomainId;
 }
 
-/** Reads the id of a member as a user gives it. Throws BAD_REQUEST. */
+/** Parses a member's id from a user. Throws BAD_REQUEST. */
 export function parsePeerId(text: string): PeerId {
   if (!HEX_16_BYTES.test(text)) {
     throw new DtkdError('BAD_REQUEST', `"${text.slice(0, 80)}" is not the id of a member`, {
@@ -65,17 +65,17 @@ export function parsePeerId(text: string): PeerId {
   return text as PeerId;
 }
 
-/** The text of a raw public key. */
+/** Returns the text form of a raw public key. */
 export function peerKeyOf(publicKey: Uint8Array): PeerKey {
   return parsePeerKey(Buffer.from(publicKey).toString('hex'));
 }
 
-/** The raw public key. */
+/** Returns the raw public key. */
 export function peerKeyBytes(key: PeerKey): Uint8Array {
   return Uint8Array.from(Buffer.from(key, 'hex'));
 }
 
-/** The 32 hex digits shown as `dtPeer.id`: the first half of SHA-256 over a label and the key. */
+/** Returns the 32 hex digits shown as `dtPeer.id`: the first half of SHA-256 over a label and the key. */
 export function peerIdOf(key: PeerKey): PeerId {
   return createHash('sha256').update('dtkd/peer-id\n').update(peerKeyBytes(key)).digest('hex').slice(0, 32) as PeerId;
 }

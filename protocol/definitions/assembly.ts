@@ -1,19 +1,19 @@
 /**
- * Assemblies: what belongs together, as a template. An assembly names components, each of which becomes one or more resources when the service
- * that is staged from it is converged; how they are linked, on which nodes they go, and what is done with all of them. Values may contain
- * `${parameters.NAME}` and `${target.NAME}`, in offers and apps also `${components.NAME.PROPERTY}`; a text that is nothing but one of these takes its value
- * with its type.
+ * Assemblies: templates of what belongs together. An assembly names components, each of which becomes one or more resources when a
+ * service staged from it is converged; how they are linked, which nodes they go on, and what is done with all of them. Values may contain
+ * `${parameters.NAME}` and `${target.NAME}`, and in offers and apps also `${components.NAME.PROPERTY}`. A text that consists of one
+ * reference takes over the value with its type.
  */
 import { z } from 'zod';
 import { commandName, durationText, optionName, optionRule, retry } from './commands.ts';
 import { linkMapping, propertyName, propertyRule, typeName } from './type-rules.ts';
 
-/** Name of an assembly, a component, an app, or a kind of target: part of the names of objects. */
+/** Name of an assembly, a component, an app, or a kind of target. It becomes part of object names. */
 export const partName = z
   .string()
   .regex(/^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/, 'must be a name of at most 40 characters: a lower-case letter, then letters, digits and -');
 
-/** Components of one assembly; resources that they become in sum. */
+/** Components of one assembly; and resources that they become in total. */
 export const MAX_COMPONENTS = 256;
 export const MAX_INSTANCE_RESOURCES = 1_000;
 
@@ -26,11 +26,11 @@ export const linkEnd = z
   .max(128)
   .regex(/^[a-z][a-z0-9-]*(\/[a-z][a-z0-9-]*)?$/, 'must be COMPONENT, SERVICE/COMPONENT or target');
 
-/** Either only the other end, with the mappings that the type declares for a link of this name, or with mappings of its own. */
+/** Either just the other end, with the mappings that the type declares for a link of this name, or the other end with its own mappings. */
 export const link = z.union([linkEnd, z.strictObject({ to: linkEnd, take: linkMapping.optional(), give: linkMapping.optional() })]);
 export type Link = z.infer<typeof link>;
 
-/** A filter as `-I` takes it: `tags=web`, `name=node1,node2`, `self` for the node that has the service. */
+/** A filter as for `-I`: `tags=web`, `name=node1,node2`, or `self` for the node that has the service. */
 const nodesText = z.string().min(1).max(4_096);
 
 export const placement = z.union([
@@ -58,7 +58,7 @@ export const component = z.strictObject({
 });
 export type Component = z.infer<typeof component>;
 
-/** An app of each node that has a resource of the component: a dtApp with the Service and the Endpoints that it needs. */
+/** An app for each node that has a resource of the component: a dtApp with the Service and the Endpoints that it needs. */
 const assemblyApp = z.strictObject({
   component: partName,
   port: propertyName.optional().describe('The property that has the port. Default: port.'),
@@ -71,7 +71,7 @@ export type AssemblyApp = z.infer<typeof assemblyApp>;
 
 export interface ServiceStep {
   name?: string | undefined;
-  /** A component: all its resources; `COMPONENT-N` one of them. Without a command it is brought to where it should be. */
+  /** A component means all its resources, `COMPONENT-N` one of them. Without a command, they are brought to their desired state. */
   component?: string | undefined;
   command?: string | undefined;
   options?: Record<string, string | number | boolean> | undefined;
@@ -79,7 +79,7 @@ export interface ServiceStep {
   workflow?: string | undefined;
   steps?: ServiceStep[] | undefined;
   order?: 'sequential' | 'concurrent' | undefined;
-  /** So many resources of the component at a time, or such a part of them: `1`, `25%`. Default: all. */
+  /** How many resources of the component to run at a time, or which share of them: `1`, `25%`. Default: all. */
   batch?: string | undefined;
   'on-failure'?: 'fail' | 'ignore' | undefined;
   retry?: z.infer<typeof retry> | undefined;
@@ -112,12 +112,12 @@ const leaf: z.ZodType<ServiceStep> = plainStep.refine(({ component, workflow }) 
   message: 'must be exactly one of component and workflow; steps are nested too deeply',
 });
 
-/** Steps within steps within steps. */
+/** Steps may be nested three levels deep. */
 const serviceStep: z.ZodType<ServiceStep> = grouped(grouped(leaf));
 
 /**
- * What is done with a service as a whole. `create` is what a converge follows (components that it does not name come after it, in the order of their
- * links), `delete` what takes all away; all others are run with `dtkd service exec`.
+ * What is done with a service as a whole. A converge follows `create` (components that it does not name come after it, in the order of
+ * their links); `delete` takes everything down; all others are run with `dtkd service exec`.
  */
 const serviceWorkflow = z.strictObject({
   description,
@@ -128,14 +128,14 @@ const serviceWorkflow = z.strictObject({
 });
 export type ServiceWorkflow = z.infer<typeof serviceWorkflow>;
 
-/** Workflows within workflows, with the groups in them: numbers of steps such as 3.1.2 stay short. */
+/** Depth of nested workflows, including the groups in them. Keeps step numbers such as 3.1.2 short. */
 export const MAX_WORKFLOW_LEVELS = 12;
-/** Domains that one dtApp of a service is shared into at most. */
+/** Maximum number of domains that one dtApp of a service is shared with. */
 export const MAX_APP_DOMAINS = 16;
 
 export const workflowName = commandName;
 
-/** What an assembly and a service have in common. */
+/** Fields that assemblies and services have in common. */
 export const assemblyBody = {
   description,
   role: z.literal('target').optional().describe('Others are staged against it.'),

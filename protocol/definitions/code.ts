@@ -1,4 +1,4 @@
-/** Names of code: modules, their versions and digests, and who answers for them. */
+/** Identifies code: modules, their versions and digests, and their publishers. */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { isRecord } from '../encoding/json.ts';
@@ -9,19 +9,19 @@ export const digest = z
   .string()
   .regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 digest of 64 hexadecimal digits')
   .describe('SHA-256, 64 hexadecimal digits.');
-/** A node's signing key: ed25519, 64 hexadecimal digits, as a PeerKey. */
+/** A node's signing key: ed25519, 64 hexadecimal digits like a PeerKey. */
 export const signingKeyText = z
   .string()
   .regex(/^[0-9a-f]{64}$/, 'must be a key of 64 hexadecimal digits')
   .describe('Signing key of a node: ed25519, 64 hexadecimal digits.');
 
-/** `acme/web`: who makes it, and what it is. `type/…` names commands that stand in a Type object. */
+/** `acme/web`: the maker and the module. `type/…` is reserved for commands in a Type object. */
 export const moduleName = z
   .string()
   .max(127)
   .regex(/^(?!type\/)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a module name such as acme/web')
   .describe('Name of a module: acme/web.');
-/** YAML takes `1.0` for a number. */
+/** Also the message for a non-string, since YAML reads `1.0` as a number. */
 const VERSION_SAID = 'must be a version such as 1.2.0 or 1.2.0-rc.1';
 
 export const moduleVersion = z
@@ -30,10 +30,13 @@ export const moduleVersion = z
   .regex(/^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9a-z]+([.-][0-9a-z]+)*)?$/, VERSION_SAID)
   .describe('Its version: 1.2.0.');
 
-/** Characters of the name of code, with the instance whose copy it may be. */
+/** Maximum length of a code name, including the instance whose copy it may be. */
 export const MAX_CODE_NAME = 178;
 
-/** `acme/web`, or `acme/web@shop`: the copy of it that the service instance `shop` has, as its node publishes it; `acme/web@shop.3`: what is left of its version 0.0.3. */
+/**
+ * `acme/web`; `acme/web@shop`: the copy of it that the service instance `shop` has, as published by its node; `acme/web@shop.3`: what is
+ * left of version 0.0.3 of that copy.
+ */
 export const codeName = z
   .string()
   .max(MAX_CODE_NAME)
@@ -43,10 +46,13 @@ export const codeName = z
   )
   .describe('Name of the module: acme/web; of the copy of a service instance: acme/web@shop.');
 
-/** A range of versions as npm writes it: `1.2.0`, `^1.2.0`, `>=1 <3`, `*`. */
+/** A range of versions in npm's syntax: `1.2.0`, `^1.2.0`, `>=1 <3`, `*`. */
 export const versionRange = z.string().min(1).max(128);
 
-/** Code that a command runs, and who answers for it. `name`: `acme/web`, or `acme/web@shop` of an instance's copy, or `type/NAME` for scripts that stand in a Type object itself. */
+/**
+ * Code that a command runs, and its publisher. `name`: `acme/web`, `acme/web@shop` for an instance's copy, or `type/NAME` for scripts in
+ * a Type object itself.
+ */
 export const codeRef = z.object({
   name: z
     .string()
@@ -59,19 +65,19 @@ export const codeRef = z.object({
 export type CodeRef = z.infer<typeof codeRef>;
 
 /**
- * The digest of commands that stand in a Type object itself: SHA-256 of the JSON of `{commands}` with all keys in the order of their
- * code units, without white space.
+ * Returns the digest of commands in a Type object: SHA-256 of the JSON of `{commands}`, with all keys sorted by code units and without
+ * white space.
  */
 export function commandsDigest(commands: Commands): string {
   return createHash('sha256').update(canonicalJson({ commands })).digest('hex');
 }
 
-/** What answers for the commands of a Type object: `type/NAME`, published by the node that has it. */
+/** Returns the reference to the commands of a Type object: `type/NAME`, published by the node that has the object. */
 export function inlineCode(type: string, commands: Commands, publisher: string): CodeRef {
   return { name: `type/${type}`, digest: commandsDigest(commands), publisher };
 }
 
-/** JSON with all keys in the order of their code units, without white space and without what is undefined: equal values give equal texts. */
+/** Returns JSON with all keys sorted by code units, without white space and undefined values: equal values give equal texts. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (!isRecord(value)) return JSON.stringify(value);

@@ -1,27 +1,30 @@
-/** `${…}` in the texts of commands and templates: which there are, and whether what they name can be there. Pure. `$${` stands for `${`. */
+/**
+ * Finds `${…}` references in the texts of commands and templates, and checks whether what they name can exist. Pure. `$${` stands for a
+ * literal `${`.
+ */
 import { nearMiss } from '../text/near-miss.ts';
 
-/** A reference, or a `${` that no `}` closes; `$${` is matched, too, so that it is passed over. */
+/** Matches a reference, an unclosed `${`, or `$${`, so that the latter is skipped. */
 export const REFERENCE = /\$\$\{|\$\{([^{}]*)\}|\$\{/g;
 
-/** What texts may refer to beside options and properties. */
+/** What texts may refer to besides options and properties. */
 const FIXED: Readonly<Record<string, readonly string[]>> = { resource: ['name', 'type', 'model', 'directory'], node: ['name'] };
 
 /** Names that may be referred to. */
 export interface TextNames {
-  /** Options of the command; a template has none. */
+  /** Options of the command; empty for a template. */
   options: readonly string[];
-  /** What is wrong with the name of a property; undefined if it may be there. */
+  /** Returns what is wrong with a property's name; undefined if the property may exist. */
   property(name: string): string | undefined;
 }
 
-/** A reference that can never be filled in, and where it stands. */
+/** A reference that can never be filled in, and its position. */
 export interface TextFault {
   at: number;
   message: string;
 }
 
-/** Properties that a text refers to, each once, with the place of the first. */
+/** Returns the properties that a text refers to, each with the position of its first reference. */
 export function propertiesIn(text: string): Map<string, number> {
   const found = new Map<string, number>();
   for (const match of text.matchAll(REFERENCE)) {
@@ -31,7 +34,7 @@ export function propertiesIn(text: string): Map<string, number> {
   return found;
 }
 
-/** All references of a text that name nothing. */
+/** Returns all references of a text that name nothing. */
 export function textFaults(text: string, names: TextNames): TextFault[] {
   const faults: TextFault[] = [];
   for (const match of text.matchAll(REFERENCE)) {

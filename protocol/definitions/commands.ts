@@ -1,7 +1,7 @@
 /**
- * What a type can do: its commands. A command is a script, a workflow of steps, or a dispatch over related resources. The same schema is
- * read from `dtk.module.yaml` and from Type objects. Texts may contain `${options.NAME}`, `${properties.NAME}`, `${resource.name|type|model|directory}`,
- * `${node.name}`, which are put in as whole arguments, variables or file contents, never inside a shell's text.
+ * A type's commands. A command is a script, a workflow of steps, or a dispatch over related resources. `dtk.module.yaml` and Type objects
+ * share this schema. Texts may contain `${options.NAME}`, `${properties.NAME}`, `${resource.name|type|model|directory}` and
+ * `${node.name}`, which are expanded in arguments, variables and file contents, never in a script's own text.
  */
 import { z } from 'zod';
 
@@ -12,18 +12,18 @@ export const optionName = z
   .string()
   .regex(/^[A-Za-z][A-Za-z0-9_-]{0,62}$/, 'must be an option name: a letter, then letters, digits, - and _');
 
-/** Steps of a workflow with its handlers, in sum, and how deep commands may call commands. */
+/** Total steps of a workflow including its handlers; and how deep commands may call commands. */
 export const MAX_STEPS = 256;
 export const MAX_COMMAND_DEPTH = 16;
 /** Text of an inline script. */
 const MAX_INLINE_BYTES = 64 * 1024;
 
-/** A length of time as people write it: `30s`, `5m`, `2h`, `1d`, `500ms`. */
+/** A duration as people write it: `30s`, `5m`, `2h`, `1d`, `500ms`. */
 export const durationText = z.string().regex(/^[0-9]{1,9}(ms|s|m|h|d)$/, 'must be a length of time such as 30s, 5m or 2h');
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Milliseconds of a `durationText`. */
+/** Converts a `durationText` to milliseconds. */
 export function durationMs(text: string): number {
   const match = /^([0-9]+)(ms|s|m|h|d)$/.exec(text);
   return Number(match?.[1]) * (UNITS[match?.[2] ?? ''] ?? Number.NaN);
@@ -58,7 +58,7 @@ const secretUse = z.strictObject({
     .describe('The variable by which the command gets it.'),
 });
 
-/** Something to start: a file of the module, or a text. Exactly one of `file` and `inline`. */
+/** A script: a file of the module or an inline text. Exactly one of `file` and `inline`. */
 export const script = z.strictObject({
   file: z
     .string()
@@ -91,11 +91,11 @@ export const retry = z.strictObject({
 });
 
 export interface Step {
-  /** A command of the resource, or a script. Exactly one. */
+  /** Exactly one of a command of the resource and a script. */
   command?: string | undefined;
   script?: Script | undefined;
   name?: string | undefined;
-  /** Options of that command; texts with `${options.NAME}`. */
+  /** Options for that command. Texts may contain `${options.NAME}`. */
   options?: Record<string, string | number | boolean> | undefined;
   'on-failure'?: 'fail' | 'ignore' | Step[] | undefined;
   retry?: z.infer<typeof retry> | undefined;
@@ -115,7 +115,10 @@ const plainStep = z.strictObject({
   timeout: durationText.optional().describe('How long it may take.'),
 });
 
-/** Steps whose handlers may have handlers in their turn, and these none: written out, since a schema that refers to itself would go as deep as a document does. */
+/**
+ * Steps may have handlers, and these may have handlers, which have none. Written out, since a recursive schema would follow a document to
+ * any depth.
+ */
 export const step: z.ZodType<Step> = handled(handled(plainStep));
 
 function handled(handler: z.ZodType<Step>): z.ZodType<Step> {
@@ -178,7 +181,7 @@ export type Command = z.infer<typeof command>;
 export const commands = z.record(commandName, command);
 export type Commands = z.infer<typeof commands>;
 
-/** A file that is made in the resource's directory when it is installed: a file of the module with its `${…}` filled in. */
+/** A file that is created in the resource's directory when it is installed: a file of the module with its `${…}` filled in. */
 export const template = z.strictObject({
   from: z.string().max(512).describe('A file of the module.'),
   to: z

@@ -1,4 +1,4 @@
-/** Options as they are given to a command or a workflow, read by its rules; or all that is wrong with them. Pure. */
+/** Reads the options given to a command or workflow by its rules, or reports everything that is wrong with them. Pure. */
 import { DtkdError } from '../errors.ts';
 import { nearMiss } from '../text/near-miss.ts';
 import type { OptionRule } from './commands.ts';
@@ -13,9 +13,10 @@ interface Cause {
 }
 
 /**
- * Given options first, else the value of the rule's `property`, else its default. An option that has none of these, and is not required, is absent. `title`: what gets
- * them, for people. `properties`: of the resource; undefined where they are not known, and one that they would give is absent. Errors: INVALID with all that is
- * wrong (`details.causes`).
+ * Returns the given options; for others, the value of the rule's `property`, else its default. An option without any of these is absent
+ * if it is not required. `title` names the receiver, for people. `properties` are the resource's; if undefined, they are not known, and
+ * an option that a property would fill is absent.
+ * Errors: INVALID with everything that is wrong (`details.causes`).
  */
 export function givenOptions(
   title: string,

@@ -1,6 +1,7 @@
 /**
- * A module: types with their commands, and the files that these run. Content-addressed: its digest is the SHA-256 of its archive, CBOR of
- * `moduleArchive` with the files in the order of their paths. Signed by its publisher, whose key is the signing key of a node (`Node.status.signingKey`).
+ * A module: types with their commands, and the files that these run. Content-addressed: its digest is the SHA-256 of its archive, the
+ * CBOR of `moduleArchive` with the files sorted by path. Signed by its publisher with the signing key of a node
+ * (`Node.status.signingKey`).
  */
 import { z } from 'zod';
 import { assembly, partName } from './assembly.ts';
@@ -58,9 +59,9 @@ export const moduleArchive = z.object({
 });
 export type ModuleArchive = z.infer<typeof moduleArchive>;
 
-/** What a publisher signs (context `module`), as CBOR: so that a digest says under which name and version it was published. */
+/** What a publisher signs (context `module`), as CBOR: binds a digest to the name and version under which it was published. */
 export const moduleStatement = z.object({ name: codeName, version: moduleVersion, digest, publisher: signingKeyText });
 export type ModuleStatement = z.infer<typeof moduleStatement>;
-/** A statement with its signature, as it travels. */
+/** A statement with its signature, on the wire. */
 export const signedModule = z.object({ statement: z.instanceof(Uint8Array), signature: z.instanceof(Uint8Array) });
 export type SignedModule = z.infer<typeof signedModule>;

@@ -1,16 +1,16 @@
-/** Names of the objects that stand for modules and their types: pure. */
+/** Names of the objects for modules, assemblies and types. Pure. */
 
-/** `acme/web` of version 1.2.0 is the object `acme.web-1.2.0`. */
+/** Version 1.2.0 of `acme/web` is the object `acme.web-1.2.0`. */
 export function moduleObjectName(module: string, version: string): string {
   return `${module.replace('/', '.')}-${version}`;
 }
 
-/** Its assembly `web-tier` is the object `acme.web-1.2.0.web-tier`. */
+/** The assembly `web-tier` of that module is the object `acme.web-1.2.0.web-tier`. */
 export function assemblyObjectName(module: string, version: string, assembly: string): string {
   return `${moduleObjectName(module, version)}.${assembly}`;
 }
 
-/** Name of the object of a type: its own in the characters that names of objects may have. */
+/** Object name of a type: the type's name, reduced to the characters that object names may have. */
 export function typeObjectName(type: string): string {
   return type
     .toLowerCase()

@@ -1,4 +1,4 @@
-/** Values of options as they are written, read by type, since command lines have nothing but texts: pure. */
+/** Reads values of options by their type, since command lines have only texts. Pure. */
 import type { OptionRule } from './commands.ts';
 
 type Value = string | number | boolean;
@@ -10,7 +10,7 @@ const TRUE = new Set(['true', 'yes', 'on']);
 const FALSE = new Set(['false', 'no', 'off']);
 const NUMBER = /^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$/;
 
-/** Reads a value as a rule has it: of its type, and one of those that are allowed. */
+/** Reads a value by a rule: it must be of the type and one of the allowed values. */
 export function readOptionValue(value: unknown, rule: OptionRule): ReadOption {
   const read = byType(value, rule.type ?? 'string');
   if (!('value' in read)) return read;
@@ -21,7 +21,7 @@ export function readOptionValue(value: unknown, rule: OptionRule): ReadOption {
   return read;
 }
 
-/** Options that have to be given and are not: neither by whoever runs it, nor by a default, nor by a property of the resource. */
+/** Returns the required options that have no value: not given, no default, and no property of the resource. */
 export function missingOptions(
   rules: Readonly<Record<string, OptionRule>> | undefined,
   given: Readonly<Record<string, unknown>> = {},

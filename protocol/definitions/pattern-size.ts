@@ -1,12 +1,13 @@
-/** How large a regular expression is when its repetitions are written out, before it is compiled: pure. */
+/** Estimates the size of a regular expression with its repetitions written out, before it is compiled. Pure. */
 
 const REPEAT = /\{(\d{1,6})(?:,(\d{0,6}))?\}/y;
-/** What an escape takes beyond its letter: `\x{1F600}`, `\p{Greek}`. */
+/** An escape with braces, after its backslash: `\x{1F600}`, `\p{Greek}`. */
 const BRACED = /[xpP]\{[^}]*\}/y;
 
 /**
- * Signs that it comes to, about: to compile what is much too large costs most of a second, whatever becomes of it. Stops counting beyond `enough`. Knows only so much of the grammar as
- * repetitions need, and says more than there is where an expression can be written shorter.
+ * Returns the approximate number of signs that a pattern expands to. Compiling a pattern that is much too large costs most of a second,
+ * even if it is then refused. Stops counting beyond `enough`. Understands only as much of the grammar as repetitions need, and
+ * overestimates patterns that could be written shorter.
  */
 export function writtenOut(source: string, enough: number): number {
   const above: number[] = [];
@@ -43,7 +44,7 @@ export function writtenOut(source: string, enough: number): number {
   return above.reduce((sum, one) => sum + one, size);
 }
 
-/** A match at a place, and where its last sign is. */
+/** Matches at a position. Returns the position of the last matched character, and the numbers in the match. */
 function matchedAt(pattern: RegExp, text: string, at: number): { end: number; numbers: number[] } | undefined {
   pattern.lastIndex = at;
   const match = pattern.exec(text);
@@ -51,7 +52,7 @@ function matchedAt(pattern: RegExp, text: string, at: number): { end: number; nu
   return { end: at + match[0].length - 1, numbers: match.slice(1).flatMap((part) => (part ? [Number(part)] : [])) };
 }
 
-/** Where the `]` of a class stands: one that comes first is a sign of it. */
+/** Returns the position of the `]` that closes a class. A `]` that comes first is a member of the class. */
 function endOfClass(source: string, start: number): number {
   let at = start + 1;
   if (source[at] === '^') at += 1;

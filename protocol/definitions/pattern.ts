@@ -1,17 +1,17 @@
 /**
- * Patterns come from users and are tried on what other users write, inside the transaction that writes it. RE2 matches in time linear in
- * the text, whatever the pattern, so that none can hold the daemon up; in exchange it has no look-around and no back-references.
+ * Users' patterns, which are matched against what other users write, inside the writing transaction. RE2 matches in time linear in the
+ * text, whatever the pattern, so that no pattern can block the daemon; in exchange it has no look-around and no back-references.
  */
 import type { RE2JS } from 're2js';
 import { DtkdError } from '../errors.ts';
 import { writtenOut } from './pattern-size.ts';
 import { MAX_MATCHED, type Pattern } from './property-value.ts';
 
-/** Instructions of a compiled pattern: time to match is at most this times the length of the text; with the longest one some 30 ms. */
+/** Instructions of a compiled pattern. Matching takes at most this times the length of the text: some 30 ms for the longest one. */
 const MAX_PROGRAM = 1_000;
-/** Signs of a pattern with its repetitions written out, beyond which it is not even compiled: far more than any that is small enough then. */
+/** Signs of an expanded pattern, beyond which it is not even compiled: far more than any pattern that would pass MAX_PROGRAM. */
 const MAX_WRITTEN_OUT = 20 * MAX_PROGRAM;
-/** Compiled patterns that are kept. */
+/** Maximum number of cached patterns. */
 const CACHED_PATTERNS = 512;
 
 type Compiled = { pattern: Pattern } | { error: string };
@@ -21,7 +21,7 @@ const TOO_LARGE: Compiled = { error: 'is too large when its repetitions are writ
 const compiled = new Map<string, Compiled>();
 let library: Promise<typeof RE2JS> | undefined;
 
-/** Compiles a pattern, or says what is wrong with it. Loads the library when the first pattern is met. */
+/** Compiles a pattern, or says what is wrong with it. Loads the library on first use. */
 export async function compilePattern(source: string): Promise<Compiled> {
   const known = compiled.get(source);
   if (known !== undefined) return known;

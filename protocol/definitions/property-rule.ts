@@ -1,14 +1,14 @@
-/** Rules of properties: pure. How a type's rule overrides its supertype's. */
+/** How a type's rule for a property overrides its supertype's. Pure. */
 import type { PropertyType } from './property-types.ts';
 import type { PropertyRule } from './type-rules.ts';
 
-/** What an overriding rule may make of a supertype's property: queries and commands for the supertype go on working. */
+/** Narrower types that an overriding rule may use: queries and commands for the supertype continue to work. */
 const NARROWER: Readonly<Partial<Record<PropertyType, readonly PropertyType[]>>> = {
   number: ['integer', 'port'],
   integer: ['port'],
 };
 
-/** The rule that holds in a subtype: what it says anew, and the rest as inherited. */
+/** Returns the rule in a subtype: its own fields, and the rest as inherited. */
 export function overridden(inherited: PropertyRule | undefined, own: PropertyRule): PropertyRule {
   return { ...inherited, ...own };
 }

@@ -1,19 +1,19 @@
 /**
- * Values of properties against the rules of their types: pure. Says what a rule expects where a value does not fit it; never repeats the value of a secret.
- * Patterns are matched by whoever has an engine for them.
+ * Checks values of properties against the rules of their types. Pure. Says what a rule expects if a value does not fit; never repeats the
+ * value of a secret. The caller supplies the engine that matches patterns.
  */
 import { isRecord, jsonEqual } from '../encoding/json.ts';
 import { objectName } from '../objects/objects.ts';
 import type { PropertyType } from './property-types.ts';
 import type { PropertyRule } from './type-rules.ts';
 
-/** Characters of a string value, as long as the longest allowed one may be. */
+/** Maximum characters of a string value. */
 const MAX_TEXT = 65_536;
 const MAX_PORT = 65_535;
-/** Characters of a value that a message repeats. */
+/** Characters of a value repeated in a message. */
 const SHOWN = 80;
 
-/** Characters of a text that a pattern is tried on. */
+/** Maximum characters of a text that a pattern is matched against. */
 export const MAX_MATCHED = 4_096;
 
 /** A compiled pattern. */
@@ -22,12 +22,12 @@ export interface Pattern {
   matches(text: string): boolean;
 }
 
-/** A rule with its pattern compiled; without that the pattern is not tried. */
+/** A rule with its compiled pattern. Without one, the pattern is not checked. */
 export interface JudgingRule extends PropertyRule {
   compiled?: Pattern;
 }
 
-/** A rule ready to be applied: with its type as well. */
+/** A rule ready to be applied, with its type filled in. */
 export interface ReadyRule extends JudgingRule {
   type: PropertyType;
 }
@@ -45,7 +45,7 @@ const EXPECTED: Readonly<Record<PropertyType, string>> = {
   secret: 'the name of a Secret',
 };
 
-/** The type of a value that no rule declares. */
+/** Returns the type of a value that no rule declares. */
 export function typeOfValue(value: unknown): PropertyType {
   if (typeof value === 'boolean') return 'boolean';
   if (typeof value === 'number') return Number.isSafeInteger(value) ? 'integer' : 'number';
@@ -57,7 +57,7 @@ export function typeOfRule(rule: PropertyRule): PropertyType {
   return rule.type ?? 'string';
 }
 
-/** What is wrong with a rule: the field below the property, and why. */
+/** Returns what is wrong with a rule: the field below the property, and why. */
 export function ruleFaults(rule: JudgingRule): { field: string; message: string }[] {
   const faults: { field: string; message: string }[] = [];
   const { allowed, pattern } = rule;
@@ -81,10 +81,13 @@ export function ruleFaults(rule: JudgingRule): { field: string; message: string 
   return faults;
 }
 
-/** What is wrong with a value, as `expected …, got …`; undefined if it fits. `hidden`: it may be a secret whatever the rule says, and is not repeated. */
+/**
+ * Returns what is wrong with a value, as `expected …, got …`; undefined if it fits. `hidden`: it may be a secret whatever the rule says,
+ * so it is not repeated.
+ */
 export function valueFault(rule: JudgingRule, value: unknown, hidden = false): string | undefined {
   const type = typeOfRule(rule);
-  // whoever writes a password where the name of a Secret belongs does not find it in logs
+  // Somebody may have written a password instead of the name of a Secret: keep it out of logs.
   const got = (): string => (hidden || type === 'secret' ? '' : gotText(value));
   if (!isOfType(type, value)) return `expected ${EXPECTED[type]}${got()}`;
   if (rule.allowed !== undefined && !rule.allowed.some((allowed) => jsonEqual(allowed, value))) {

@@ -1,11 +1,11 @@
 /**
- * Names of what belongs to one service instance: `WebServer@shop` is the type WebServer of the copy that the instance `shop` has, `acme/web@shop` the
- * code of that copy. What stands before the `@` is the bare name, as a module's manifest has it. Pure.
+ * Names of what belongs to one service instance: `WebServer@shop` is the type WebServer in the copy of the instance `shop`, and
+ * `acme/web@shop` the code of that copy. The part before the `@` is the bare name, as in a module's manifest. Pure.
  */
 import { typeObjectName } from './names.ts';
 
 const SCOPE = '@';
-/** Neither modules nor instances have it in their names. */
+/** Does not occur in names of modules or instances. */
 const LEFT = '.';
 
 /** `WebServer`, `shop` → `WebServer@shop`. */
@@ -13,17 +13,17 @@ export function scopedType(bare: string, instance: string): string {
   return `${bare}${SCOPE}${instance}`;
 }
 
-/** The name as the module spells it. */
+/** Returns a type's name as its module spells it. */
 export function bareType(name: string): string {
   return bareOf(name);
 }
 
-/** The service instance that a type is of; undefined for one of the node itself. */
+/** Returns the service instance that a type belongs to; undefined for a type of the node itself. */
 export function instanceOfType(name: string): string | undefined {
   return instanceOf(name);
 }
 
-/** Name of the object of a type: `shop.webserver` of `WebServer@shop`. */
+/** Object name of a type: `shop.webserver` for `WebServer@shop`. */
 export function typeObjectNameOf(name: string): string {
   const instance = instanceOfType(name);
   const object = typeObjectName(bareType(name));
@@ -35,30 +35,30 @@ export function scopedCode(module: string, instance: string): string {
   return `${module}${SCOPE}${instance}`;
 }
 
-/** The name of the module that a copy is of. */
+/** Returns the name of the module that this code is a copy of. */
 export function bareCode(name: string): string {
   return bareOf(name);
 }
 
-/** The service instance that code is a copy of; undefined for a module itself. */
+/** Returns the service instance that code belongs to; undefined for a module itself. */
 export function instanceOfCode(name: string): string | undefined {
   return instanceOf(name)?.split(LEFT, 1)[0];
 }
 
 /**
- * What is left of a copy whose name newer code has by now: `acme/web@shop`, `0.0.3` → `acme/web@shop.3`. Nodes follow a name forward only, and what is left has to be
- * run beside the newer code.
+ * Name for what is left of a copy after newer code has taken its name: `acme/web@shop`, `0.0.3` → `acme/web@shop.3`. Nodes only follow a
+ * name to newer code, and what is left must run beside that.
  */
 export function leftCode(name: string, version: string): string {
   return `${name}${LEFT}${version.slice(version.lastIndexOf('.') + 1)}`;
 }
 
-/** True for a name that `leftCode` has made. */
+/** True for a name made by `leftCode`. */
 export function isLeftCode(name: string): boolean {
   return name.includes(LEFT);
 }
 
-/** True if somebody who writes `wanted` means the type `name`: without an instance that of any, without regard to case. */
+/** True if `wanted` refers to the type `name`, ignoring case. Without an instance, it refers to the type of that name in any instance. */
 export function meansType(wanted: string, name: string): boolean {
   const [asked, given] = [wanted.toLowerCase(), name.toLowerCase()];
   return asked === given || asked === bareOf(given);

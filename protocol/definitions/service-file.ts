@@ -1,6 +1,6 @@
 /**
- * The files of a service instance's repository: `dtk.service.yaml`, what is wanted: the assembly that it was staged from, to be edited, with its
- * parameters' values; `dtk.lock.yaml`, which modules were copied; `modules/NS/NAME/…`, the copies.
+ * The files of a service instance's repository: `dtk.service.yaml`, the desired state (an editable copy of the assembly that it was
+ * staged from, with the values of its parameters); `dtk.lock.yaml`, the modules that were copied; and the copies in `modules/NS/NAME/…`.
  */
 import { z } from 'zod';
 import { assemblyBody, partName } from './assembly.ts';
@@ -9,12 +9,12 @@ import { propertyName } from './type-rules.ts';
 
 export const SERVICE_FILE = 'dtk.service.yaml';
 export const LOCK_FILE = 'dtk.lock.yaml';
-/** Below it `NS/NAME/…`. */
+/** Contains `NS/NAME/…`. */
 export const COPIES_DIRECTORY = 'modules';
 export const MAX_SERVICE_FILE_BYTES = 1024 * 1024;
 export const MAX_LOCK_BYTES = 256 * 1024;
 
-/** Name of a service instance, of its model, and what stands behind the `@` of its types and code. */
+/** Name of a service instance and of its model, and the part after the `@` in names of its types and code. */
 export const instanceName = partName;
 
 const { target, parameters, ...body } = assemblyBody;
@@ -36,6 +36,6 @@ export type ServiceFile = z.infer<typeof serviceFile>;
 const lockedModule = z.strictObject({ version: moduleVersion, digest, publisher: signingKeyText });
 export type LockedModule = z.infer<typeof lockedModule>;
 
-/** `dtk.lock.yaml`, of a module's directory as of an instance: all modules that are used, by name. */
+/** `dtk.lock.yaml`, in a module's directory or an instance: all modules that are used, by name. */
 export const lockFile = z.strictObject({ dsl_version: z.literal('1.0'), modules: z.record(moduleName, lockedModule) });
 export type LockFile = z.infer<typeof lockFile>;

@@ -1,11 +1,17 @@
-/** What a type says of its properties, relations and links, and how these and types are called: the words in which Types, assemblies and modules are written. */
+/**
+ * Rules of a type for its properties, relations and links, and the names of these and of types. Types, assemblies and modules are written
+ * with them.
+ */
 import { z } from 'zod';
 import { PROPERTY_TYPES } from './property-types.ts';
 
-/** A type's name as people write it, `Service` or `tomcat-server`; types are told apart without regard to case. */
+/** A type's name as people write it, such as `Service` or `tomcat-server`. Case does not distinguish types. */
 export const typeName = z.string().regex(/^[A-Za-z][A-Za-z0-9_-]{0,62}$/, 'must be a type name: a letter, then letters, digits, - and _');
 
-/** The service instance whose own copy of a type this is stands behind the name: `WebServer@shop`. Such types come with a converge and go with the instance. */
+/**
+ * A type's name, followed by the service instance whose own copy of the type it is: `WebServer@shop`. A converge makes such types, and
+ * they are removed with the instance.
+ */
 export const scopedTypeName = z
   .string()
   .regex(
@@ -13,10 +19,10 @@ export const scopedTypeName = z
     'must be a type name: a letter, then letters, digits, - and _',
   );
 
-/** Characters of a type's name, with the instance that it may be of. */
+/** Maximum length of a type's name, including the instance that it may belong to. */
 export const MAX_TYPE_NAME = 104;
 
-/** Name of a property: it stands in queries, files and the environment of commands. */
+/** Name of a property, as used in queries, files and the environment of commands. */
 export const propertyName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,62}$/, 'must be a property name');
 
 const scalar = z.union([z.string().max(16_384), z.number(), z.boolean()]);
@@ -48,10 +54,13 @@ export const linkName = z
   .string()
   .regex(/^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$/, 'must be a name: a lower-case letter, then letters, digits and -');
 
-/** Of the one that has the link: a property (left), and where its value comes from or goes to at the other end (right). */
+/**
+ * Maps the receiving end's property (left) to its source at the other end (right). In `take` the owner of the link receives, in `give`
+ * the other end.
+ */
 export const linkMapping = z.record(propertyName, z.string().min(1).max(128));
 
-/** What a component of a type can be linked to, in an assembly. */
+/** Rule for a link that a component of a type can have in an assembly. */
 export const linkRule = z.object({
   description: z.string().max(4096).optional().describe('What it is for.'),
   type: z.string().max(MAX_TYPE_NAME).optional().describe('The type that the other end has to be of, or to extend.'),

@@ -1,6 +1,6 @@
-/** Versions of modules in their order (Semantic Versioning 2.0.0 §11): pure. */
+/** Orders versions of modules (Semantic Versioning 2.0.0 §11). Pure. */
 
-/** Below 0 if `a` is older than `b`, 0 if neither is, above 0 if it is newer. */
+/** Negative if `a` is older than `b`, zero if they are equal, positive if it is newer. */
 export function compareVersions(a: string, b: string): number {
   const [left, right] = [split(a), split(b)];
   for (const [at, number] of left.numbers.entries()) {
@@ -25,7 +25,7 @@ function split(version: string): { numbers: string[]; tail: string[] | undefined
   return { numbers, tail: dash < 0 ? undefined : version.slice(dash + 1).split('.') };
 }
 
-/** Numbers by their value and before words; words as they are spelled. */
+/** Compares identifiers: numbers by value and before words, words as spelled. */
 function compareIdentifiers(x: string, y: string): number {
   const [a, b] = [/^\d+$/.test(x), /^\d+$/.test(y)];
   if (a && b) return compareNumbers(x, y);
@@ -33,7 +33,7 @@ function compareIdentifiers(x: string, y: string): number {
   return compareSpelled(x, y);
 }
 
-/** By their digits: they may be longer than what a number holds exactly, or at all. */
+/** Compares numbers by their digits: they may be too large for a JavaScript number. */
 function compareNumbers(x: string, y: string): number {
   const [a, b] = [x.replace(/^0+/, ''), y.replace(/^0+/, '')];
   return a.length - b.length || compareSpelled(a, b);

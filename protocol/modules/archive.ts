@@ -1,4 +1,7 @@
-/** Files of a module as one piece of bytes, and back: pure. The same files always make the same bytes, and so the same digest. */
+/**
+ * Packs the files of a module into one byte sequence, and unpacks it. Pure. The same files always give the same bytes, and so the same
+ * digest.
+ */
 import { createHash } from 'node:crypto';
 import { MANIFEST_FILE, MAX_MODULE_BYTES, MAX_MODULE_FILES, type ModuleArchive, moduleArchive, modulePath } from '../definitions/module.ts';
 import { decodeCbor, encodeCbor } from '../encoding/cbor.ts';
@@ -6,7 +9,7 @@ import { DtkdError } from '../errors.ts';
 
 export type ModuleFile = ModuleArchive['files'][number];
 
-/** Bytes of one part of a path: what file systems take. */
+/** Bytes of one segment of a path: what file systems allow. */
 const MAX_SEGMENT_BYTES = 255;
 
 /** SHA-256 in hex. */
@@ -14,7 +17,7 @@ export function digestOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-/** The archive of these files, in whatever order they are given. Errors: INVALID, TOO_LARGE. */
+/** Packs files, given in any order. Errors: INVALID, TOO_LARGE. */
 export function packArchive(files: readonly ModuleFile[]): Uint8Array {
   if (files.length > MAX_MODULE_FILES) throw tooLarge(`has ${files.length} files`);
   const size = files.reduce((sum, { data }) => sum + data.length, 0);
@@ -28,7 +31,7 @@ export function packArchive(files: readonly ModuleFile[]): Uint8Array {
   return bytes;
 }
 
-/** The files of an archive, judged. Errors: TOO_LARGE; CONTENT_ALTERED for what no `packArchive` makes. */
+/** Unpacks and checks an archive. Errors: TOO_LARGE; CONTENT_ALTERED for bytes that `packArchive` would not make. */
 export function unpackArchive(bytes: Uint8Array): ModuleArchive {
   if (bytes.length > MAX_MODULE_BYTES) throw tooLarge(`has ${bytes.length} bytes`);
   try {
@@ -44,7 +47,7 @@ export function unpackArchive(bytes: Uint8Array): ModuleArchive {
   }
 }
 
-/** Refuses paths out of order, that stand there twice, that are a file and a directory at once, or that no file system takes. */
+/** Refuses paths that are out of order, duplicated, both a file and a directory, or impossible on file systems. */
 function assertPaths(files: readonly ModuleFile[]): void {
   const directories = new Set<string>();
   let before: Buffer | undefined;

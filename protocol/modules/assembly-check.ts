@@ -1,4 +1,4 @@
-/** Judges an assembly of a module: pure. What depends on the node or on other modules is judged when a service is staged or converged. */
+/** Checks an assembly of a module. Pure. What depends on the node or on other modules is checked when a service is staged or converged. */
 import { type Assembly, type Component, type Link, MAX_COMPONENTS } from '../definitions/assembly.ts';
 import { ruleFaults, valueFault } from '../definitions/property-value.ts';
 import { cycleFrom } from './cycle.ts';
@@ -8,10 +8,10 @@ import { unknownType } from './type-check.ts';
 import type { TypeTable } from './type-table.ts';
 import { workflowFaults } from './workflow-check.ts';
 
-/** What a link can lead to that is no component. */
+/** The one end of a link that is not a component. */
 const TARGET = 'target';
 
-/** All that is wrong with an assembly; fields begin with `assemblies.NAME`. */
+/** Returns all faults of an assembly. Fields begin with `assemblies.NAME`. */
 export function assemblyFaults(name: string, assembly: Assembly, types: TypeTable): ModuleFault[] {
   const check = new AssemblyCheck(`assemblies.${name}`, assembly, types);
   return check.run();
@@ -118,7 +118,7 @@ class AssemblyCheck {
     }
   }
 
-  /** Another component, which is there. */
+  /** Checks that `other` is an existing component, and not the same one. */
   #other(field: string, name: string, other: string, what: string): void {
     if (other === name) this.#add(field, `${name} cannot be ${what} itself`);
     else this.#exists(field, other);
@@ -137,7 +137,7 @@ class AssemblyCheck {
     wrongReferences(value, { scopes }, (below, message) => this.#add(`${field}${below}`, message));
   }
 
-  /** What stands after one another in a circle can never be begun. */
+  /** Components that wait for one another in a cycle could never start. */
   #cycle(): void {
     const needs = new Map([...this.#components].map(([name, component]) => [name, this.#needsOf(name, component)]));
     const done = new Set<string>();
@@ -147,7 +147,7 @@ class AssemblyCheck {
     }
   }
 
-  /** Components that are there before this one. */
+  /** Returns the components that must exist before this one. */
   #needsOf(name: string, { type, parents = [], links = {}, after = [] }: Component): string[] {
     const taken = Object.entries(links).flatMap(([link, to]) => {
       const rule = this.#types.link(type, link);

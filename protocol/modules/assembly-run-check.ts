@@ -1,4 +1,7 @@
-/** Judges an assembly as the converge of a service does that was staged from it with nothing set: pure, but for the engine of patterns. What an instance or a node decides is left to these. */
+/**
+ * Checks an assembly as the converge of a service would that was staged from it with nothing set. Pure, except for the pattern engine.
+ * Leaves out what an instance or a node decides.
+ */
 import { type Assembly, type Component, type Link, MAX_APP_DOMAINS } from '../definitions/assembly.ts';
 import { missingOptions } from '../definitions/option-value.ts';
 import type { PropertyType } from '../definitions/property-types.ts';
@@ -15,9 +18,9 @@ import { wholeRuleFaults, withPattern } from './type-run-check.ts';
 import { workflowRunFaults } from './workflow-run-check.ts';
 
 const TARGET = 'target';
-/** What a converge runs by itself, without options. */
+/** Commands that a converge runs on its own, without options. */
 const ACTS = ['create', 'converge'] as const;
-/** A text that is one parameter and nothing else. */
+/** Matches a text that consists of one reference to a parameter. */
 const ONE_PARAMETER = /^\$\{\s*parameters\.([^}]*?)\s*\}$/;
 
 export async function assemblyRunFaults(name: string, assembly: Assembly, known: KnownTypes): Promise<ModuleFault[]> {
@@ -67,7 +70,7 @@ class Check {
     this.#faults.push({ field: `${this.#field}.${field}`, message });
   }
 
-  /** The type of a component, if all of it is known. */
+  /** Returns the type of a component, if the type and all its supertypes are known. */
   #typeOf(component: Component | undefined): KnownType | undefined {
     const type = component === undefined ? undefined : this.#known.get(component.type);
     return type?.isWhole === true ? type : undefined;
@@ -107,7 +110,7 @@ class Check {
     if (fault !== undefined) this.#add(field, value === written ? fault : `by the default of the parameter: ${fault}`);
   }
 
-  /** What a value is where nobody has set the parameter that it is. */
+  /** Resolves a value that is one parameter to the parameter's default, as if nobody had set it. */
   #withDefault(value: unknown): unknown {
     const [, name] = (typeof value === 'string' ? ONE_PARAMETER.exec(value) : undefined) ?? [];
     const { parameters = {} } = this.#assembly;
@@ -142,7 +145,7 @@ class Check {
     }
   }
 
-  /** What a link brings from one component to a property of another. */
+  /** Checks what a link passes from a property of one component to a property of another. */
   #brought(field: string, to: LinkEnd, property: string, from: LinkEnd, source: string): void {
     this.#property(field, from.name, from.type, source);
     const rule = to.type.properties.get(property);
@@ -168,7 +171,7 @@ class Check {
     if (!mayStand(parent, 'children', keysOf(type))) this.#add(field, `a ${parent.name} cannot have a ${type.name} as child`);
   }
 
-  /** Two components must not have resources of one name. */
+  /** Checks that no two components have resources of the same name. */
   #names(): void {
     for (const [name, { on }] of this.#components) {
       const count = typeof on === 'object' ? on.count : undefined;
@@ -181,7 +184,7 @@ class Check {
     }
   }
 
-  /** A link that only gives makes the other end need the one that has it. */
+  /** Checks for cycles. A link that only gives makes the other end depend on the component that has the link. */
   #cycle(): void {
     const needs = new Map([...this.#components.keys()].map((name) => [name, new Set<string>()]));
     for (const [name, component] of this.#components) {
@@ -213,7 +216,7 @@ class Check {
       this.#add(field, `${property} of ${name} is of type ${rule.type ?? 'string'}, and no port`);
   }
 
-  /** `${components.NAME.PROPERTY}` in a value. */
+  /** Checks `${components.NAME.PROPERTY}` references in a value. */
   #referred(field: string, value: unknown): void {
     for (const reference of referencesIn(value)) {
       const [, name, property] = /^components\.([^.]+)\.(.+)$/.exec(reference) ?? [];
@@ -235,14 +238,14 @@ class Check {
 }
 
 interface LinkEnd {
-  /** Of the component. */
+  /** Name of the component. */
   name: string;
   type: KnownType;
 }
 
 const TEXT: PropertyRule = { type: 'string' };
 
-/** Types of which a value may be one as well as the other. */
+/** Maps types that share values to one of them. */
 function familyOf(type: PropertyType): PropertyType {
   if (type === 'integer' || type === 'port') return 'number';
   return type === 'secret' ? 'string' : type;
@@ -258,7 +261,7 @@ function keysOf({ lineage }: KnownType): string[] {
   return lineage.map(({ name }) => name.toLowerCase());
 }
 
-/** The nearest type that says something of a relation decides it. */
+/** True if a relation allows this end. The nearest type that declares the relation decides. */
 function mayStand({ lineage }: KnownType, relation: 'children' | 'parents', end: readonly string[]): boolean {
   const rules = lineage.find(({ type }) => type[relation] !== undefined)?.type[relation];
   return rules === undefined || rules.some(({ type, max }) => max !== 0 && end.includes(type.toLowerCase()));

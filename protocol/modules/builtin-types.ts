@@ -1,4 +1,4 @@
-/** The types that every node has. Open, since what comes from elsewhere brings what it has. */
+/** The types that every node has. They are open, so that imported resources can keep all their properties. */
 import type { TypeSpec } from '../kinds/type.ts';
 
 const RANK = {

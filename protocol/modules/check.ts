@@ -1,4 +1,7 @@
-/** Judges a module as a whole, before anything of it is stored: pure. Says all that is wrong, by field. What only a node knows (its other types, its resources) is judged there. */
+/**
+ * Checks a whole module before any of it is stored. Pure. Reports everything that is wrong, by field. What only a node knows (its other
+ * types, its resources) is checked there.
+ */
 import type { ModuleArchive, ModuleManifest } from '../definitions/module.ts';
 import { LOCK_FILE } from '../definitions/service-file.ts';
 import { DtkdError } from '../errors.ts';
@@ -17,14 +20,14 @@ export interface CheckedModule {
   faults: ModuleFault[];
 }
 
-/** Reads and judges what is in an archive. Errors: INVALID or TOO_LARGE if there is no manifest that could be judged. */
+/** Reads and checks an archive. Errors: INVALID or TOO_LARGE if there is no manifest to check. */
 export async function checkModule(archive: ModuleArchive): Promise<CheckedModule> {
   const manifest = await manifestOf(archive);
   const faults = moduleFaults(manifest, new Set(archive.files.map(({ path }) => path)));
   return { manifest, faults: [...faults, ...(await lockFaults(archive))] };
 }
 
-/** A lock that nobody could keep to. */
+/** Reports a lock that cannot be used. */
 async function lockFaults({ files }: ModuleArchive): Promise<ModuleFault[]> {
   const file = files.find(({ path }) => path === LOCK_FILE);
   if (file === undefined) return [];
@@ -37,14 +40,17 @@ async function lockFaults({ files }: ModuleArchive): Promise<ModuleFault[]> {
   }
 }
 
-/** The manifest of a module of which nothing is wrong. Errors: INVALID naming all that is. */
+/** Returns the manifest of a module without faults. Errors: INVALID naming all faults. */
 export async function soundModule(archive: ModuleArchive): Promise<ModuleManifest> {
   const { manifest, faults } = await checkModule(archive);
   if (faults.length > 0) throw moduleInvalid(faults);
   return manifest;
 }
 
-/** The same of one that is new here: nothing of it may be such that it could never be run, either. Errors: INVALID naming all that is wrong. */
+/**
+ * Like `soundModule`, for a module that is new here: none of its parts may be impossible to run, either. Errors: INVALID naming all
+ * faults.
+ */
 export async function newModule(archive: ModuleArchive): Promise<ModuleManifest> {
   const { manifest, faults } = await checkNew(archive);
   if (faults.length > 0) throw moduleInvalid(faults);
@@ -58,7 +64,7 @@ async function checkNew(archive: ModuleArchive): Promise<CheckedModule> {
   return { manifest, faults: [...versionFaults(manifest), ...faults, ...more.filter(({ field }) => !told.has(field))] };
 }
 
-/** All faults of an archive, those of its manifest's form as well. Errors: TOO_LARGE. */
+/** Returns all faults of an archive, including those in the form of its manifest. Errors: TOO_LARGE. */
 export async function allFaults(archive: ModuleArchive): Promise<ModuleFault[]> {
   try {
     return (await checkNew(archive)).faults;
@@ -69,7 +75,10 @@ export async function allFaults(archive: ModuleArchive): Promise<ModuleFault[]> 
   }
 }
 
-/** Numbers in a version do not begin with 0 (Semantic Versioning 2.0.0 §9). What is kept and fetched may have such a version from before this was looked at; nothing new gets one. */
+/**
+ * Numbers in a version must not begin with 0 (Semantic Versioning 2.0.0 §9). Kept and fetched modules may have such versions from before
+ * this was checked; new ones may not.
+ */
 export function versionFaults({ version }: Pick<ModuleManifest, 'version'>): ModuleFault[] {
   const [, tail = ''] = /-(.*)/.exec(version) ?? [];
   const wrong = tail.split('.').find((part) => /^0\d+$/.test(part));
@@ -79,10 +88,10 @@ export function versionFaults({ version }: Pick<ModuleManifest, 'version'>): Mod
   ];
 }
 
-/** Assemblies of one module at most. */
+/** Maximum number of assemblies per module. */
 const MAX_ASSEMBLIES = 256;
 
-/** What is wrong with a manifest whose module has these files. */
+/** Returns the faults of a manifest whose module has these files. */
 export function moduleFaults(manifest: ModuleManifest, files: ReadonlySet<string>): ModuleFault[] {
   const { own, faults } = tellApart(manifest);
   const types = new TypeTable(own, manifest);

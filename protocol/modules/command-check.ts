@@ -1,21 +1,21 @@
-/** Judges the commands of one type: pure. What each of them names has to be there, and to be of the right kind. */
+/** Checks the commands of one type. Pure. Everything that they name must exist and be of the right kind. */
 import { type Command, type Commands, type Dispatch, MAX_STEPS, type OptionRule, type Script, type Step } from '../definitions/commands.ts';
 import { missingOptions, readOptionValue } from '../definitions/option-value.ts';
 import { cycleFrom } from './cycle.ts';
 import type { ModuleFault } from './manifest.ts';
 
 export interface CommandSurroundings {
-  /** Files of the module. `none`: the type is written by hand and has none; `any`: they have been judged before. */
+  /** Files of the module. `none`: the type is written by hand and has none; `any`: they were checked before. */
   files: ReadonlySet<string> | 'none' | 'any';
-  /** Commands of the supertypes that are known, the nearest of each name. */
+  /** Commands of the known supertypes; of each name, the nearest one. */
   inherited: Commands;
-  /** There may be more: from supertypes that are not known here, or, of an abstract type, from those that extend it. */
+  /** There may be more commands: from supertypes that are not known here, or, for an abstract type, from its subtypes. */
   open: boolean;
 }
 
 type Value = string | number | boolean;
 
-/** All that is wrong with the commands that a type has itself; fields begin with the name of the command. */
+/** Returns all faults of the commands that a type defines itself. Fields begin with the name of the command. */
 export function commandFaults(commands: Commands, surroundings: CommandSurroundings): ModuleFault[] {
   const faults: ModuleFault[] = [];
   const all: Commands = { ...surroundings.inherited, ...commands };
@@ -28,14 +28,14 @@ export function commandFaults(commands: Commands, surroundings: CommandSurroundi
   for (const name of Object.keys(commands)) {
     const cycle = cycleFrom(name, callsOf, done);
     if (cycle === undefined) continue;
-    // of a circle that is inherited in part, one of its commands is the type's own
+    // At least one command of a cycle that is partly inherited belongs to this type.
     const own = cycle.find((one) => Object.hasOwn(commands, one)) ?? name;
     faults.push({ field: `${own}.workflow.steps`, message: `runs itself without end: ${cycle.join(' → ')}` });
   }
   return faults;
 }
 
-/** Judges one command. */
+/** Checks one command. */
 class CommandCheck {
   readonly #name: string;
   readonly #command: Command;
@@ -107,7 +107,7 @@ class CommandCheck {
   }
 
   #dispatch(field: string, dispatch: Dispatch): void {
-    // what related resources can do, their own types say; deployments are of this resource itself
+    // The types of related resources decide what these can do; deployments are of this resource itself.
     if (dispatch.over === 'deployments') {
       this.#call(`${field}.command`, dispatch.command, dispatch.options, `${field}.options`);
       if (this.#all[dispatch.command]?.private === true) {
@@ -120,7 +120,7 @@ class CommandCheck {
     }
   }
 
-  /** A command of the same resource, with the options that it is given. */
+  /** Checks a call of another command of the same resource, with the given options. */
   #call(field: string, name: string, options: Readonly<Record<string, Value>> = {}, optionsField: string): void {
     const called = Object.hasOwn(this.#all, name) ? this.#all[name] : undefined;
     if (called === undefined && !this.#surroundings.open) this.#add(field, `neither this type nor what it extends has a command ${name}`);
@@ -135,7 +135,7 @@ class CommandCheck {
     for (const option of missingOptions(called?.options, options)) this.#add(optionsField, `${name} needs the option ${option}`);
   }
 
-  /** `${options.NAME}` has to name an option of this command. */
+  /** Checks that `${options.NAME}` names an option of this command. */
   #references(field: string, text: string): void {
     for (const [, option = ''] of text.replaceAll('$${', '').matchAll(/\$\{options\.([^}]*)\}/g)) {
       if (!Object.hasOwn(this.#command.options ?? {}, option))

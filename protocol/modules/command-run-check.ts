@@ -1,4 +1,7 @@
-/** Judges the commands of a type by the resources that would run them: what every one of these would be refused for. Pure, but for the engine of patterns. */
+/**
+ * Checks the commands of a type against the resources that would run them: reports what would fail for every one of them. Pure, except
+ * for the pattern engine.
+ */
 import { textFaults } from '../definitions/command-text.ts';
 import type { Command, OptionRule, Script, Step } from '../definitions/commands.ts';
 import { readOptionValue } from '../definitions/option-value.ts';
@@ -9,7 +12,7 @@ import type { KnownType, KnownTypes } from './known-types.ts';
 import type { ModuleFault } from './manifest.ts';
 import type { OwnType } from './type-table.ts';
 
-/** Shells, which take a carriage return for part of a word. */
+/** Matches a first line that names a shell and ends in CR LF: shells read the carriage return as part of a word. */
 const SHELL = /^#![ \t]*(\S*\/)?(env[ \t]+)?(ba|da|k|z|a)?sh\b[^\n]*\r\n/;
 
 export async function commandRunFaults(of: OwnType, known: KnownTypes, files: ReadonlyMap<string, ModuleFile>): Promise<ModuleFault[]> {
@@ -23,11 +26,11 @@ export async function commandRunFaults(of: OwnType, known: KnownTypes, files: Re
 }
 
 interface About {
-  /** Types whose resources run it. */
+  /** Types whose resources run the command. */
   users: readonly KnownType[];
   known: KnownTypes;
   files: ReadonlyMap<string, ModuleFile>;
-  /** Paths that templates make. */
+  /** Paths that templates create. */
   made: ReadonlySet<string>;
 }
 
@@ -101,7 +104,7 @@ class Check {
     }
   }
 
-  /** A command of the same resource. */
+  /** Checks that the same resource has this command. */
   #called(field: string, command: string): void {
     const { users } = this.#about;
     const [first] = users;

@@ -1,8 +1,8 @@
-/** Circles and order in what needs what: pure. */
+/** Finds cycles and an order in dependencies. Pure. */
 
 /**
- * The first circle that is met from here, with its beginning at its end once more; those that are in `done` were looked at before, and are not looked at again. In time linear in what
- * is looked at, and without recursion: what needs what comes from files.
+ * Returns the first cycle that is reachable from `start`, with its first name repeated at the end. Skips names in `done`, and adds those
+ * it has finished. Linear time and no recursion, since dependencies come from files.
  */
 export function cycleFrom(start: string, needsOf: (name: string) => Iterable<string>, done: Set<string>): string[] | undefined {
   if (done.has(start)) return undefined;
@@ -26,7 +26,10 @@ export function cycleFrom(start: string, needsOf: (name: string) => Iterable<str
   return undefined;
 }
 
-/** The nodes of a graph, each after all that it leads to, but for what leads back. Edges to what is no node are passed over. Without recursion, too. */
+/**
+ * Returns the nodes of a graph, each after all that it leads to, except for edges that lead back. Ignores edges to unknown nodes. No
+ * recursion, either.
+ */
 export function lastFirst(graph: ReadonlyMap<string, readonly string[]>): string[] {
   const met = new Set<string>();
   const order: string[] = [];

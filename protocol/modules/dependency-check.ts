@@ -1,4 +1,4 @@
-/** Judges what a module says that it depends on: pure. Whether there are such modules, the node finds out. */
+/** Checks the declared dependencies of a module. Pure. Whether such modules exist is up to the node. */
 import semver from 'semver';
 import type { ModuleManifest } from '../definitions/module.ts';
 import type { ModuleFault } from './manifest.ts';

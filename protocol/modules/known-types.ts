@@ -1,4 +1,4 @@
-/** What is known of the types of a module with those that every node has, as what converges or runs something of them sees them: pure. */
+/** The types of a module and the built-in types, as a converge or a command sees them. Pure. */
 import type { Command } from '../definitions/commands.ts';
 import type { ModuleType } from '../definitions/module.ts';
 import { overridden } from '../definitions/property-rule.ts';
@@ -7,24 +7,24 @@ import { nearMiss } from '../text/near-miss.ts';
 import { BUILTIN_TYPES } from './builtin-types.ts';
 import type { OwnType, TypeTable } from './type-table.ts';
 
-/** A type with all that it inherits. */
+/** A type with everything that it inherits. */
 export interface KnownType {
   name: string;
-  /** Nearest first. */
+  /** The type and its supertypes, nearest first. */
   lineage: readonly OwnType[];
-  /** All that it extends is known. */
+  /** All its supertypes are known. */
   isWhole: boolean;
   abstract: boolean;
   open: boolean;
   properties: ReadonlyMap<string, PropertyRule>;
-  /** With the type that has it. */
+  /** Each command with the type that defines it. */
   commands: ReadonlyMap<string, { command: Command; from: OwnType }>;
   links: ReadonlyMap<string, LinkRule>;
 }
 
 export class KnownTypes {
   readonly table: TypeTable;
-  /** Types of modules that it depends on are not known. */
+  /** There may be more types, from modules that this one depends on. */
   readonly hasMore: boolean;
   readonly #known = new Map<string, KnownType | undefined>();
   readonly #exported: ReadonlySet<string>;
@@ -36,14 +36,14 @@ export class KnownTypes {
     this.#exported = new Set([...all, ...BUILTIN_TYPES].flatMap(exportedBy));
   }
 
-  /** Undefined for one of which nothing is known. */
+  /** Returns a type; undefined if nothing is known of it. */
   get(name: string): KnownType | undefined {
     const key = name.toLowerCase();
     if (!this.#known.has(key)) this.#known.set(key, this.#resolve(name));
     return this.#known.get(key);
   }
 
-  /** Types of the module of which there can be resources, and that are or extend this one. */
+  /** Returns the non-abstract types of the module that are or extend this one. */
   concrete(of: OwnType): KnownType[] {
     return [...this.table.own.values()]
       .filter(({ type }) => type.abstract !== true)
@@ -51,7 +51,10 @@ export class KnownTypes {
       .filter(({ lineage }) => lineage.includes(of));
   }
 
-  /** What is wrong with the name of a property where values of commands are meant: undefined if a resource of one of these types may have it. */
+  /**
+   * Returns what is wrong with a property's name in a command or template; undefined if a resource of one of these types may have the
+   * property.
+   */
   unknownProperty(users: readonly KnownType[], property: string): string | undefined {
     if (users.length === 0 || this.hasMore || this.#exported.has(property)) return undefined;
     if (users.some((type) => type.open || !type.isWhole || type.properties.has(property))) return undefined;

@@ -1,4 +1,4 @@
-/** `dtk.lock.yaml`: which versions were chosen, read and written: pure. */
+/** Reads and writes `dtk.lock.yaml`, the chosen versions. Pure. */
 import { z } from 'zod';
 import { LOCK_FILE, type LockFile, lockFile, MAX_LOCK_BYTES } from '../definitions/service-file.ts';
 import { DtkdError } from '../errors.ts';
@@ -24,7 +24,7 @@ export async function readLock(data: Uint8Array | string, source = LOCK_FILE): P
   });
 }
 
-/** A lock as it is written: always the same text for the same choice. */
+/** Formats a lock. The same choice always gives the same text. */
 export function lockText({ modules }: LockFile): string {
   const entries = Object.entries(modules).sort(([a], [b]) => (a < b ? -1 : 1));
   const lines = entries.flatMap(([name, { version, digest, publisher }]) => [

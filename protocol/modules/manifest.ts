@@ -1,19 +1,19 @@
-/** Reads `dtk.module.yaml`: capped, without being made to swell by aliases, and with the field that is wrong. */
+/** Reads `dtk.module.yaml`: limited in size, safe from expanding aliases, and with errors that name the wrong field. */
 import { z } from 'zod';
 import { MANIFEST_FILE, MAX_MANIFEST_BYTES, type ModuleArchive, type ModuleManifest, moduleManifest } from '../definitions/module.ts';
 import { DtkdError } from '../errors.ts';
 import { issueText } from '../text/issue-text.ts';
 import { readYaml } from './yaml.ts';
 
-/** Faults that one refusal tells. */
+/** Maximum number of faults in one refusal. */
 const MAX_CAUSES = 20;
 
-/** One thing that is wrong with a module: where, and what. */
+/** A fault of a module: where, and what. */
 export interface ModuleFault {
   /** `types.WebService.commands.Start.script.file`. */
   field: string;
   message: string;
-  /** Where in the module it is, if not in the manifest: `templates/index.html:3:5`. */
+  /** Its place in the module if it is not in the manifest: `templates/index.html:3:5`. */
   place?: string | undefined;
 }
 
@@ -30,7 +30,7 @@ export async function readManifest(text: string, source = MANIFEST_FILE): Promis
   );
 }
 
-/** The manifest of an archive. */
+/** Returns the manifest of an archive. Errors: TOO_LARGE, INVALID. */
 export async function manifestOf(archive: ModuleArchive): Promise<ModuleManifest> {
   const file = archive.files.find(({ path }) => path === MANIFEST_FILE);
   if (file === undefined) throw new DtkdError('INVALID', `the module has no ${MANIFEST_FILE}`);
@@ -46,7 +46,7 @@ export async function manifestOf(archive: ModuleArchive): Promise<ModuleManifest
   return readManifest(text);
 }
 
-/** The error for a module of which something is wrong: the first faults in words, all in the details. */
+/** Returns the error for a module with faults: the first ones in the message, up to MAX_CAUSES in the details. */
 export function moduleInvalid(faults: readonly ModuleFault[], source = MANIFEST_FILE): DtkdError {
   const shown = faults.slice(0, 5).map(({ field, message, place }) => `${field}${place === undefined ? '' : ` (${place})`}: ${message}`);
   const more = faults.length > shown.length ? ` and ${faults.length - shown.length} more` : '';
@@ -58,12 +58,12 @@ export function moduleInvalid(faults: readonly ModuleFault[], source = MANIFEST_
 
 const causes = z.array(z.object({ field: z.string(), message: z.string(), place: z.string().optional() }));
 
-/** The faults that such an error tells of. */
+/** Returns the faults in the details of such an error. */
 export function faultsIn(error: DtkdError): ModuleFault[] {
   return causes.safeParse(error.details?.['causes']).data ?? [];
 }
 
-/** Where a value may be one of several things, what is wrong with the one that comes nearest. */
+/** Lists the faults of an issue. If a value may be one of several things, reports what is wrong with the nearest one. */
 function faultsOf(issue: z.core.$ZodIssue, base: readonly PropertyKey[] = []): ModuleFault[] {
   const path = [...base, ...issue.path];
   if (issue.code === 'invalid_union' && issue.errors.length > 0) {

@@ -1,15 +1,15 @@
-/** Where in a manifest stands what a fault is about. */
+/** Finds the places in a manifest that faults are about. */
 import { MANIFEST_FILE } from '../definitions/module.ts';
 import { LOCK_FILE } from '../definitions/service-file.ts';
 import type { ModuleFault } from './manifest.ts';
 import { readYamlDocument } from './yaml.ts';
 
-/** A fault with its place, `FILE:LINE:COLUMN`: of what it names, or of the nearest around it that is there. */
+/** A fault with its place, `FILE:LINE:COLUMN`: that of its field, or of the nearest existing one around it. */
 export interface PlacedFault extends ModuleFault {
   place: string;
 }
 
-/** Finds the places of faults in the text that they are about, and puts them in its order. A text that cannot be read has no places but that of the file. */
+/** Adds places to the faults of a text, and sorts them by place. If the text cannot be read, the place is just the file. */
 export async function placedFaults(text: string, faults: readonly ModuleFault[], source: string): Promise<PlacedFault[]> {
   const read = await readYamlDocument(text, source).catch(() => undefined);
   if (read === undefined) return faults.map((fault) => ({ ...fault, place: source }));
@@ -17,7 +17,7 @@ export async function placedFaults(text: string, faults: readonly ModuleFault[],
   const { document, where } = read;
   const resolved = (node: unknown): unknown => (isAlias(node) ? node.resolve(document) : node);
 
-  /** The offset of a field below a node, whose own key stands at `at`. */
+  /** Returns the offset of a field below a node whose own key is at `at`. */
   const offsetOf = (start: unknown, field: string, at: number | undefined): number | undefined => {
     const node = resolved(start);
     if (field === '') return at;
@@ -27,7 +27,7 @@ export async function placedFaults(text: string, faults: readonly ModuleFault[],
       return item === undefined ? at : offsetOf(item, rest, beginOf(item) ?? at);
     }
     if (!isMap(node)) return at;
-    // names of properties may have dots: the longest key that fits is meant
+    // Names of properties may contain dots: the longest matching key is meant.
     const pairs = node.items
       .flatMap(({ key, value }) => (isScalar(key) ? [{ name: String(key.value), key, value }] : []))
       .filter(({ name }) => field === name || field.startsWith(`${name}.`) || field.startsWith(`${name}[`))

@@ -1,15 +1,15 @@
-/** `${…}` in the values of a module: which there are, and where. Pure. `$${` stands for `${`. */
+/** Finds `${…}` references in the values of a module. Pure. `$${` stands for a literal `${`. */
 import { isRecord } from '../encoding/json.ts';
 
 const OPEN = `has a \${ that no } closes; write $\${ where \${ is meant as it stands`;
 
-/** What may be named within one value. */
+/** What references within a value may name. */
 export interface Naming {
-  /** By scope, `parameters`: the names that there are, or `any`. `components`: names of components, before the dot. */
+  /** The names by scope, such as `parameters`, or `any`. For `components`: names of components, the part before the dot. */
   scopes: Readonly<Record<string, ReadonlySet<string> | 'any'>>;
 }
 
-/** Calls back for each reference in a value that names nothing, however deep it stands. */
+/** Calls back for each invalid reference in a value, however deeply nested. */
 export function wrongReferences(value: unknown, { scopes }: Naming, tell: (field: string, message: string) => void, field = ''): void {
   if (Array.isArray(value)) {
     for (const [index, item] of value.entries()) wrongReferences(item, { scopes }, tell, `${field}[${index}]`);
@@ -20,7 +20,7 @@ export function wrongReferences(value: unknown, { scopes }: Naming, tell: (field
   }
 }
 
-/** All references in a value, however deep they stand. */
+/** Returns all references in a value, however deeply nested. */
 export function referencesIn(value: unknown): string[] {
   if (typeof value === 'string')
     return [...value.replaceAll('$${', '').matchAll(/\$\{([^}]*)\}/g)].map(([, reference = '']) => reference.trim());
@@ -28,7 +28,7 @@ export function referencesIn(value: unknown): string[] {
   return isRecord(value) ? Object.values(value).flatMap(referencesIn) : [];
 }
 
-/** True if a value is not known before references in it are. */
+/** True if a value contains references, so that it is not known yet. */
 export function hasReference(value: unknown): boolean {
   if (typeof value === 'string') return value.replaceAll('$${', '').includes('${');
   if (Array.isArray(value)) return value.some(hasReference);

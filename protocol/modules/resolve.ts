@@ -1,23 +1,26 @@
 /**
- * Chooses one version of each module that a module needs, with what those need in their turn: pure. The newest that fits, the locked one where there is a
- * lock; the same answer for the same question, whatever the order in which it is asked. Ranges and graphs come from others: a graph that is made to
- * keep it busy is given up after a bounded number of tries.
+ * Chooses one version of each module that a module depends on, directly or indirectly. Pure. Chooses the newest version that fits, or the
+ * locked one. The same question gets the same answer, whatever the order of its parts. Ranges and graphs are untrusted: the search gives
+ * up after a bounded number of tries.
  */
 import semver from 'semver';
 import { compareVersions } from '../definitions/version-order.ts';
 import { DtkdError } from '../errors.ts';
 import { cycleFrom } from './cycle.ts';
 
-/** Modules of one graph at most, with its root. */
+/** Maximum number of modules in one graph, including its root. */
 export const MAX_GRAPH_MODULES = 128;
-/** Versions that are tried before a graph is given up: a fraction of a second. */
+/** Versions to try before giving up: a fraction of a second. */
 const MAX_TRIES = 5_000;
-/** Versions that are compared with a range before a graph is given up; each pair once: ranges are short, and a comparison takes some microseconds. */
+/**
+ * Comparisons of a version with a range before giving up; each pair counts once. Ranges are short, and a comparison takes some
+ * microseconds.
+ */
 const MAX_COMPARED = 100_000;
-/** Versions, wishes and clashes that one message names. */
+/** Versions, wishes and clashes listed in one message. */
 const SHOWN = 10;
 
-/** A version of a module that could be used. */
+/** An available version of a module. */
 export interface Candidate {
   version: string;
   digest: string;
@@ -26,12 +29,12 @@ export interface Candidate {
   types: readonly string[];
 }
 
-/** The module that the rest is needed for. */
+/** The module whose dependencies are resolved. */
 export interface Root extends Omit<Candidate, 'digest'> {
   name: string;
 }
 
-/** A version that is to be kept to, as far as the ranges still let. */
+/** A locked version, used as long as the ranges allow it. */
 export interface Pin {
   version: string;
   digest: string;
@@ -39,12 +42,12 @@ export interface Pin {
 
 export interface Question<C extends Candidate> {
   root: Root;
-  /** By name; in any order. Asked once for each module of the graph. */
+  /** Available versions of a module, in any order. Called once for each module of the graph. */
   available(name: string): readonly C[];
   lock?: ReadonlyMap<string, Pin>;
 }
 
-/** A module that wants a range of another. */
+/** A module's requirement for a range of another. */
 interface Wish {
   by: string;
   version: string;
@@ -52,8 +55,9 @@ interface Wish {
 }
 
 /**
- * The version of each module that the root needs, by name, without the root itself. Errors: NO_MATCH if nothing is in a range, CONFLICT if ranges
- * contradict one another, CONTENT_MISSING if a locked version is not there, INVALID for cycles, for two modules that define one type and for graphs that are too large.
+ * Returns the chosen version of each module that the root needs, by name, without the root itself.
+ * Errors: NO_MATCH if nothing is in a range, CONFLICT if ranges contradict one another or the search gives up, CONTENT_MISSING if a
+ * locked version is not available, INVALID for cycles, for a type that two modules define, and for graphs that are too large.
  */
 export function resolveModules<C extends Candidate>(question: Question<C>): Map<string, C> {
   const found = new Search(question).run();
@@ -62,22 +66,22 @@ export function resolveModules<C extends Candidate>(question: Question<C>): Map<
   return new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** True if a version is in a range as npm writes it. */
+/** True if a version is in a range in npm's syntax. */
 export function isInRange(version: string, range: string): boolean {
   return version === range || semver.satisfies(version, range);
 }
 
-/** Depth first over the modules that are wanted, with a jump back to whoever is to blame for a dead end. */
+/** Depth-first search over the wanted modules, with backjumping to a module that caused the dead end. */
 class Search<C extends Candidate> {
   readonly #question: Question<C>;
   readonly #known = new Map<string, readonly C[]>();
   readonly #chosen = new Map<string, C>();
-  /** Who wants what of a module, in the order of the choices that brought it. */
+  /** Requirements for each module, in the order of the choices that brought them. */
   readonly #wishes = new Map<string, Wish[]>();
   readonly #ranges = new Map<string, semver.Range | undefined>();
-  /** What was compared, by range and version. */
+  /** Results of comparisons, by range and version. */
   readonly #compared = new Map<string, Map<string, boolean>>();
-  /** Which of the available versions of a module are in a range, by name and range: asked for over and over. */
+  /** Which available versions of a module are in a range, by name and range. Cached because it is asked repeatedly. */
   readonly #within = new Map<string, Map<string, readonly boolean[]>>();
   #comparisons = 0;
   #firstDeadEnd: DtkdError | undefined;
@@ -95,7 +99,7 @@ class Search<C extends Candidate> {
     throw this.#firstDeadEnd ?? new DtkdError('INTERNAL', 'modules could not be chosen, for no reason');
   }
 
-  /** Undefined: every wish is met. Else the modules whose choices led here. */
+  /** Returns undefined once every requirement is met, else the modules whose choices led to the dead end. */
   #solve(): Set<string> | undefined {
     const name = this.#next();
     if (name === undefined) return undefined;
@@ -119,7 +123,7 @@ class Search<C extends Candidate> {
       if (below === undefined) return undefined;
       this.#unwant(name, candidate);
       this.#chosen.delete(name);
-      // another version of this one would change nothing
+      // Another version of this module would change nothing.
       if (!below.has(name)) return below;
       for (const one of below) blamed.add(one);
     }
@@ -127,7 +131,7 @@ class Search<C extends Candidate> {
     return blamed;
   }
 
-  /** The first in the order of names that is wanted and not chosen. */
+  /** Returns the first wanted module, by name, that was not chosen yet. */
   #next(): string | undefined {
     const open = [...this.#wishes.keys()].filter((name) => name !== this.#question.root.name && !this.#chosen.has(name));
     if (this.#wishes.size > MAX_GRAPH_MODULES) {
@@ -154,7 +158,7 @@ class Search<C extends Candidate> {
     }
   }
 
-  /** Newest first; only the locked one if it fits. */
+  /** Returns the versions to try, newest first, or only the locked one if it fits. */
   #candidates(name: string, wishes: readonly Wish[]): readonly C[] {
     const pin = this.#pin(name, wishes);
     const there = this.#available(name);
@@ -171,7 +175,7 @@ class Search<C extends Candidate> {
     return those;
   }
 
-  /** `isInRange`, each pair once. */
+  /** Like `isInRange`, but computes each pair once. */
   #fits(version: string, range: string): boolean {
     const known = this.#compared.get(range) ?? new Map<string, boolean>();
     this.#compared.set(range, known);
@@ -189,7 +193,7 @@ class Search<C extends Candidate> {
     return this.#ranges.get(range);
   }
 
-  /** What the lock says, unless the ranges have moved on since. */
+  /** Returns the locked version, unless the ranges exclude it by now. */
   #pin(name: string, wishes: readonly Wish[]): Pin | undefined {
     const pin = this.#question.lock?.get(name);
     return pin !== undefined && wishes.every(({ range }) => this.#fits(pin.version, range)) ? pin : undefined;
@@ -205,11 +209,11 @@ class Search<C extends Candidate> {
     return sorted;
   }
 
-  /** A module that is chosen, or the root, and is not what this candidate wants. */
+  /** Returns a chosen module, or the root, whose version this candidate does not accept. */
   #contradicted(candidate: C): string | undefined {
     const { root } = this.#question;
     for (const [name, range] of Object.entries(candidate.dependencies)) {
-      // a cycle, of which more is said when all are chosen
+      // If it is the root, this is a cycle, reported once everything is chosen.
       const version = name === root.name ? root.version : this.#chosen.get(name)?.version;
       if (version !== undefined && !this.#fits(version, range)) return name;
     }
@@ -254,14 +258,14 @@ class Search<C extends Candidate> {
     });
   }
 
-  /** Versions that a lock keeps may be all that stands in the way. */
+  /** Suggests a next step. The locked versions may be the only obstacle. */
   #wayOut(): string {
     const change = 'Change one of the ranges, or install a version that is in all of them.';
     return (this.#question.lock?.size ?? 0) === 0 ? change : `${change} Or choose all anew: dtkd module install DIR --update.`;
   }
 }
 
-/** Undefined if it is none: then only the very version is in it. */
+/** Parses a range. Undefined if it is invalid: then only an identical version matches. */
 function rangeOf(range: string): semver.Range | undefined {
   try {
     return new semver.Range(range);
@@ -278,7 +282,7 @@ function tooHard(first: DtkdError | undefined): DtkdError {
   );
 }
 
-/** Refuses modules that need themselves. */
+/** Refuses modules that depend on themselves. */
 function assertNoCycle<C extends Candidate>(root: Root, chosen: ReadonlyMap<string, C>): void {
   const all = new Map<string, Omit<Candidate, 'digest'>>([...chosen, [root.name, root]]);
   const cycle = cycleFrom(root.name, (name) => Object.keys(all.get(name)?.dependencies ?? {}).sort(), new Set());
@@ -289,7 +293,7 @@ function assertNoCycle<C extends Candidate>(root: Root, chosen: ReadonlyMap<stri
   });
 }
 
-/** Refuses a type that two modules define: which one is meant nobody could say. */
+/** Refuses a type that two modules define, since it would be ambiguous. */
 function assertTypesApart<C extends Candidate>(root: Root, chosen: ReadonlyMap<string, C>): void {
   const owners = new Map<string, string>();
   const clashes: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * Judges a module by what becomes of it: what could be installed and staged, and would be refused by every converge or fail on every node. Of a module that is kept or comes from
- * elsewhere it is not asked: what is wrong with a part that nobody uses is no reason to let go of it.
+ * Checks what would become of a module: finds what could be installed and staged, but that every converge would refuse or that would fail
+ * on every node. Not applied to kept modules or those from elsewhere: a fault in an unused part is no reason to reject them.
  */
 import type { ModuleArchive, ModuleManifest } from '../definitions/module.ts';
 import { assemblyRunFaults } from './assembly-run-check.ts';

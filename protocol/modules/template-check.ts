@@ -1,14 +1,17 @@
-/** Judges the templates of types, with the files that they are made of: what could not be written when a resource is installed. Pure. */
+/**
+ * Checks the templates of types and the files that they are made from: finds what could not be written when a resource is installed.
+ * Pure.
+ */
 import { textFaults } from '../definitions/command-text.ts';
 import type { ModuleFile } from './archive.ts';
 import type { KnownTypes } from './known-types.ts';
 import type { ModuleFault } from './manifest.ts';
 import type { OwnType } from './type-table.ts';
 
-/** Bytes of a file that is filled in: what a node takes. */
+/** Maximum bytes of a file to be filled in, as nodes accept it. */
 const MAX_TEMPLATE_BYTES = 1024 * 1024;
 const MAX_NAME_BYTES = 255;
-/** What is known of a resource, which is written for all of them. */
+/** Files with the properties of a resource, which dtkd writes for every resource. */
 export const RESOURCE_PROPERTIES = 'var/resource.properties';
 export const RESOURCE_JSON = 'var/resource.json';
 
@@ -44,7 +47,7 @@ export function templateFaults(of: OwnType, known: KnownTypes, files: ReadonlyMa
   return faults;
 }
 
-/** `LINE:COLUMN` of a place in a text. */
+/** Formats an offset in a text as `LINE:COLUMN`. */
 export function lineOf(text: string, at: number): string {
   const before = text.slice(0, at).split('\n');
   return `${before.length}:${(before.at(-1)?.length ?? 0) + 1}`;

@@ -1,4 +1,4 @@
-/** Judges the types of a module: pure. What only a node knows (its other types, its resources) is judged there. */
+/** Checks the types of a module. Pure. What only a node knows (its other types, its resources) is checked there. */
 
 import type { Commands } from '../definitions/commands.ts';
 import type { ModuleManifest, ModuleType } from '../definitions/module.ts';
@@ -10,10 +10,10 @@ import { commandFaults } from './command-check.ts';
 import type { ModuleFault } from './manifest.ts';
 import { NODE_TYPE_KEY, type OwnType, type TypeTable } from './type-table.ts';
 
-/** Types of one module at most. */
+/** Maximum number of types per module. */
 export const MAX_MODULE_TYPES = 1_024;
 
-/** The types that can be told apart, by key, and what is wrong with the others. */
+/** Returns the types with distinct names, by key, and the faults of the others. */
 export function tellApart({ types = {} }: Pick<ModuleManifest, 'types'>): { own: Map<string, OwnType>; faults: ModuleFault[] } {
   const own = new Map<string, OwnType>();
   const faults: ModuleFault[] = [];
@@ -35,7 +35,7 @@ export function tellApart({ types = {} }: Pick<ModuleManifest, 'types'>): { own:
   return { own, faults };
 }
 
-/** What is wrong with one type. */
+/** Returns the faults of one type. */
 export function typeFaults({ name, type }: OwnType, table: TypeTable, files: ReadonlySet<string>): ModuleFault[] {
   const field = `types.${name}`;
   const faults = templateFaults(field, type, files);
@@ -52,7 +52,7 @@ export function typeFaults({ name, type }: OwnType, table: TypeTable, files: Rea
   for (const above of chain.types.slice(1)) {
     for (const [key, command] of Object.entries(above.commands ?? {})) if (!Object.hasOwn(inherited, key)) inherited[key] = command;
   }
-  // a built-in type may have commands of which the module knows nothing
+  // A built-in type may have commands that the module does not know.
   const surroundings: CommandSurroundings = { files, inherited, open: chain.end !== 'closed' || type.abstract === true };
   for (const fault of commandFaults(type.commands ?? {}, surroundings)) {
     faults.push({ field: `${field}.commands.${fault.field}`, message: fault.message });
@@ -71,7 +71,7 @@ function templateFaults(field: string, { templates = [] }: ModuleType, files: Re
   return faults;
 }
 
-/** A rule of a link: the type that it leads to, and the properties that it maps. */
+/** Checks a rule of a link: the type that it leads to, and the properties that it maps. */
 function linkFaults(field: string, owner: string, { type, take = {}, give = {} }: LinkRule, table: TypeTable): ModuleFault[] {
   const faults: ModuleFault[] = [];
   if (type !== undefined && table.known(type) === 'unknown') faults.push({ field: `${field}.type`, message: unknownType(type) });
@@ -87,7 +87,7 @@ function linkFaults(field: string, owner: string, { type, take = {}, give = {} }
   return faults;
 }
 
-/** What can be taken from the other end besides its properties. */
+/** What a link can take from the other end besides its properties. */
 export const BESIDE_PROPERTIES: ReadonlySet<string> = new Set(['node.name', 'node.address', 'resource.name', 'component.name']);
 
 function undeclared(field: string, type: string, property: string, table: TypeTable): ModuleFault[] {
@@ -95,7 +95,7 @@ function undeclared(field: string, type: string, property: string, table: TypeTa
   return [{ field, message: `type ${type} has no property ${JSON.stringify(property.slice(0, 63))}` }];
 }
 
-/** What is said of a type that nobody knows. */
+/** The message for an unknown type. */
 export function unknownType(name: string): string {
   return `there is no type ${JSON.stringify(name)}: types are the module's own, those of modules that it depends on, or built in`;
 }

@@ -1,4 +1,4 @@
-/** Judges types as the node does that makes them, or that converges a service with them: pure, but for the engine of patterns. */
+/** Checks types as a node would that creates them, or that converges a service with them. Pure, except for the pattern engine. */
 import { compilePattern } from '../definitions/pattern.ts';
 import { mayNarrow } from '../definitions/property-rule.ts';
 import { type JudgingRule, ruleFaults, typeOfRule } from '../definitions/property-value.ts';
@@ -9,7 +9,10 @@ import type { ModuleFault } from './manifest.ts';
 import { unknownType } from './type-check.ts';
 import { NODE_TYPE_KEY, type OwnType } from './type-table.ts';
 
-/** `staged`: services are made of the module, which know its types and those of its dependencies alone. */
+/**
+ * `staged`: the module has assemblies, so services are made from it, which know only its own types, those of its dependencies, and
+ * built-in ones.
+ */
 export async function typeRunFaults(of: OwnType, known: KnownTypes, { staged }: { staged: boolean }): Promise<ModuleFault[]> {
   const faults: ModuleFault[] = [];
   const add = (field: string, message: string) => void faults.push({ field: `types.${of.name}.${field}`, message });
@@ -33,7 +36,7 @@ export async function typeRunFaults(of: OwnType, known: KnownTypes, { staged }: 
   return faults;
 }
 
-/** `rule`: with what it inherits. */
+/** `rule` includes what it inherits. */
 async function propertyFaults(
   own: PropertyRule,
   rule: PropertyRule,
@@ -45,13 +48,13 @@ async function propertyFaults(
   return wholeRuleFaults(rule);
 }
 
-/** What is wrong with a rule, its pattern and what has to match that as well. */
+/** Returns the faults of a rule, including those of its pattern and of the values that must match it. */
 export async function wholeRuleFaults(rule: PropertyRule): Promise<{ field: string; message: string }[]> {
   const judged = await withPattern(rule);
   return 'error' in judged ? [{ field: 'pattern', message: judged.error }] : ruleFaults(judged);
 }
 
-/** A rule with its pattern compiled. */
+/** Compiles the pattern of a rule. */
 export async function withPattern(rule: PropertyRule): Promise<JudgingRule | { error: string }> {
   const compiled = rule.pattern === undefined ? undefined : await compilePattern(rule.pattern);
   if (compiled === undefined) return rule;

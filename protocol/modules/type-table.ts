@@ -1,4 +1,4 @@
-/** The types of a module as its other parts see them: what is known of a type by its name, with what it inherits within the module. Pure. */
+/** The types of a module by name, with what they inherit within the module. Pure. */
 import type { Commands } from '../definitions/commands.ts';
 import type { ModuleManifest, ModuleType } from '../definitions/module.ts';
 import type { LinkRule, PropertyRule } from '../definitions/type-rules.ts';
@@ -7,7 +7,7 @@ import { BUILTIN_TYPES } from './builtin-types.ts';
 const BUILTIN = new Map(BUILTIN_TYPES.map((type) => [type.name.toLowerCase(), type]));
 /** The name that stands for machines. */
 export const NODE_TYPE_KEY = 'node';
-/** Types of a module above one another; a chain that goes on outside of it is judged by the node. */
+/** Longest chain of types within a module. The node checks chains that continue outside. */
 const MAX_CHAIN = 64;
 
 export interface OwnType {
@@ -15,13 +15,13 @@ export interface OwnType {
   type: ModuleType;
 }
 
-/** What is known of a name. `elsewhere`: it may be of a module that this one depends on. */
+/** What is known of a name. `elsewhere`: it may belong to a module that this one depends on. */
 export type Known = 'builtin' | 'node' | 'elsewhere' | 'unknown' | OwnType;
 
 export interface Chain {
-  /** Itself and its supertypes within the module, the nearest first. */
+  /** The type and its supertypes within the module, nearest first. */
   types: readonly ModuleType[];
-  /** Where it goes on: nowhere, at a built-in type, or outside of what is known. */
+  /** Where the chain continues: nowhere, at a built-in type, or outside of what is known. */
   end: 'closed' | 'builtin' | 'open';
 }
 
@@ -29,7 +29,7 @@ export class TypeTable {
   readonly own: ReadonlyMap<string, OwnType>;
   readonly #hasDependencies: boolean;
 
-  /** `own`: by key, each name once. */
+  /** `own`: by key, with distinct names. */
   constructor(own: ReadonlyMap<string, OwnType>, { dependencies = {} }: Pick<ModuleManifest, 'dependencies'>) {
     this.own = own;
     this.#hasDependencies = Object.keys(dependencies).length > 0;
@@ -44,7 +44,7 @@ export class TypeTable {
     return this.#hasDependencies ? 'elsewhere' : 'unknown';
   }
 
-  /** A type with its supertypes; the names of a cycle if there is one. */
+  /** Returns a type with its supertypes, or the names of a cycle. */
   chain(name: string): Chain | { cycle: string[] } {
     const types: ModuleType[] = [];
     const names: string[] = [];
@@ -62,12 +62,12 @@ export class TypeTable {
     return { types, end: 'closed' };
   }
 
-  /** The rule of a property; undefined if there is none, `open` if there may be one, or none is needed. */
+  /** Returns the rule of a property; undefined if there is none, `open` if there may be one, or none is needed. */
   property(name: string, property: string): PropertyRule | 'open' | undefined {
     const chain = this.chain(name);
     if ('cycle' in chain) return 'open';
     const rules = chain.types.flatMap(({ properties = {} }) => (Object.hasOwn(properties, property) ? (properties[property] ?? []) : []));
-    // what a subtype says anew, and the rest as inherited
+    // A subtype's own fields override the inherited ones.
     if (rules.length > 0) {
       const all: PropertyRule = {};
       for (const rule of rules.reverse()) Object.assign(all, rule);
@@ -77,7 +77,7 @@ export class TypeTable {
     return open ? 'open' : undefined;
   }
 
-  /** Itself and all that it extends, the nearest first, as far as it is known; those that every node has are among them. */
+  /** Returns the type and its known supertypes, nearest first, including built-in ones. */
   lineage(name: string): { types: readonly OwnType[]; isWhole: boolean } {
     const types: OwnType[] = [];
     for (let next: string | undefined = name; next !== undefined; ) {
@@ -91,7 +91,7 @@ export class TypeTable {
     return { types, isWhole: true };
   }
 
-  /** The rule of a link; `open` if there may be one that is not known here. */
+  /** Returns the rule of a link; `open` if there may be one that is not known here. */
   link(name: string, link: string): LinkRule | 'open' | undefined {
     const chain = this.chain(name);
     if ('cycle' in chain) return 'open';
@@ -99,7 +99,7 @@ export class TypeTable {
     return chain.end === 'open' ? 'open' : undefined;
   }
 
-  /** Commands of a type within the module, the nearest of each name; `open` if there may be more. */
+  /** Returns the commands of a type within the module, the nearest of each name; `open` if there may be more. */
   commands(name: string): { commands: Commands; open: boolean } {
     const chain = this.chain(name);
     const commands: Commands = {};

@@ -1,4 +1,4 @@
-/** Judges the workflows of an assembly: pure. Fields begin with the name of the workflow. */
+/** Checks the workflows of an assembly. Pure. Fields begin with the name of the workflow. */
 import type { Component, ServiceStep, ServiceWorkflow } from '../definitions/assembly.ts';
 import type { OptionRule } from '../definitions/commands.ts';
 import { missingOptions, readOptionValue } from '../definitions/option-value.ts';
@@ -7,7 +7,7 @@ import type { ModuleFault } from './manifest.ts';
 import { hasReference, wrongReferences } from './references.ts';
 import type { TypeTable } from './type-table.ts';
 
-/** What the steps of workflows name. */
+/** What steps of workflows may refer to. */
 export interface WorkflowSurroundings {
   components: ReadonlyMap<string, Component>;
   types: TypeTable;
@@ -80,7 +80,7 @@ class WorkflowCheck {
 
   #component(at: string, name: string, step: ServiceStep): void {
     const { components, types } = this.#surroundings;
-    // one of several resources is named COMPONENT-N or COMPONENT-NODE
+    // One of several resources is named COMPONENT-N or COMPONENT-NODE.
     const component = components.get(name) ?? [...components].find(([one]) => name.startsWith(`${one}-`))?.[1];
     if (component === undefined) {
       this.#add(`${at}.component`, `there is no component ${JSON.stringify(name)}`);
@@ -104,7 +104,7 @@ class WorkflowCheck {
     else this.#given(at, step, name, called.options ?? {});
   }
 
-  /** Options that a step gives, against those that there are. */
+  /** Checks the options that a step gives against their rules. */
   #given(at: string, { options = {} }: ServiceStep, name: string, rules: Readonly<Record<string, OptionRule>>): void {
     for (const [option, value] of Object.entries(options)) {
       const rule = Object.hasOwn(rules, option) ? rules[option] : undefined;

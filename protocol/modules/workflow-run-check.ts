@@ -1,4 +1,4 @@
-/** Judges the workflows of an assembly as a converge does: pure. Fields begin with the name of the workflow. */
+/** Checks the workflows of an assembly as a converge would. Pure. Fields begin with the name of the workflow. */
 import { type Component, MAX_WORKFLOW_LEVELS, type ServiceStep, type ServiceWorkflow } from '../definitions/assembly.ts';
 import { missingOptions } from '../definitions/option-value.ts';
 import { MAX_TASK_STEPS } from '../kinds/task.ts';
@@ -37,7 +37,7 @@ function judgeSteps(
     if (inner !== undefined) judgeSteps(`${at}.steps`, inner, { components, known }, add);
     if (name === undefined) continue;
     const component = components.get(name);
-    // one of several resources is named COMPONENT-N or COMPONENT-NODE: how many there are, the service decides
+    // One of several resources is named COMPONENT-N or COMPONENT-NODE; the service decides how many there are.
     const counted = [...components].find(([one, { on }]) => name.startsWith(`${one}-`) && typeof on === 'object' && on.count !== undefined);
     if (component === undefined && counted === undefined)
       add(`${at}.component`, `there is no component ${JSON.stringify(name)}, and no resource of that name`);

@@ -1,18 +1,21 @@
-/** How much the workflows of a service come to: pure. Recursion goes as deep as steps are nested in their file, and never along workflows. */
+/** Computes the size of a service's workflows. Pure. Recursion follows only the nesting of steps in their file, never workflows. */
 import type { ServiceStep, ServiceWorkflow } from '../definitions/assembly.ts';
 import { MAX_TASK_STEPS } from '../kinds/task.ts';
 import { lastFirst } from './cycle.ts';
 
 export interface WorkflowSize {
-  /** With those of the workflows that it runs; one more than a task may have stands for all that is beyond. */
+  /** Including the steps of the workflows that it runs. Capped at one more than a task may have. */
   steps: number;
-  /** Of workflows and groups within one another. */
+  /** Depth of nested workflows and groups. */
   levels: number;
 }
 
 const EMPTY: WorkflowSize = { steps: 0, levels: 0 };
 
-/** Each workflow by its name, in the order of the file. One that runs itself counts for nothing where it does: that is told elsewhere. */
+/**
+ * Returns the size of each workflow, in the order of the file. A workflow that runs itself counts as empty there; that fault is reported
+ * elsewhere.
+ */
 export function workflowSizes(workflows: Readonly<Record<string, ServiceWorkflow>>): ReadonlyMap<string, WorkflowSize> {
   const sizes = new Map<string, WorkflowSize>();
   const graph = new Map(Object.entries(workflows).map(([name, { steps }]) => [name, workflowsRun(steps)]));
@@ -20,7 +23,7 @@ export function workflowSizes(workflows: Readonly<Record<string, ServiceWorkflow
   return new Map(Object.keys(workflows).map((name) => [name, sizes.get(name) ?? EMPTY]));
 }
 
-/** The workflows that steps run, each once. */
+/** Returns the workflows that steps run, each once. */
 export function workflowsRun(steps: readonly ServiceStep[]): string[] {
   return [
     ...new Set(steps.flatMap(({ workflow, steps: inner = [] }) => [...(workflow === undefined ? [] : [workflow]), ...workflowsRun(inner)])),

@@ -1,33 +1,33 @@
 /**
- * Reads YAML of others in bounded time and memory. The library compares each key with all others of its mapping, and takes long for much that is no
- * document: so what it is given is counted first, and keys that stand twice are found here.
+ * Reads untrusted YAML in bounded time and memory. The library compares each key with all others of its mapping, and is slow on much
+ * malformed input. So this counts the tokens first, and finds duplicate keys itself.
  */
 import type { Document, YAMLParseError } from 'yaml';
 import { checkJson } from '../encoding/json.ts';
 import { DtkdError } from '../errors.ts';
 
-/** Uses of anchors beyond this are an attack on memory, not a document. */
+/** More uses of anchors than this are an attack on memory, not a document. */
 const MAX_ALIASES = 100;
-/** Signs, blanks and texts that a document is made of: some 150 KB of it without its scripts, and half a second. */
+/** Maximum number of tokens of a document: some 150 KB without its scripts, and half a second. */
 const MAX_LEXEMES = 40_000;
-/** Brackets within brackets. */
+/** Maximum nesting of brackets. */
 const MAX_NESTED = 64;
 
-/** A YAML document with its value. */
+/** A parsed YAML document and its value. */
 export interface ReadDocument {
   value: unknown;
-  /** To be edited: comments and the order of what stands there stay. */
+  /** For editing: keeps comments and the order of fields. */
   document: Document;
-  /** `SOURCE:LINE:COLUMN` of an offset in the text. */
+  /** Formats an offset in the text as `SOURCE:LINE:COLUMN`. */
   where(offset: number | undefined): string;
 }
 
-/** The value of one YAML document. Errors: INVALID with the place. */
+/** Parses one YAML document to its value. Errors: INVALID with the place. */
 export async function readYaml(text: string, source: string): Promise<unknown> {
   return (await readYamlDocument(text, source)).value;
 }
 
-/** One YAML document. Errors: INVALID with the place. */
+/** Parses one YAML document. Errors: INVALID with the place. */
 export async function readYamlDocument(text: string, source: string): Promise<ReadDocument> {
   const { isMap, isScalar, Lexer, LineCounter, parseDocument, visit } = await import('yaml');
   assertModest(new Lexer().lex(text), source);
@@ -76,7 +76,10 @@ export async function readYamlDocument(text: string, source: string): Promise<Re
   }
 }
 
-/** What the library says, without what it repeats of the text: that may be a secret which somebody has written there, and is told by its place. */
+/**
+ * Returns the library's message without excerpts of the text, which may be a secret that somebody wrote there. The place is reported
+ * separately.
+ */
 function reasonOf({ code, message }: YAMLParseError): string {
   if (code === 'TAG_RESOLVE_FAILED') return 'a tag (!) that nobody knows';
   const [line = ''] = message.split('\n');
