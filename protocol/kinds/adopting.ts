@@ -1,12 +1,12 @@
 import type { ApiObject } from '../objects/objects.ts';
 
-/** An object that a log gave back, with the annotations that the stored one has: they are in no log. */
+/** Returns an object recovered from a log, with the annotations of the stored one, which are in no log. */
 export function withStoredAnnotations(published: ApiObject, stored: ApiObject | undefined): ApiObject {
   const annotations = stored?.metadata.uid === published.metadata.uid ? stored.metadata.annotations : undefined;
   return annotations === undefined ? published : { ...published, metadata: { ...published.metadata, annotations } };
 }
 
-/** The same of an object whose `subject` is known through a domain; what is published does not say which. */
+/** Like `withStoredAnnotations`, for an object whose `subject` is known through a domain: the published form does not say which. */
 export function adoptedBySubject(published: ApiObject | undefined, domain: string, stored: ApiObject | undefined): ApiObject | undefined {
   if (published === undefined) return undefined;
   const { subject } = published;
@@ -14,7 +14,7 @@ export function adoptedBySubject(published: ApiObject | undefined, domain: strin
   return withStoredAnnotations(known ? { ...published, subject: { ...subject, domain } } : published, stored);
 }
 
-/** The same of an object that is published whole but for its annotations. */
+/** Like `withStoredAnnotations`, for an object that is published whole except for its annotations. */
 export function adoptedWhole(published: ApiObject | undefined, _domain: string, stored: ApiObject | undefined): ApiObject | undefined {
   return published === undefined ? undefined : withStoredAnnotations(published, stored);
 }

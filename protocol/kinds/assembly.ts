@@ -31,7 +31,7 @@ const schema = z.object({
     .describe('What can be staged.'),
 });
 
-/** What can be staged on this node: an assembly of a module that it has. Comes and goes with the module. */
+/** What can be staged on this node: an assembly of an installed module. Created and removed with the module. */
 export const assemblyKind: Kind = {
   ...ASSEMBLIES,
   kind: 'Assembly',

@@ -34,7 +34,7 @@ function publishedCapability({ apiVersion, kind, metadata, ...fields }: ApiObjec
   return { apiVersion, kind, metadata: meta, ...user, ...(user.subject === undefined ? {} : { subject: kept }) };
 }
 
-/** A right that the owner of objects gives to a user or to the members of a trust. */
+/** A right that the owner of objects grants to a user or to the members of a trust. */
 export const capabilityKind: Kind = {
   group: DTKD_GROUP,
   version: 'v1',
@@ -71,7 +71,7 @@ export const capabilityKind: Kind = {
   domainsOf: (object) => {
     const parsed = schema.safeParse(object).data;
     const domain = parsed?.subject?.domain;
-    // Who granted it is part of it, and must not be told to another domain than its own.
+    // It names its grantor, who must not become known in another domain than its own.
     const other = parsed?.grantor?.domain !== undefined && parsed.grantor.domain !== domain;
     return domain === undefined || other ? [] : [domain];
   },
@@ -79,7 +79,7 @@ export const capabilityKind: Kind = {
   adopted: adoptedBySubject,
 };
 
-/** `resources.dtkd.dev model=web tier=front`, for people. */
+/** Formats a scope for people: `resources.dtkd.dev model=web tier=front`. */
 export function scopeText(scope: z.infer<typeof grantScope> | undefined): string {
   if (scope === undefined) return '';
   const parts = [scope.kind];

@@ -31,7 +31,7 @@ const schema = z.object({
 });
 export type DeploymentFields = z.infer<typeof schema>;
 
-/** A resource as it is installed on this node: which model it is of, where its directory is, whose code it runs. Made when it is first needed. */
+/** A resource as installed on this node: its model, its directory, and whose code it runs. Created when it is first needed. */
 export const deploymentKind: Kind = {
   group: DTKD_GROUP,
   version: 'v1',

@@ -22,7 +22,7 @@ const WHICH_SERVICE = 'The Service that the app leads to.';
 const WHICH_DOMAINS = 'The domains whose members see the app.';
 
 const schema = z.object({
-  // The seed writes the selectors beside `spec`; both places are accepted and kept as written.
+  // The original design writes the selectors beside `spec`. Both places are accepted and kept as written.
   serviceSelector: serviceSelector.optional().describe(WHICH_SERVICE),
   domainSelector: domainSelector.optional().describe(WHICH_DOMAINS),
   spec: z
@@ -62,7 +62,7 @@ export interface AppSelectors {
   allowCrossSite: boolean;
 }
 
-/** Reads a dtApp whichever way its selectors are written (`spec` wins). Undefined if the object is no valid dtApp. */
+/** Reads a dtApp wherever its selectors are written (`spec` wins). Undefined if the object is not a valid dtApp. */
 export function appSelectors(object: Record<string, unknown>): AppSelectors | undefined {
   const parsed = schema.safeParse(object);
   if (!parsed.success) return undefined;
@@ -76,13 +76,13 @@ export function appSelectors(object: Record<string, unknown>): AppSelectors | un
   };
 }
 
-/** What users write; made once, since making a schema costs more than using it. */
+/** The fields that users write. Created once, since creating a schema costs more than using it. */
 const userFields = schema.omit({ URI: true, owner: true, status: true, message: true });
 
-/** Annotations that are nobody else's business. */
+/** Annotations that are not published. */
 const UNPUBLISHED = ['kubectl.kubernetes.io/last-applied-configuration', CREATOR_ANNOTATION];
 
-/** Leaves out this node's view (URI, status) and every domain but the one that it is published to. */
+/** Leaves out this node's own view (URI, status) and every domain but the one that it is published to. */
 function publishedApp(object: ApiObject, domain: string): ApiObject {
   const { apiVersion, kind, metadata } = object;
   const only = { name: [domain] };
@@ -101,13 +101,13 @@ function publishedApp(object: ApiObject, domain: string): ApiObject {
   };
 }
 
-/** Who made an app is in no log: the stored one knows, if it is the same app. */
+/** Restores the creator of an app, which is in no log, from the stored object if it is the same app. */
 function withCreator(metadata: ApiObject['metadata'], stored: ApiObject['metadata'] | undefined): ApiObject['metadata'] {
   const creator = stored?.uid === metadata.uid ? stored.annotations?.[CREATOR_ANNOTATION] : undefined;
   return creator === undefined ? metadata : { ...metadata, annotations: { ...metadata.annotations, [CREATOR_ANNOTATION]: creator } };
 }
 
-/** A published app names one domain; the stored one keeps its others, and goes once it names none. */
+/** A published app names one domain. The stored one keeps its other domains, and is removed once it names none. */
 function adoptedApp(published: ApiObject | undefined, domain: string, stored: ApiObject | undefined): ApiObject | undefined {
   const others = (stored === undefined ? [] : (appSelectors(stored)?.domains ?? [])).filter((name) => name !== domain);
   const base = published ?? (others.length === 0 ? undefined : stored);
@@ -128,7 +128,7 @@ function adoptedApp(published: ApiObject | undefined, domain: string, stored: Ap
   };
 }
 
-/** A Service shared into domains. Every member of them shows a copy with a URI of its own. */
+/** A Service shared into domains. Each of their members shows a copy with its own URI. */
 export const dtAppKind: Kind = {
   group: SIGHTLINE_GROUP,
   version: 'v1',

@@ -29,7 +29,7 @@ const schema = z.object({
   founder: z.string().optional().describe('Name of the node that holds the root key, if this node knows it.'),
 });
 
-/** Membership of this node in a domain. Creating one founds a domain, or joins one where `spec.peer` is given. */
+/** This node's membership in a domain. Creating one founds a domain, or joins one if `spec.peer` is given. */
 export const dtDomainKind: Kind = {
   group: SIGHTLINE_GROUP,
   version: 'v1',

@@ -24,7 +24,7 @@ const schema = z.object({
     .describe('Sentences that the operator should read: ambiguous name, surplus of an invite, suspension, clock skew.'),
 });
 
-/** One member of a domain as this node sees it. Made and kept by the daemon; deleting one on the founder removes the member for good. */
+/** A member of a domain as this node sees it. Maintained by the daemon; deleting one on the founder removes the member for good. */
 export const dtPeerKind: Kind = {
   group: SIGHTLINE_GROUP,
   version: 'v1',

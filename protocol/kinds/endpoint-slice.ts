@@ -8,7 +8,7 @@ import { type Kind, READ_VERBS } from './kind.ts';
 const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 const MANAGED_BY_LABEL = 'endpointslice.kubernetes.io/managed-by';
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
-/** Names may have so many characters. */
+/** Maximum length of a name. */
 const MAX_NAME = 253;
 const DIGEST = 10;
 const NAME = /^(.+)-ipv[46](-[1-9][0-9]?)?$/;
@@ -49,7 +49,7 @@ const FAMILIES = [
   { addressType: 'IPv6', version: 6 },
 ] as const;
 
-/** One slice for each subset and each sort of address in it. */
+/** Returns one slice for each subset and each address family in it. */
 function slicesOf(endpoints: ApiObject): ApiObject[] {
   const subsets = endpointsSchema.safeParse(endpoints).data?.subsets ?? [];
   return FAMILIES.flatMap(({ addressType, version }) =>
@@ -72,7 +72,7 @@ function endpointsIn({ addresses = [], notReadyAddresses = [] }: Subset, version
   return [...entries(addresses, true), ...entries(notReadyAddresses, false)];
 }
 
-/** Clients read a port's name without asking whether there is one. */
+/** An empty name if there is none, since clients read it unconditionally. */
 function portsOf({ ports = [] }: Subset): Slice['ports'] {
   return ports.map(({ name = '', port, protocol = 'TCP', appProtocol }) => ({
     name,
@@ -104,20 +104,20 @@ function sliceObject({ metadata }: ApiObject, suffix: string, fields: Slice): Ap
   };
 }
 
-/** One that would be too long is cut, and told from others by a digest; it is found in lists only. */
+/** Names a slice. A name that would be too long is cut and made unique by a digest; such a slice is found only in lists. */
 function sliceName(name: string, suffix: string): string {
   if (name.length + suffix.length <= MAX_NAME) return `${name}${suffix}`;
   const digest = createHash('sha256').update(name).digest('hex').slice(0, DIGEST);
   return `${name.slice(0, MAX_NAME - suffix.length - DIGEST - 1)}-${digest}${suffix}`;
 }
 
-/** In the shape of a UUID, always the same for the same text. */
+/** Returns a deterministic identifier in the form of a UUID. */
 function uidOf(text: string): string {
   const hex = createHash('sha256').update(text).digest('hex');
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20, 32)].join('-');
 }
 
-/** Endpoints as newer clients read them: `kubectl describe service`. */
+/** Endpoints in the form that newer clients read, such as `kubectl describe service`. */
 export const endpointSliceKind: Kind = {
   group: 'discovery.k8s.io',
   version: 'v1',
@@ -152,7 +152,7 @@ export const endpointSliceKind: Kind = {
   ],
 };
 
-/** As kubectl shortens them. */
+/** Joins texts, shortened as kubectl does. */
 function listed(texts: readonly string[] = []): string {
   if (texts.length === 0) return '<unset>';
   return texts.length > 3 ? `${texts.slice(0, 3).join(',')} + ${texts.length - 3} more...` : texts.join(',');

@@ -44,7 +44,7 @@ function addressesOf(object: ApiObject): string {
   return all.length > 3 ? `${all.slice(0, 3).join(',')} + ${all.length - 3} more...` : all.join(',') || '<none>';
 }
 
-/** The addresses behind the Service of the same name, tried in the order in which they stand. */
+/** The addresses behind the Service of the same name, tried in order. */
 export const endpointsKind: Kind = {
   group: '',
   version: 'v1',

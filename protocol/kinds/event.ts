@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Kind, READ_VERBS } from './kind.ts';
 
-/** Who had made the object that an Event is about: they see the Event. */
+/** The creator of the object that an Event is about. The creator may see the Event. */
 export const EVENT_CREATOR_ANNOTATION = 'dtkd.dev/object-creator';
 
 export const involvedObject = z.object({
@@ -12,7 +12,7 @@ export const involvedObject = z.object({
   uid: z.string().optional().describe('Its uid.'),
 });
 
-/** What happened to an object, for people: kept for an hour, bounded, never replicated. */
+/** What happened to an object, for people. Kept for an hour, limited in number, never replicated. */
 export const eventKind: Kind = {
   group: '',
   version: 'v1',

@@ -9,7 +9,7 @@ import { EXECUTION_PHASES } from '../orders/words.ts';
 import { type Kind, READ_VERBS } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
 
-/** How nodes are chosen: texts as `-I` and `-X` take them. */
+/** Selects nodes, by texts as for `-I` and `-X`. */
 const nodeFilter = z.object({
   include: z.array(z.string().max(4_096)).max(64).optional().describe('Nodes that one of these matches, as -I takes them.'),
   exclude: z.array(z.string().max(4_096)).max(64).optional().describe('But none that one of these matches, as -X takes them.'),
@@ -17,7 +17,7 @@ const nodeFilter = z.object({
 });
 export type NodeFilter = z.infer<typeof nodeFilter>;
 
-/** What a user asks for; the daemon makes a plan of it. */
+/** A user's request, from which the daemon makes a plan. */
 export const dispatchRequestSpec = z.object({
   model: z.string().max(253).optional().describe('MODEL, or NODE/MODEL where several nodes have one of that name.'),
   type: z.string().max(MAX_TYPE_NAME).optional().describe('Type of the resources.'),
@@ -113,7 +113,7 @@ function countsOf(object: ApiObject): string {
   return counts(statusShape.safeParse(object['status']).data?.parts ?? []);
 }
 
-/** As a Job of Kubernetes: Complete if every target succeeded, Failed if it has ended otherwise. */
+/** Conditions as on a Kubernetes Job: Complete if every target succeeded, Failed if it ended otherwise. */
 function executionConditions(object: ApiObject): ConditionNow[] {
   const status = statusShape.safeParse(object['status']).data;
   if (status === undefined) return [];
@@ -127,14 +127,14 @@ function executionConditions(object: ApiObject): ConditionNow[] {
   ];
 }
 
-/** What conditions look at: an execution is written often while it runs, and may have thousands of parts. */
+/** The fields that conditions depend on: a running execution is written often, and may have thousands of parts. */
 const statusShape = z.object({
   phase: z.enum(EXECUTION_PHASES),
   parts: z.array(z.object({ state: z.string().optional(), outcome: z.string().optional() })),
   message: z.string().optional(),
 });
 
-/** A command on its targets: the plan as it was frozen, and what became of each target. On a target: its own part of it. */
+/** A command on its targets: the frozen plan, and the outcome on each target. On a target: only its own part. */
 export const executionKind: Kind = {
   group: DTKD_GROUP,
   version: 'v1',

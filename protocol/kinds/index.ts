@@ -25,7 +25,7 @@ import { trustKind } from './trust.ts';
 import { typeKind } from './type.ts';
 import { userKind } from './user.ts';
 
-/** Every kind that this version serves. Adding a kind is adding a file and its line here. */
+/** Every kind that this version serves. To add a kind, add a file and a line here. */
 export const KINDS: readonly Kind[] = [
   namespaceKind,
   serviceKind,
@@ -54,7 +54,7 @@ export const KINDS: readonly Kind[] = [
   endpointSliceKind,
 ];
 
-/** Each decision about an object looks its kind up. */
+/** An index, since every decision about an object looks up its kind. */
 const BY_PLURAL: ReadonlyMap<string, ReadonlyMap<string, Kind>> = new Map(
   KINDS.map(({ group }) => [group, new Map(KINDS.flatMap((kind) => (kind.group === group ? [[kind.plural, kind]] : [])))]),
 );

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { ConditionNow } from '../objects/conditions.ts';
 import type { ApiObject } from '../objects/objects.ts';
 
-/** A printed column. `path` is a dotted path into the object; `value` computes instead where a path will not do. */
+/** A printed column. `path` is a dotted path into the object; `value` computes what no path can give. */
 export interface Column {
   name: string;
   type: 'string' | 'integer' | 'boolean' | 'date';
@@ -17,22 +17,23 @@ export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'd
 export const READ_VERBS: readonly Verb[] = ['get', 'list', 'watch'];
 export const ALL_VERBS: readonly Verb[] = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'];
 
-/** How objects of a kind follow from those of another one. */
+/** How objects of a kind are derived from those of another one. */
 export interface Derivation {
   from: Pick<Kind, 'group' | 'plural'>;
-  /** What follows from one source, in an order that does not change; each bears its resourceVersion. */
+  /** Returns the objects derived from one source, in a stable order. Each has the source's resourceVersion. */
   objects: (source: ApiObject) => ApiObject[];
-  /** Name of the source of an object, as its name tells; undefined if it can be no object of the kind. */
+  /** Returns the name of an object's source, given the object's name; undefined if no object of the kind can have that name. */
   sourceOf: (name: string) => string | undefined;
   /** The label that names an object's source. */
   label: string;
 }
 
 /**
- * All that dtkd knows about one kind of object. Routes, validation, discovery, tables, completion and the reference come from it.
+ * Everything that dtkd knows about one kind of object. Routes, validation, discovery, tables, completion and the reference are derived
+ * from it.
  */
 export interface Kind {
-  /** Empty for the core group, whose paths begin with `/api` and not `/apis`. */
+  /** Empty for the core group, whose paths begin with `/api` instead of `/apis`. */
   group: string;
   version: string;
   kind: string;
@@ -40,46 +41,51 @@ export interface Kind {
   singular: string;
   shortNames: readonly string[];
   scope: 'Namespaced' | 'Cluster';
-  /** True: published in the author's log to the domains that `domainsOf` names. False: never leaves its owner's store. */
+  /** True: published in the author's log to the domains that `domainsOf` returns. False: never leaves its owner's store. */
   shared: boolean;
   verbs: readonly Verb[];
-  /** Objects of the kind are never stored: they follow from others when they are read, and who may READ those sees them. */
+  /** Objects of the kind are never stored: they are derived from others on reading, and visible to those who may READ these. */
   derived?: Derivation;
   description: string;
   /** The object without `metadata`, as users write it. Unknown fields are reported under fieldValidation and dropped. */
   schema: z.ZodObject;
-  /** Top-level fields that only the daemon writes (`status` and, for the seed's kinds, others). Kept from the stored object on user writes. */
+  /**
+   * Top-level fields that only the daemon writes (`status`, and others for the kinds of the original design). User writes keep the stored
+   * values.
+   */
   serverFields: readonly string[];
   /** Fields usable in a field selector besides metadata.name and metadata.namespace. */
   selectableFields: readonly string[];
   columns: readonly Column[];
-  /** True where name and age say nothing to people: only the wide table has them. */
+  /** True if name and age mean nothing to people: only the wide table shows them. */
   anonymous?: boolean;
   /**
-   * Paths whose values are indexed beside the labels, so that a query by them costs as much as its answer: a path to a scalar, to an array
-   * (each element), or `PATH.*` (each scalar entry of a record). Absent: the kind has no indexes.
+   * Paths whose values are indexed besides the labels, so that a query by them costs only as much as its result: a path to a scalar, to
+   * an array (each element), or `PATH.*` (each scalar entry of a record). Absent: the kind has no indexes.
    */
   indexed?: readonly string[];
-  /** Short forms of paths in expressions (protocol/where/where.ts): `type` for `spec.type`, and so also `type.…`. */
+  /** Short forms of paths in expressions (protocol/where/where.ts): `type` for `spec.type`, and thus also `type.…`. */
   aliases?: Readonly<Record<string, string>>;
-  /** Paths whose texts expressions and indexes compare without regard to case. */
+  /** Paths whose texts are compared without regard to case, in expressions and indexes. */
   caseless?: readonly string[];
-  /** A path, and the one that is read where there is nothing at it. */
+  /** For a path without a value, the path to read instead. */
   defaults?: Readonly<Record<string, string>>;
-  /** Replicas bear AUTHOR_ANNOTATION: who wrote such an object decides what it means. Its published form has no annotations. */
+  /**
+   * Replicas carry AUTHOR_ANNOTATION, because the meaning of such an object depends on its author. Its published form has no annotations.
+   */
   attributed?: true;
   /**
-   * What is true of an object, said in its `status.conditions` whenever it is stored here. Follows from the object alone, so that the conditions
-   * always speak of its present generation. Absent: the kind says none.
+   * Computes the object's `status.conditions` whenever it is stored here. Depends on the object alone, so that the conditions always
+   * match its current generation. Absent: the kind has no conditions.
    */
   conditions?: (object: ApiObject) => readonly ConditionNow[];
-  /** Names of the domains into which an object of a shared kind is published; `*`: all that this node is in. */
+  /** Names of the domains that an object of a shared kind is published to; `*`: all domains of this node. */
   domainsOf?: (object: ApiObject) => readonly string[];
-  /** What the members of `domain` get to see of an object of a shared kind: user-written fields only, without a word of other domains. */
+  /** Returns what the members of `domain` see of an object of a shared kind: only user-written fields, and nothing about other domains. */
   published?: (object: ApiObject, domain: string) => ApiObject;
   /**
-   * The other way: what this node itself had published to `domain` and has lost (undefined: had taken back), joined with what is stored
-   * now. Returns the object to store, or undefined to delete it. Where a kind has none, the published object is stored as it is.
+   * The inverse: merges what this node had published to `domain` and lost (undefined: had withdrawn) with what is stored now. Returns the
+   * object to store, or undefined to delete it. If a kind has no such function, the published object is stored as it is.
    */
   adopted?: (published: ApiObject | undefined, domain: string, stored: ApiObject | undefined) => ApiObject | undefined;
 }

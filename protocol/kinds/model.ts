@@ -4,7 +4,7 @@ import { DTKD_GROUP } from './paths.ts';
 
 export { DTKD_GROUP };
 
-/** A set of resources that belong together. Many models live side by side on a node. */
+/** A set of related resources. A node may have many models. */
 export const modelKind: Kind = {
   group: DTKD_GROUP,
   version: 'v1',

@@ -31,7 +31,7 @@ const schema = z.object({
 });
 export const moduleSchema = schema;
 
-/** A version of a module that is on this node: types with their commands, assemblies, and files. Comes by `dtkd module install` and `fetch`. */
+/** A version of a module on this node: types with their commands, assemblies, and files. Created by `dtkd module install` and `fetch`. */
 export const moduleKind: Kind = {
   group: DTKD_GROUP,
   version: 'v1',

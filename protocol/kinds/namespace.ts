@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Kind, READ_VERBS } from './kind.ts';
 
-/** A node, as a namespace: the daemon keeps one for itself and one for each member that owns replicated objects. */
+/** A node, as a namespace. The daemon keeps one for itself and one for each member that owns replicated objects. */
 export const namespaceKind: Kind = {
   group: '',
   version: 'v1',

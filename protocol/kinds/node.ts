@@ -21,7 +21,7 @@ export const nodeFacts = z.object({
 });
 export type NodeFacts = z.infer<typeof nodeFacts>;
 
-/** Where the audit log of a node stood, so that its peers witness it. */
+/** The head of a node's audit log, for its peers to witness. */
 export const auditHead = z.object({
   key: z.string().max(64).describe('ed25519 public key of the audit log, base64.'),
   seq: z.number().int().nonnegative().describe('Number of the last line.'),
@@ -67,13 +67,13 @@ const schema = z.object({
   status: nodeStatus.optional().describe('What its daemon says of it.'),
 });
 
-/** What travels: no annotations, and under one name, since each member has one Node and shows under the name that others know it by. */
+/** The published form: no annotations, and no namespace, since each member has one Node, shown under the name that others know it by. */
 function publishedNode({ apiVersion, kind, metadata, spec, status }: ApiObject): ApiObject {
   const { annotations: _annotations, namespace: _namespace, ...meta } = metadata;
   return { apiVersion, kind, metadata: meta, ...(isRecord(spec) ? { spec } : {}), ...(isRecord(status) ? { status } : {}) };
 }
 
-/** What a Node object says of maintenance; undefined: its node is in use. */
+/** Returns a Node's maintenance; undefined if the node is in use. */
 export function maintenanceOf(node: ApiObject | undefined): { since?: string; reason?: string } | undefined {
   const spec = node?.['spec'];
   const maintenance = isRecord(spec) ? spec['maintenance'] : undefined;
@@ -86,8 +86,8 @@ export function maintenanceOf(node: ApiObject | undefined): { since?: string; re
 }
 
 /**
- * What the node's own daemon says: Ready since it has written its facts, and whether its operator has taken it out of use. That a node can be reached now is
- * seen by each other node for itself, and is in none of these.
+ * Conditions by the node's own daemon: Ready once it has written its facts, and whether its operator has taken it out of use. They do not
+ * say whether the node can be reached now: each other node sees that for itself.
  */
 function nodeConditions(object: ApiObject): ConditionNow[] {
   const fields = schema.safeParse(object).data;

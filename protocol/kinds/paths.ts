@@ -1,6 +1,6 @@
 /**
- * Where objects of some kinds are in the API, and words in them, apart from what parses these objects: the command line uses them at its start, where every
- * file counts.
+ * API locations of some kinds, and words in their objects. Separate from the schemas, because the command line loads them at its start,
+ * where every file counts.
  */
 
 export const DTKD_GROUP = 'dtkd.dev';
@@ -10,6 +10,6 @@ export const SERVICE_INSTANCES = { ...PLACE, plural: 'serviceinstances' } as con
 export const TASKS = { ...PLACE, plural: 'tasks' } as const;
 export const ASSEMBLIES = { ...PLACE, plural: 'assemblies' } as const;
 
-/** Of a task and of each of its steps. `skipped`: what came before it did not succeed, or there was nothing to do. */
+/** States of a task and of each of its steps. `skipped`: an earlier step did not succeed, or there was nothing to do. */
 export const TASK_STATES = ['created', 'executing', 'succeeded', 'failed', 'cancelled', 'skipped'] as const;
 export type TaskState = (typeof TASK_STATES)[number];

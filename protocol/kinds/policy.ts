@@ -4,15 +4,15 @@ import { durationText } from '../definitions/commands.ts';
 import type { Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
 
-/** The one Policy of a node. */
+/** Name of a node's only Policy. */
 export const POLICY_NAME = 'node';
 
-/** Characters of the name of a pin: of code, and of a node. */
+/** Maximum length of a pin's name: a code name, `@` and a node's name. */
 const MAX_PIN_NAME = MAX_CODE_NAME + 1 + 253;
 
 /**
- * The name of a pin, taken apart. Modules go by their names alone: the first that publishes one keeps it. Instances and Types are called what each
- * node likes, so their pins say which node's they are: `acme/web@shop@NODE`, `type/NAME@NODE`. Pure.
+ * Splits the name of a pin. A module's name alone identifies it: its first publisher keeps the name. Each node names its instances and
+ * Types freely, so their pins also name the node: `acme/web@shop@NODE`, `type/NAME@NODE`. Pure.
  */
 export function pinParts(name: string): { code: string; node: string | undefined } {
   const [first = '', second, ...rest] = name.split('@');
@@ -21,12 +21,12 @@ export function pinParts(name: string): { code: string; node: string | undefined
   return isTypeCode(first) ? { code: first, node: second } : { code: name, node: undefined };
 }
 
-/** The name of the pin of code that a node publishes, as that node is called here. */
+/** Returns the name of the pin for code that a node publishes, with the node's name as known here. */
 export function pinNameOf(code: string, node: string): string {
   return isOfNode(code) ? `${code}@${node}` : code;
 }
 
-/** True for code whose name its node alone gives: two nodes may have code of one such name. */
+/** True for code that is named by its node alone, so that two nodes may have different code of the same name. */
 export function isOfNode(code: string): boolean {
   return isTypeCode(code) || code.includes('@');
 }
@@ -83,7 +83,7 @@ export const policySpec = z.object({
 });
 export type PolicySpec = z.infer<typeof policySpec>;
 
-/** What may run on this node, besides who may ask for it (capabilities): whose code, and within which limits. */
+/** What may run on this node, besides who may request it (capabilities): whose code, and within which limits. */
 export const policyKind: Kind = {
   group: DTKD_GROUP,
   version: 'v1',

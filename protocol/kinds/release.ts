@@ -6,7 +6,7 @@ import { withStoredAnnotations } from './adopting.ts';
 import { type Kind, READ_VERBS } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
 
-/** Bytes of each piece but the last: members are asked for pieces, each is verified by itself. */
+/** Bytes of each piece but the last. Members are asked for single pieces, each of which can be verified. */
 export const RELEASE_CHUNK_BYTES = 128 * 1024;
 
 const schema = z.object({
@@ -31,14 +31,14 @@ const schema = z.object({
 export const releaseSchema = schema;
 export type ReleaseFields = z.infer<typeof schema>['spec'];
 
-/** To each domain only itself; annotations are in no log. */
+/** Names only the domain that it is published to. Annotations are in no log. */
 function publishedRelease({ metadata, ...object }: ApiObject, domain: string): ApiObject {
   const { annotations: _annotations, namespace: _namespace, ...meta } = metadata;
   const { spec } = schema.parse(object);
   return { apiVersion: object.apiVersion, kind: object.kind, metadata: meta, spec: { ...spec, domains: [domain] } };
 }
 
-/** A published release names one domain; the stored one keeps its others, and goes once it names none. */
+/** A published release names one domain. The stored one keeps its other domains, and is removed once it names none. */
 function adoptedRelease(published: ApiObject | undefined, domain: string, stored: ApiObject | undefined): ApiObject | undefined {
   const others = (schema.safeParse(stored).data?.spec.domains ?? []).filter((name) => name !== domain);
   const base = published ?? (others.length === 0 ? undefined : stored);
@@ -48,7 +48,10 @@ function adoptedRelease(published: ApiObject | undefined, domain: string, stored
   return withStoredAnnotations({ ...base, spec: { ...spec, domains } }, stored);
 }
 
-/** A module as its publisher offers it to the members of domains: they fetch it from whoever has it. Made by `dtkd module publish`. */
+/**
+ * A module that its publisher offers to the members of domains, who fetch it from any member that has it. Created by `dtkd module
+ * publish`.
+ */
 export const releaseKind: Kind = {
   group: DTKD_GROUP,
   version: 'v1',

@@ -4,10 +4,10 @@ import { objectName } from '../objects/objects.ts';
 import { ALL_VERBS, type Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
 
-/** Resources and nodes that one resource can be a child of. */
+/** Maximum number of parents of one resource: resources and nodes. */
 export const MAX_PARENTS = 256;
 
-/** A parent: the name of a resource of the same node, or `node/NAME` for a Node, which is how a resource is deployed. */
+/** A parent: the name of a resource of the same node, or `node/NAME` for a Node, on which the resource is thereby deployed. */
 const parentRef = z
   .string()
   .max(320)
@@ -27,7 +27,7 @@ export const resourceSpec = z.object({
 });
 export type ResourceSpec = z.infer<typeof resourceSpec>;
 
-/** One thing of a model: a service, a package, a setting, a site; with its properties and what it belongs to. */
+/** One element of a model, such as a service, a package, a setting or a site, with its properties and its parents. */
 export const resourceKind: Kind = {
   group: DTKD_GROUP,
   version: 'v1',

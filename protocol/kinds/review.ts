@@ -1,11 +1,11 @@
-/** What clients may ask about their own rights: create-only, answered at once and never stored. */
+/** Reviews: questions of clients about their own rights. They can only be created, are answered at once and never stored. */
 import { z } from 'zod';
 import type { Kind } from './kind.ts';
 
 const AUTHORIZATION_GROUP = 'authorization.k8s.io';
 const AUTHENTICATION_GROUP = 'authentication.k8s.io';
 
-/** What discovery says of a kind. */
+/** What discovery reports of a kind. */
 export type DiscoveredKind = Pick<Kind, 'group' | 'version' | 'kind' | 'plural' | 'singular' | 'shortNames' | 'scope'> & {
   verbs: readonly string[];
 };
@@ -49,7 +49,7 @@ export const accessReviewSpec = z.object({
 
 export const rulesReviewSpec = z.object({ namespace: text.describe('The node that is asked; empty: this one.') });
 
-/** What somebody may do, as far as rules can say it. */
+/** What a user may do, as far as rules can express it. */
 export const accessRules = z.object({
   resourceRules: z
     .array(
@@ -61,7 +61,7 @@ export const accessRules = z.object({
       }),
     )
     .max(1024),
-  /** Why there may be more than is listed. */
+  /** Why the rules may be incomplete. */
   incomplete: z.string().max(1024).optional(),
 });
 export type AccessRules = z.infer<typeof accessRules>;

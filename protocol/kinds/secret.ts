@@ -23,7 +23,7 @@ const schema = z.object({
 });
 export const secretSchema = schema;
 
-/** A value that commands of this node get as a file or a variable: encrypted at rest, never shown, never replicated. */
+/** A value that commands of this node get as a file or a variable. Encrypted at rest, never shown, never replicated. */
 export const secretKind: Kind = {
   group: DTKD_GROUP,
   version: 'v1',

@@ -8,13 +8,13 @@ import { type Kind, READ_VERBS } from './kind.ts';
 import { SERVICE_INSTANCES } from './paths.ts';
 
 /**
- * Staged: made, nothing converged yet. Converging, Deleting: a task runs. Ready: everything was brought to what is committed. Failed: a task did not come to its end;
- * converging again goes on. Deleted: its resources are gone, its files are kept.
+ * Staged: created, and not converged yet. Converging, Deleting: a task is running. Ready: everything was brought to the committed state.
+ * Failed: a task did not complete; another converge continues it. Deleted: its resources are gone, its files are kept.
  */
 export const INSTANCE_PHASES = ['Staged', 'Converging', 'Ready', 'Failed', 'Deleting', 'Deleted'] as const;
 export type InstancePhase = (typeof INSTANCE_PHASES)[number];
 
-/** Resources that an instance's object lists as drifted. */
+/** Maximum number of drifted resources listed in an instance's object. */
 export const MAX_DRIFTED = 64;
 
 /** A commit of the instance's repository, 40 hex digits. */
@@ -23,15 +23,15 @@ export const commitId = z
   .regex(/^[0-9a-f]{40}$/)
   .describe('A commit, 40 hexadecimal digits.');
 
-/** On a target that is taken where none is named. */
+/** On the target that is used if none is named. */
 export const DEFAULT_TARGET_LABEL = 'dtkd.dev/default-target';
-/** On Tasks: who made the service instance that they are about. One of the same name may be made by somebody else later. */
+/** On Tasks: the creator of their service instance. Somebody else may later create another instance of the same name. */
 export const INSTANCE_CREATOR_ANNOTATION = 'dtkd.dev/instance-creator';
-/** On the Model, the Types and the Resources of an instance: its name. Written by the daemon alone. */
+/** On the Model, the Types and the Resources of an instance: its name. Only the daemon writes it. */
 export const INSTANCE_LABEL = 'dtkd.dev/instance';
-/** On its Resources: the component that each is of. */
+/** On an instance's Resources: the component that each belongs to. */
 export const COMPONENT_LABEL = 'dtkd.dev/component';
-/** On its Resources that are being taken down: changes of their types do not wait for them. Written by the daemon alone. */
+/** On an instance's Resources that are being taken down: changes of their types do not wait for them. Only the daemon writes it. */
 export const LEAVING_LABEL = 'dtkd.dev/leaving';
 
 const schema = z.object({
@@ -78,7 +78,7 @@ const schema = z.object({
 export const serviceInstanceSchema = schema;
 export type ServiceInstanceFields = z.infer<typeof schema>;
 
-/** Ready: everything was brought to what is committed; the reason is the phase. DriftFound: a check found since that something is otherwise. */
+/** Ready: everything was brought to the committed state; the reason is the phase. DriftFound: a check has since found a difference. */
 function instanceConditions(object: ApiObject): ConditionNow[] {
   const status = schema.safeParse(object).data?.status;
   const phase = status?.phase ?? 'Staged';
@@ -94,13 +94,13 @@ function instanceConditions(object: ApiObject): ConditionNow[] {
   ];
 }
 
-/** An age alone would look like one of no drift. */
+/** Says "found … ago", since a bare age could be taken for the time without drift. */
 function driftText(object: ApiObject, now: number): string | undefined {
   const at = schema.safeParse(object).data?.status?.drift?.at;
   return at === undefined ? undefined : `found ${ageOf(at, now)} ago`;
 }
 
-/** An assembly as it was staged: its own copies of all modules, its own repository, and what of it is applied. */
+/** A staged assembly: its own copies of all modules, its own repository, and what of it is applied. */
 export const serviceInstanceKind: Kind = {
   ...SERVICE_INSTANCES,
   kind: 'ServiceInstance',

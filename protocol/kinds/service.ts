@@ -33,7 +33,7 @@ function portsOf(object: ApiObject): string {
   return parsed.success ? parsed.data.spec.ports.map((entry) => `${entry.port}/${entry.protocol}`).join(',') : '';
 }
 
-/** A named set of ports; the Endpoints of the same name say where they lead. */
+/** A named set of ports. The Endpoints of the same name contain the addresses. */
 export const serviceKind: Kind = {
   group: '',
   version: 'v1',

@@ -68,7 +68,7 @@ export const shareKind: Kind = {
     const parsed = schema.safeParse(object).data;
     if (parsed?.subject === undefined) return [];
     const { home, domain } = parsed.subject;
-    // Who shared it is part of it, and must not be told to another domain than its own.
+    // It names the user who shared it, who must not become known in another domain than its own.
     const only = parsed.grantor?.domain;
     if (home === 'self') return [only ?? '*'];
     return domain === undefined || (only !== undefined && only !== domain) ? [] : [domain];

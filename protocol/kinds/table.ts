@@ -1,4 +1,4 @@
-/** Renders objects as a `meta.k8s.io/v1` Table from their kind's columns; the API and the CLI use the same one. Pure. */
+/** Renders objects as a `meta.k8s.io/v1` Table, by the columns of their kind. Used by both the API and the CLI. Pure. */
 import type { ApiObject } from '../objects/objects.ts';
 import { valueAt } from '../objects/selectors.ts';
 import { ageOf } from '../text/age.ts';
@@ -27,10 +27,10 @@ export interface Table {
   rows: TableRow[];
 }
 
-/** What a row carries of its object beside the cells. */
+/** What a row contains of its object besides the cells. */
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
 
-/** Name stands first and Age last, whatever the kind says between. */
+/** Returns the columns: Name first, Age last, and those of the kind between. */
 export function columnDefinitions(kind: Pick<Kind, 'columns' | 'anonymous'>): ColumnDefinition[] {
   const priority = kind.anonymous === true ? 1 : 0;
   return [

@@ -10,7 +10,7 @@ export type TaskAction = (typeof TASK_ACTIONS)[number];
 
 export { TASK_STATES, type TaskState };
 
-/** Numbers of steps stand for their place in the tree: `3.1.2` is below `3.1`. In the order of the tree. */
+/** A step of a task. Its number is its place in the tree: `3.1.2` is below `3.1`. Steps are listed in the order of the tree. */
 const taskStep = z.object({
   number: z.string().max(64).describe('Its place in the tree: 3.1.2 is below 3.1.'),
   title: z.string().max(256).describe('What it does, for people.'),
@@ -53,7 +53,7 @@ const schema = z.object({
 export const taskSchema = schema;
 export type TaskFields = z.infer<typeof schema>;
 
-/** How each state is called as a reason. */
+/** The reason of a condition for each state. */
 const REASONS: Record<TaskState, string> = {
   created: 'Created',
   executing: 'Executing',
@@ -63,10 +63,10 @@ const REASONS: Record<TaskState, string> = {
   skipped: 'Skipped',
 };
 
-/** What conditions look at: a task is written often while it runs, and may have thousands of steps. */
+/** The fields that conditions depend on: a running task is written often, and may have thousands of steps. */
 const statusShape = z.object({ state: z.enum(TASK_STATES), message: z.string().optional() });
 
-/** As a Job of Kubernetes: Complete if it came to its end, Failed if it ended otherwise. */
+/** Conditions as on a Kubernetes Job: Complete if it completed, Failed if it ended otherwise. */
 function taskConditions(object: ApiObject): ConditionNow[] {
   const status = statusShape.safeParse(object['status']).data;
   if (status === undefined) return [];
@@ -80,7 +80,7 @@ function taskConditions(object: ApiObject): ConditionNow[] {
   ];
 }
 
-/** What is, or was, done with a service instance: the tree of its steps and what became of each. */
+/** Work on a service instance: the tree of its steps and the outcome of each. */
 export const taskKind: Kind = {
   ...TASKS,
   kind: 'Task',

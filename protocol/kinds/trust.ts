@@ -5,7 +5,7 @@ import { withStoredAnnotations } from './adopting.ts';
 import { ALL_VERBS, type Kind } from './kind.ts';
 import { DTKD_GROUP } from './model.ts';
 
-/** Members of one trust at most: it has to fit into a log entry. */
+/** Maximum number of members of a trust, which has to fit into a log entry. */
 const MAX_TRUST_MEMBERS = 100;
 
 const member = subject.extend({
@@ -28,7 +28,7 @@ const schema = z.object({
 });
 export const trustSchema = schema;
 
-/** To each domain only the members that it knows. */
+/** Publishes to each domain only the members that it knows. */
 function publishedTrust({ apiVersion, kind, metadata, ...fields }: ApiObject, domain: string): ApiObject {
   const { annotations: _annotations, namespace: _namespace, ...meta } = metadata;
   const { spec, members, trustee } = schema.parse(fields);
@@ -44,7 +44,10 @@ function publishedTrust({ apiVersion, kind, metadata, ...fields }: ApiObject, do
   };
 }
 
-/** What a domain was told names its own members only, and not the list that its maker wrote. */
+/**
+ * The published form names only the members that its domain knows, without the list that the trustee wrote. Merges it with the stored
+ * members of other domains.
+ */
 function adoptedTrust(published: ApiObject | undefined, domain: string, stored: ApiObject | undefined): ApiObject | undefined {
   if (published === undefined) return undefined;
   const { spec, members } = schema.parse(published);
@@ -54,7 +57,7 @@ function adoptedTrust(published: ApiObject | undefined, domain: string, stored: 
   return withStoredAnnotations({ ...published, spec: { ...spec, members: all.map((each) => each.display) }, members: all }, stored);
 }
 
-/** A list of users, kept by who made it: owners share objects into it, and its present members may use them. */
+/** A list of users, kept by its creator. Owners share objects into it, and its present members may use them. */
 export const trustKind: Kind = {
   group: DTKD_GROUP,
   version: 'v1',

@@ -35,8 +35,8 @@ export const typeSpec = z.object({
 export type TypeSpec = z.infer<typeof typeSpec>;
 
 /**
- * True if a change of a Type makes its resources ones of another type as well, or no more: grants that go by type then reach others. Whoever
- * makes it has to hold MANAGE on all types.
+ * True if a change of a Type makes its resources instances of another type as well, or no longer so: grants by type then reach other
+ * resources. Such a change requires MANAGE on all types.
  */
 export function changesSupertype(before: ApiObject, after: ApiObject): boolean {
   const extended = (object: ApiObject) => typeSpec.safeParse(object['spec'] ?? {}).data?.extends?.toLowerCase();

@@ -18,7 +18,7 @@ function publishedUser({ apiVersion, kind, metadata, ...fields }: ApiObject): Ap
   return { apiVersion, kind, metadata: meta, ...schema.parse(fields) };
 }
 
-/** Somebody who may be given rights: lives on its home node, which vouches for it, and is known in all its domains. */
+/** Somebody who can be granted rights. Belongs to a home node, which vouches for the user, and is known in all domains of that node. */
 export const userKind: Kind = {
   group: DTKD_GROUP,
   version: 'v1',
