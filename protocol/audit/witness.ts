@@ -1,6 +1,6 @@
 /**
- * `/dtkd/witness`: a member asks another one which heads of its own audit log that one has seen. One frame each way. The asked member tells
- * only what it saw of the asker, which it knows from the connection.
+ * `/dtkd/witness`: a member asks another which heads of its own audit log that member has seen. One frame each way. The asked member
+ * reports only what it saw of the asker, which it knows from the connection.
  */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../encoding/cbor.ts';
@@ -11,12 +11,12 @@ import { canonicalBytes } from './heads.ts';
 
 export const WITNESS_PROTOCOL = '/dtkd/witness/1.0.0';
 
-/** Heads of one author that a member keeps and tells. */
+/** Heads of one author that a member keeps and reports. */
 export const MAX_WITNESSED_HEADS = 512;
 /** A head takes about 210 bytes. */
 export const MAX_WITNESS_FRAME_BYTES = 192 * 1024;
 
-/** A head with the time at which the member first saw it, by its own clock. */
+/** A head, and when the member first saw it by its own clock. */
 export interface WitnessedHead {
   head: AuditHead;
   /** Milliseconds since the epoch. */
@@ -55,7 +55,7 @@ export function encodeWitnessed(heads: readonly WitnessedHead[]): Uint8Array {
   return encodeCbor(z.encode(answer, { type: 'witnessed', heads: wire }));
 }
 
-/** Throws FRAME_INVALID. The heads' signatures are not judged. */
+/** Throws FRAME_INVALID. Does not verify the heads' signatures. */
 export function decodeWitnessed(frame: Uint8Array): WitnessedHead[] {
   return decodeCbor(frame, answer, 'witnessed heads').heads.map(({ key, signature, seen, ...head }) => ({
     head: { ...head, key: text(key), signature: text(signature) },

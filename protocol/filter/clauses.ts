@@ -1,17 +1,17 @@
-/** The grammar of a filter's text: keys with lists of values. Pure; what the values mean comes later. */
+/** The grammar of filters: keys with lists of values. Pure. Does not know what the values mean. */
 import { DtkdError } from '../errors.ts';
 import { caretUnder } from '../text/caret.ts';
 
-/** A key with its values, and where in the text they stand. */
+/** A key with its values, and its position in the text. */
 export interface Clause {
   key: string;
-  /** False where the key was left out: `web1` for `hostname=web1`. */
+  /** False if the key was omitted: `web1` for `hostname=web1`. */
   written: boolean;
   at: number;
   values: readonly Piece[];
 }
 
-/** A part of a text, without the spaces around it. */
+/** A part of a text, without surrounding spaces, and its position. */
 export interface Piece {
   text: string;
   at: number;
@@ -19,10 +19,10 @@ export interface Piece {
 
 const DEFAULT_KEY = 'hostname';
 
-/** A comma before this begins another key; before anything else it goes on with the list. */
+/** After a comma, this begins another key; anything else continues the list of values. */
 const KEY = /^([A-Za-z_][A-Za-z0-9_./-]*)\s*=/;
 
-/** `tags=web,db,osfamily=unix`: a key with its values, then the next. Errors: BAD_REQUEST, with a caret under the place. */
+/** Parses `tags=web,db,osfamily=unix` into keys with their values. Errors: BAD_REQUEST, with a caret under the place. */
 export function clausesOf(text: string): Clause[] {
   const clauses: { key: string; written: boolean; at: number; values: Piece[] }[] = [];
   for (const piece of split(text, ',')) {
@@ -40,7 +40,7 @@ export function clausesOf(text: string): Clause[] {
   return clauses;
 }
 
-/** Splits where the separator stands outside of brackets and without a backslash before it, so that `web{1,2}` and `web[1,2]` stay whole. */
+/** Splits at separators outside brackets that have no backslash before them, so that `web{1,2}` and `web[1,2]` stay whole. */
 export function split(text: string, separator: ',' | '+', offset = 0): Piece[] {
   const pieces: Piece[] = [];
   let from = 0;
@@ -72,7 +72,7 @@ function emptyValue(text: string, at: number, key: string | undefined): DtkdErro
   return filterFault(what, text, at, 'Write KEY=VALUE, several values with commas between them; .* is any value.');
 }
 
-/** BAD_REQUEST that shows where in a filter something is wrong. */
+/** Returns the BAD_REQUEST for a filter, showing the place. */
 export function filterFault(message: string, text: string, at: number, next: string, details: Record<string, unknown> = {}): DtkdError {
   return new DtkdError('BAD_REQUEST', `${message}${caretUnder(text, at)}`, { next, details: { filter: text, at, ...details } });
 }

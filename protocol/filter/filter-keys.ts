@@ -1,15 +1,15 @@
-/** The keys that a filter may have, and what each says of a node. Pure. */
+/** The keys of filters, and the values that nodes have under them. Pure. */
 import { isRecord } from '../encoding/json.ts';
 import { nearMiss } from '../text/near-miss.ts';
 import { filterFault } from './clauses.ts';
 import type { FilteredNode, FilterKey } from './filter.types.ts';
 
-/** Keys of nodes themselves, as they are shown. */
+/** Keys that every node has, as shown to people. */
 const BUILT_IN_KEYS = ['hostname', 'name', 'osfamily', 'osarch', 'osname', 'osversion', 'tags', 'type'] as const;
 
-/** All nodes are of this type. */
+/** The type of all nodes. */
 const NODE_TYPE = 'node';
-/** Keys named in a refusal. */
+/** How many keys a refusal lists. */
 const MAX_NAMED = 40;
 
 const BUILT_IN: ReadonlyMap<string, FilterKey> = new Map<string, FilterKey>([
@@ -24,7 +24,7 @@ const BUILT_IN: ReadonlyMap<string, FilterKey> = new Map<string, FilterKey>([
   ['tag', { of: 'tags' }],
 ]);
 
-/** Names of all properties and labels that nodes have: the keys that a filter may have besides those of nodes themselves. */
+/** Returns the names of all properties and labels of these nodes: the keys that filters may have besides the built-in ones. */
 export function propertyKeysOf(nodes: Iterable<FilteredNode>): Set<string> {
   const keys = new Set<string>();
   for (const { object } of nodes) {
@@ -35,8 +35,8 @@ export function propertyKeysOf(nodes: Iterable<FilteredNode>): Set<string> {
 }
 
 /**
- * The key that a word means: `os-family` and `osFamily` are `osfamily`, `tag` is `tags`; then properties and labels of nodes, by their names, else without regard to case.
- * Errors: BAD_REQUEST for one that no node has, if it is known which there are.
+ * Returns the key that a word means: `os-family` and `osFamily` mean `osfamily`, `tag` means `tags`; then properties and labels by their
+ * exact name, else ignoring case. If `known` is given, a key that no node has is an error: BAD_REQUEST.
  */
 export function keyOf(word: string, known: ReadonlySet<string> | undefined, where: { text: string; at: number }): FilterKey {
   const builtIn = BUILT_IN.get(word.toLowerCase().replaceAll(/[-_]/g, ''));
@@ -57,17 +57,17 @@ export function keyOf(word: string, known: ReadonlySet<string> | undefined, wher
   );
 }
 
-/** One text for each key, so that what is the same key is found to be. */
+/** Returns one text per key, to recognise the same key. */
 export function keyId(key: FilterKey): string {
   return key.of === 'fact' || key.of === 'property' ? `${key.of}.${key.name}` : key.of;
 }
 
-/** Host names, names and what systems are called are compared without regard to case. */
+/** True for facts, names and types, which are compared without regard to case. */
 export function ignoresCase(key: FilterKey): boolean {
   return key.of === 'fact' || key.of === 'name' || key.of === 'type';
 }
 
-/** What a node has under a key: of tags several, of what it does not have none. */
+/** Returns a node's values for a key: several for tags, none if it has no such value. */
 export function valuesOf({ node, object }: FilteredNode, key: FilterKey): readonly string[] {
   switch (key.of) {
     case 'name':

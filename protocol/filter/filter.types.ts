@@ -1,34 +1,34 @@
-/** A node filter once it is parsed: what is matched without waiting for anything. */
+/** A parsed node filter, which can be matched synchronously. */
 import type { Pattern } from './pattern.ts';
 
-/** What a filter looks at: a NodeView, or as much of it. */
+/** The part of a NodeView that a filter looks at. */
 export interface FilteredNode {
-  /** Its name here. */
+  /** The node's name as known here. */
   node: string;
   object: { metadata: { labels?: Readonly<Record<string, string>> | undefined }; spec?: unknown; status?: unknown };
 }
 
 export interface CompiledFilter {
-  /** All of them have to hold. Empty: every node. */
+  /** All of these must match. Empty: every node. */
   include: readonly Condition[];
-  /** One list for each text: a node is left out if all of one list hold. */
+  /** One list per text. A node is excluded if all conditions of a list match. */
   exclude: readonly (readonly Condition[])[];
-  /** A node that both match is left out; else it stays in. */
+  /** True: a node that both match is excluded; false: it is included. */
   excludePrecedence: boolean;
 }
 
 /** One key with its values. */
 export interface Condition {
   key: FilterKey;
-  /** As it is said back: `tags=web,db`. */
+  /** The condition as shown in messages: `tags=web,db`. */
   text: string;
-  /** Values as they are written, of which one is enough; folded where case does not count. Most filters have no other. */
+  /** Literal values, one of which must match; lower-cased if case does not matter. Most filters have only these. */
   literals: ReadonlySet<string>;
-  /** The values that are more than a literal, of which one is enough as well. */
+  /** Values that are more than a literal, one of which must match instead. */
   anyOf: readonly Alternative[];
 }
 
-/** A pattern, or several tags joined by `+`, all of which a node has to have. */
+/** A pattern, or several tags joined by `+`, all of which a node must have. */
 export interface Alternative {
   allOf: readonly { literal: string; pattern: Pattern }[];
 }
@@ -38,5 +38,5 @@ export type FilterKey =
   | { of: 'name' }
   | { of: 'type' }
   | { of: 'tags' }
-  /** Of spec.properties; else a label. */
+  /** A property in spec.properties, else a label. */
   | { of: 'property'; name: string };

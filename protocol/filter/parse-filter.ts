@@ -1,4 +1,6 @@
-/** Reads node filters, `-I` and `-X`, once; matching them then waits for nothing. Pure, but for the pattern library that is loaded when a text needs it. */
+/**
+ * Parses node filters, `-I` and `-X`. Matching them afterwards is synchronous. Pure, except that the pattern library is loaded on demand.
+ */
 import { DtkdError } from '../errors.ts';
 import type { NodeFilter } from '../kinds/execution.ts';
 import { type Clause, clausesOf, filterFault, type Piece, split } from './clauses.ts';
@@ -6,20 +8,20 @@ import type { Alternative, CompiledFilter, Condition, FilterKey } from './filter
 import { ignoresCase, keyId, keyOf } from './filter-keys.ts';
 import { compilePattern } from './pattern.ts';
 
-/** Values of one filter in all: each node of a large domain by its name. */
+/** Maximum total values of one filter: enough for every node of a large domain by name. */
 const MAX_VALUES = 4_096;
-/** Instructions of all patterns of one filter: with the longest texts some milliseconds for each node. */
+/** Maximum instructions of all patterns of one filter: with the longest texts, some milliseconds per node. */
 const MAX_PROGRAMS = 2_000;
 
-/** What is filled up while the texts of a filter are read. */
+/** Running totals while the texts of a filter are read. */
 interface Budget {
   values: number;
   programs: number;
 }
 
 /**
- * Parses a filter. `known` are the names of properties and labels that nodes have (`propertyKeysOf`): a key that is none of them is refused; if it is absent every key is
- * taken for one. Errors: BAD_REQUEST that shows the place; a key that stands twice is one, since one of the two would be lost.
+ * Parses a filter. `known` are the names of properties and labels that nodes have (`propertyKeysOf`). Any other key is an error; without
+ * `known`, every key is accepted. Errors: BAD_REQUEST that shows the place, also for a repeated key, since one of the two would be lost.
  */
 export async function parseNodeFilter(filter: NodeFilter, known?: ReadonlySet<string>): Promise<CompiledFilter> {
   const budget: Budget = { values: 0, programs: 0 };
@@ -65,7 +67,7 @@ async function conditionOf(clause: Clause, key: FilterKey, text: string, budget:
   return { key, text: `${clause.key}=${clause.values.map((value) => value.text).join(',')}`, literals, anyOf };
 }
 
-/** Undefined if there is no more to it than the literal. */
+/** Returns undefined if the value is just a literal. */
 async function alternativeOf(parts: readonly Piece[], ignoreCase: boolean, text: string, budget: Budget): Promise<Alternative | undefined> {
   const allOf: { literal: string; pattern: Alternative['allOf'][number]['pattern'] }[] = [];
   for (const part of parts) {

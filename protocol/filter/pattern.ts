@@ -1,29 +1,29 @@
 /**
- * Patterns of node filters and of dispatches. They come from users and are tried on what other nodes say of themselves. RE2 matches in time
- * linear in the text, whatever the pattern; in exchange it has no look-around and no back-references. Most patterns are names: these, and
- * `.*`, need no library, which is loaded when the first real expression is met.
+ * Patterns of node filters and dispatches. They come from users, and are matched against what other nodes say of themselves. RE2 matches
+ * in time linear in the text, whatever the pattern; in exchange it has no look-around and no back-references. Most patterns are names:
+ * these, and `.*`, do not need the library, which is loaded for the first real expression.
  */
 import type { RE2JS } from 're2js';
 import { writtenOut } from '../definitions/pattern-size.ts';
 import { DtkdError } from '../errors.ts';
 
-/** Instructions of a compiled pattern: time to match is at most this times the length of the text. */
+/** Maximum instructions of a compiled pattern. Matching takes at most this times the length of the text. */
 const MAX_PROGRAM = 500;
-/** Signs of an expression with its repetitions written out, beyond which it is not even compiled: far more than any that is small enough then. */
+/** Signs of an expanded expression, beyond which it is not even compiled: far more than any that would pass MAX_PROGRAM. */
 const MAX_WRITTEN_OUT = 20 * MAX_PROGRAM;
-/** Characters of a text that is matched: the longest property of a Node. With the largest program a few milliseconds. */
+/** Maximum characters of a matched text: the longest property of a Node. With the largest program, a few milliseconds. */
 const MAX_MATCHED = 1_024;
 
 export interface Pattern {
   /** True if the whole text matches. False for a text longer than any that a node or resource has. */
   matches(text: string): boolean;
-  /** What it may cost, in instructions. */
+  /** Its cost, in instructions. */
   readonly size: number;
-  /** It has no signs of expressions: it is its own text. */
+  /** It contains no metacharacters, so it matches only itself. */
   readonly literal: boolean;
 }
 
-/** What is wrong with a pattern: a sentence that goes on after its name, and where in it, if that is known. */
+/** What is wrong with a pattern: a sentence to follow its text, and the position if it is known. */
 export interface PatternFault {
   error: string;
   at: number;
@@ -33,7 +33,7 @@ const TOO_LARGE: PatternFault = { error: 'is too large when its repetitions are 
 
 let library: Promise<typeof RE2JS> | undefined;
 
-/** Compiles an expression that a whole text has to match. A text that is the expression itself, letter by letter, is for the caller to compare. */
+/** Compiles an expression that must match a whole text. The caller compares texts that equal the expression's own text. */
 export async function compilePattern(source: string, options: { ignoreCase: boolean }): Promise<Pattern | PatternFault> {
   if (source === '.*') return { matches: (text) => !text.includes('\n'), size: 1, literal: false };
   if (/^[^\\^$*+?()[\]{}|]*$/.test(source)) return dottedPattern(source, options);
@@ -41,14 +41,14 @@ export async function compilePattern(source: string, options: { ignoreCase: bool
   return compile(await library, source, options.ignoreCase);
 }
 
-/** Names, also those with dots, of which each stands for any one character. Lists of hundreds of them cost next to nothing. */
+/** Handles names, including those with dots, each of which matches any one character. Lists of hundreds of names cost next to nothing. */
 function dottedPattern(source: string, { ignoreCase }: { ignoreCase: boolean }): Pattern {
   const fold = (text: string) => (ignoreCase ? text.toLowerCase() : text);
   const wanted = fold(source);
   if (!wanted.includes('.')) return { matches: (text) => fold(text) === wanted, size: 1, literal: true };
   const matches = (text: string) => {
     const folded = fold(text);
-    // A character may be two units.
+    // A character may be two UTF-16 units.
     return SURROGATE.test(folded) ? fits([...wanted], [...folded]) : fits(wanted, folded);
   };
   return { matches, size: 1, literal: false };

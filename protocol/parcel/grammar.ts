@@ -1,4 +1,7 @@
-/** In which order the frames of a parcel come: pure. One for the writer, so that it makes nothing that it would not read, and one for the reader. */
+/**
+ * The order of the frames of a parcel. Pure. The writer checks it as well as the reader, so that it writes nothing that it would not
+ * read.
+ */
 import { DtkdError } from '../errors.ts';
 import {
   type FrameOf,
@@ -11,7 +14,7 @@ import {
   SECTION_FRAMES,
 } from './parcel.ts';
 
-/** What one parcel may have of each. */
+/** Maximum number of frames per type in one parcel. */
 const LIMITS: Partial<Record<ParcelFrame['type'], number>> = {
   domain: MAX_PARCEL_DOMAINS,
   module: MAX_PARCEL_MODULES,
@@ -21,16 +24,16 @@ const LIMITS: Partial<Record<ParcelFrame['type'], number>> = {
 };
 
 export class ParcelGrammar {
-  /** Which section the last frame belongs to. */
+  /** The section that the last frame belongs to. */
   section: Pick<FrameOf<'section'>, 'name' | 'domain'> | undefined;
-  /** The domains that were begun, in their order. */
+  /** The domains begun so far, in order. */
   readonly domains: FrameOf<'domain'>[] = [];
   readonly #counts = new Map<ParcelFrame['type'], number>();
   #last: ParcelFrame['type'] | undefined;
-  /** Bytes of a module that are still to come. */
+  /** Bytes of the current module that are still to come. */
   #wanted = 0;
 
-  /** Throws PARCEL_INVALID if this frame cannot stand here. */
+  /** Throws PARCEL_INVALID if this frame is not allowed here. */
   next(frame: ParcelFrame): void {
     const { type } = frame;
     if ((this.#last === undefined) !== (type === 'head')) throw wrong('a bundle begins with its head, once');
@@ -47,7 +50,7 @@ export class ParcelGrammar {
     this.#last = type;
   }
 
-  /** True if the end has come. */
+  /** True after the end frame. */
   get isOver(): boolean {
     return this.#last === 'end';
   }

@@ -1,7 +1,7 @@
 /**
- * Reads a parcel from any source of bytes, frame by frame, holding one frame at a time. Guarantees that frames come in the order in which a writer writes them, that the
- * last of them is only given if the whole is as its maker signed it, and that whatever is wrong is refused with a code that names where. Whether the maker
- * is a member, and what the things in it are worth, is not its business.
+ * Reads a parcel from any source of bytes, holding one frame at a time. Guarantees that frames come in the order in which a writer writes
+ * them, that the last frame is returned only if the whole is as its maker signed it, and that all damage is refused with a code and a
+ * place. Does not decide whether the maker is a member, or what the content is worth.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { decodeCbor } from '../encoding/cbor.ts';
@@ -27,13 +27,13 @@ const AGAIN = 'Copy the file again from where it was made, or export it anew.';
 
 export interface ReadFrame {
   frame: ParcelFrame;
-  /** Bytes before it. */
+  /** Its offset in bytes. */
   at: number;
   /** The section that it belongs to. */
   section: ParcelGrammar['section'];
 }
 
-/** The frames of a parcel. Errors: PARCEL_INVALID, PARCEL_ALTERED, VERSION_TOO_OLD, TOO_LARGE; and whatever the source throws. */
+/** Yields the frames of a parcel. Errors: PARCEL_INVALID, PARCEL_ALTERED, VERSION_TOO_OLD, TOO_LARGE, and those of the source. */
 export async function* readParcel(source: AsyncIterable<Uint8Array>): AsyncGenerator<ReadFrame> {
   const reading = new Reading();
   for await (const chunk of source) {
@@ -48,13 +48,13 @@ class Reading {
   readonly #sections: ParcelSection[] = [];
   #open: (Omit<ParcelSection, 'digest'> & { hash: Hash }) | undefined;
   #line: Uint8Array | undefined = new Uint8Array();
-  /** Bytes that were read as frames. */
+  /** Bytes that were read as frames, including the first line. */
   #at = 0;
   #came = 0;
-  /** Bytes of a frame that has not come whole. */
+  /** Bytes of an incomplete frame. */
   #rest: Uint8Array = new Uint8Array();
 
-  /** The frames that these bytes complete, one after another: what is wrong after a frame is told after it. */
+  /** Yields the frames that these bytes complete, one by one, so that an error comes only after the frames before it. */
   *push(chunk: Uint8Array): Generator<Uint8Array> {
     this.#came += chunk.length;
     if (this.#came > MAX_PARCEL_BYTES) throw new DtkdError('TOO_LARGE', `a bundle has at most ${MAX_PARCEL_BYTES / 1024 ** 3} GiB`);
@@ -71,7 +71,7 @@ class Reading {
       left = left.subarray(end);
       yield payload;
     }
-    // A copy: what is left must not pin what was read.
+    // A copy: the rest must not pin what was read.
     this.#rest = Uint8Array.from(left);
   }
 
@@ -94,7 +94,7 @@ class Reading {
     return { frame, at, section: this.#grammar.section };
   }
 
-  /** There is no more. */
+  /** Called at the end of the source. Throws if the parcel is incomplete. */
   finish(): void {
     if (this.#grammar.isOver && this.#rest.length === 0) return;
     if (this.#line !== undefined) throw notOne();
@@ -141,7 +141,7 @@ class Reading {
     this.#open = undefined;
   }
 
-  /** What was damaged without ceasing to be frames is placed here. */
+  /** Locates damage that left the frames readable. */
   #assertSections({ sections }: FrameOf<'sum'>): void {
     for (const [index, found] of this.#sections.entries()) {
       const said = sections[index];

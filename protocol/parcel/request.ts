@@ -1,4 +1,4 @@
-/** What a client asks of a daemon that shall make a parcel. */
+/** A client's request to a daemon to make a parcel. */
 import { z } from 'zod';
 import { codeName, digest } from '../definitions/code.ts';
 import type { PeerKey } from '../ids.ts';
@@ -14,18 +14,21 @@ const head = z.object({
   hash: hex(64),
 });
 
-/** What the other side is said to have: heads of logs by the domain's id, and digests of modules. */
+/** What the other side is said to have: heads of logs by domain id, and digests of modules. */
 const known = z.object({
   heads: z.record(hex(64), z.array(head).max(4 * MAX_MEMBERS)),
   modules: z.array(digest).max(MAX_PARCEL_MODULES),
 });
 
 export const parcelRequest = z.object({
-  /** Absent: the one domain in which the node is. */
+  /** Absent: the only domain of the node. */
   domains: z.array(z.string().max(63)).min(1).max(MAX_PARCEL_DOMAINS).optional(),
-  /** Leaves out what is in those, or what the maker had of the last parcel that was made or taken in here at that time or before (milliseconds since the epoch). */
+  /**
+   * Leaves out what the other side has (`known`), or what the maker had at the last parcel that was made or imported here at or before
+   * `time` (milliseconds since the epoch).
+   */
   since: z.union([known, z.object({ time: z.number().int().nonnegative() })]).optional(),
-  /** `needed`: those that are offered to the members of these domains, and those that waiting orders of this node run. */
+  /** `needed`: modules offered to the members of these domains, and those that waiting orders of this node run. */
   modules: z
     .union([z.enum(['needed', 'all', 'none']), z.array(codeName.or(z.string().max(200))).max(MAX_PARCEL_MODULES)])
     .default('needed'),
@@ -34,5 +37,5 @@ export const parcelRequest = z.object({
 export type ParcelRequest = z.output<typeof parcelRequest>;
 export type ParcelRequestInput = z.input<typeof parcelRequest>;
 
-/** Bytes of such a request: heads of a large domain. */
+/** Maximum bytes of such a request: enough for the heads of a large domain. */
 export const MAX_PARCEL_REQUEST_BYTES = 4 * 1024 * 1024;

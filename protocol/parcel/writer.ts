@@ -1,4 +1,7 @@
-/** Writes a parcel, frame by frame: gives the bytes of each, and adds the sums and signatures at the end. Holds nothing of what it has written. */
+/**
+ * Writes a parcel frame by frame: returns the bytes of each, and adds the sums and signatures at the end. Keeps nothing that it has
+ * written.
+ */
 import { createHash, type Hash } from 'node:crypto';
 import { z } from 'zod';
 import { encodeCbor } from '../encoding/cbor.ts';
@@ -16,7 +19,7 @@ import {
   parcelFrame,
 } from './parcel.ts';
 
-/** What a maker signs for one domain. */
+/** Returns the bytes that a maker signs for one domain. */
 export function parcelSealBytes({ domain, digest }: ParcelSeal): Uint8Array {
   return encodeCbor({ domain, digest });
 }
@@ -36,25 +39,25 @@ export class ParcelWriter {
   #open: Open | undefined;
   #bytes = 0;
 
-  /** The first bytes. */
+  /** Returns the first bytes. */
   begin(head: Omit<FrameOf<'head'>, 'type'>): Uint8Array {
     this.#count(PARCEL_BEGINNING);
     return Buffer.concat([PARCEL_BEGINNING, this.frame({ type: 'head', ...head })]);
   }
 
-  /** The bytes of a frame of a section, or of its beginning. Errors: TOO_LARGE. */
+  /** Returns the bytes of a frame. Errors: TOO_LARGE. */
   frame(frame: Exclude<ParcelFrame, FrameOf<'sum'> | FrameOf<'end'>>): Uint8Array {
     if (frame.type === 'section') this.#close();
     const bytes = this.#encode(frame);
     this.#count(bytes);
-    // The frame that begins a section stands before it.
+    // The frame that begins a section is not part of it.
     if (frame.type === 'section') {
       this.#open = { name: frame.name, domain: frame.domain, at: this.#bytes, bytes: 0, hash: createHash('sha256') };
     }
     return bytes;
   }
 
-  /** The last bytes. `sign` is asked for each domain. */
+  /** Returns the last bytes. Calls `sign` for each domain. */
   end(sign: (domain: FrameOf<'domain'>, seal: Uint8Array) => Uint8Array): Uint8Array {
     this.#close();
     const sum = this.#encode({ type: 'sum', sections: this.#sections });

@@ -1,17 +1,15 @@
-/** Puts a merged list into the order that a patch says, as far as it says one: pure. */
+/** Sorts a merged list into the order that a patch gives, as far as it gives one. Pure. */
 
 export interface ElementOrder<T> {
-  /** Undefined for what cannot be named: it counts as not in the order. */
+  /** Undefined for an item without an id: it counts as not in the order. */
   idOf: (item: T) => string | undefined;
-  /** As the patch says it. */
+  /** The patch's order. */
   order: readonly string[];
-  /** As they stood before the patch. */
+  /** The order before the patch. */
   before: readonly (string | undefined)[];
 }
 
-/**
- * Items that the patch names come in its order. Others keep theirs, each put in front of the first named one that it stood before.
- */
+/** Puts the items that the patch names into its order. The others keep theirs, each before the first named item that it preceded. */
 export function mergeInOrder<T>(items: readonly T[], { idOf, order, before }: ElementOrder<T>): T[] {
   const wanted = placesOf(order);
   const stood = placesOf(before);
@@ -35,7 +33,7 @@ export function mergeInOrder<T>(items: readonly T[], { idOf, order, before }: El
   return [...result, ...others.slice(next)];
 }
 
-/** Of each id the first place. */
+/** Maps each id to its first position. */
 function placesOf(ids: readonly (string | undefined)[]): Map<string, number> {
   const places = new Map<string, number>();
   for (const [place, id] of ids.entries()) if (id !== undefined && !places.has(id)) places.set(id, place);

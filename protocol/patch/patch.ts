@@ -1,13 +1,16 @@
-/** JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7396) as pure functions: the given document is left as it is. */
+/** JSON Patch (RFC 6902) and JSON Merge Patch (RFC 7396) as pure functions: they leave the given document unchanged. */
 import { z } from 'zod';
 import { isRecord, jsonEqual } from '../encoding/json.ts';
 import { DtkdError } from '../errors.ts';
 
-/** Operations of one JSON Patch at most. */
+/** Maximum number of operations in one JSON Patch. */
 const MAX_OPERATIONS = 1000;
-/** Copies and moves of one patch at most: each can bury a value deeper in itself. */
+/** Maximum number of copies and moves in one patch: each can nest a value deeper. */
 const MAX_COPIES = 64;
-/** Characters of JSON that `copy` operations may add in all: else a few of them double a document into all memory. */
+/**
+ * Maximum total characters of JSON that `copy` operations may add: otherwise a few of them could double a document until memory is
+ * exhausted.
+ */
 const MAX_COPIED = 1024 * 1024;
 
 const pointer = z
@@ -28,7 +31,7 @@ type Operation = z.infer<typeof operation>;
 
 const patchSchema = z.array(operation).max(MAX_OPERATIONS);
 
-/** Applies a merge patch: null deletes, objects merge, all else replaces. */
+/** Applies a merge patch: null deletes, objects merge, everything else replaces. */
 export function applyMergePatch(target: unknown, patch: unknown): unknown {
   if (!isRecord(patch)) return patch;
   const merged: Record<string, unknown> = isRecord(target) ? { ...target } : {};
@@ -40,7 +43,10 @@ export function applyMergePatch(target: unknown, patch: unknown): unknown {
   return merged;
 }
 
-/** Applies a JSON patch, all of it or none. Errors: BAD_REQUEST for what is no patch, INVALID for one that does not fit the document. */
+/**
+ * Applies a JSON Patch completely or not at all. Errors: BAD_REQUEST for an invalid patch, INVALID for one that does not fit the
+ * document, TOO_LARGE for one that copies too much.
+ */
 export function applyJsonPatch(document: unknown, patch: unknown): unknown {
   const parsed = patchSchema.safeParse(patch);
   if (!parsed.success) {
@@ -103,7 +109,7 @@ function steps(path: string): string[] {
     .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
-/** Follows one step; throws if it leads nowhere. */
+/** Follows one step. Throws if there is nothing. */
 function child(container: unknown, step: string, path: string, index: number): unknown {
   if (Array.isArray(container)) {
     const position = arrayIndex(step);
@@ -122,7 +128,7 @@ function at(document: unknown, path: string, index: number): unknown {
   return steps(path).reduce((container, step) => child(container, step, path, index), document);
 }
 
-/** The container in which the last step of a path stands, and that step. */
+/** Returns the container that the last step of a path refers into, and that step. */
 function locate(document: unknown, path: string, index: number): { container: unknown; last: string } {
   const all = steps(path);
   const last = all.pop() ?? '';

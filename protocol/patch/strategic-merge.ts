@@ -1,7 +1,8 @@
 /**
- * Strategic merge patch, as kubectl sends it for core kinds: a merge patch whose lists are merged by rules, with directives (`$patch`,
- * `$retainKeys`, `$deleteFromPrimitiveList/F`, `$setElementOrder/F`). Pure: the given document is left as it is. Costs as much as document and
- * patch are long. Whether it fails depends on the patch alone, never on the document, so that a refusal tells nothing of what is stored.
+ * Strategic merge patch, as kubectl sends it for core kinds: a merge patch that merges lists by rules and has directives (`$patch`,
+ * `$retainKeys`, `$deleteFromPrimitiveList/F`, `$setElementOrder/F`). Pure: leaves the given document unchanged. The cost is linear in
+ * the lengths of document and patch. Whether a patch fails depends on the patch alone, so that a refusal reveals nothing of what is
+ * stored.
  */
 import { isRecord } from '../encoding/json.ts';
 import { DtkdError } from '../errors.ts';
@@ -16,15 +17,15 @@ const ORDER = '$setElementOrder/';
 type Fields = Record<string, unknown>;
 type Scalar = string | number | boolean;
 
-/** What a patch says of one list. */
+/** A patch's changes to one list. */
 interface ListChange {
-  /** Absent: only its order or what is taken out of it is said. */
+  /** Absent: the patch gives only its order, or values to remove. */
   items?: readonly unknown[];
   removed: readonly unknown[];
   order?: readonly unknown[];
 }
 
-/** Applies a patch. Errors: BAD_REQUEST for what is no strategic merge patch. */
+/** Applies a patch. Errors: BAD_REQUEST if it is not a strategic merge patch. */
 export function applyStrategicMergePatch(target: unknown, patch: unknown, rule: PatchRule): unknown {
   if (!isRecord(patch)) throw misuse('the body is not a strategic merge patch');
   return mergeObjects(isRecord(target) ? target : {}, patch, rule, '');
@@ -66,7 +67,7 @@ function directiveOf(patch: Fields, path: string): 'delete' | 'replace' | 'merge
   throw misuse(`${PATCH} of ${path || 'the object'} is ${JSON.stringify(said).slice(0, 80)}; it may be delete, replace or merge`);
 }
 
-/** The fields that a patch says something about, each once, in the order in which it names them. */
+/** Returns the fields that a patch mentions, each once, in the order of the patch. */
 function fieldsOf(patch: Fields, path: string): Set<string> {
   const fields = new Set<string>();
   for (const key of Object.keys(patch)) {
@@ -77,7 +78,7 @@ function fieldsOf(patch: Fields, path: string): Set<string> {
   return fields;
 }
 
-/** `$retainKeys`: all fields that are to be there; others go. */
+/** Applies `$retainKeys`, which lists all fields to keep. */
 function retain(merged: Fields, patch: Fields, path: string): void {
   if (!Object.hasOwn(patch, RETAIN)) return;
   const said = patch[RETAIN];
@@ -108,7 +109,7 @@ function listChange(patch: Fields, field: string, path: string): ListChange {
   };
 }
 
-/** A list that was not there stays away if nothing is put into it. */
+/** A list that did not exist is not created if nothing is added to it. */
 function mergeListField(merged: Fields, field: string, rule: PatchRule, change: ListChange, path: string): void {
   const had = Object.hasOwn(merged, field) ? merged[field] : undefined;
   const before = Array.isArray(had) ? had : [];
@@ -133,7 +134,7 @@ function mergeByKey(before: readonly unknown[], change: ListChange, rule: PatchR
     if (!isRecord(item)) throw misuse(`${path} is a list of objects; ${JSON.stringify(item).slice(0, 80)} is none`);
     const directive = directiveOf(item, path);
     const { [PATCH]: _directive, ...fields } = item;
-    // the directive to replace the list may stand alone
+    // The directive to replace the list may stand alone.
     const isAlone = directive === 'replace' && Object.keys(fields).length === 0;
     const id = idOfItem(item);
     if (id === undefined && !isAlone) throw misuse(`an item of ${path} has no ${mergeKey}, which tells which one is meant`);
@@ -166,7 +167,7 @@ function mergeByKey(before: readonly unknown[], change: ListChange, rule: PatchR
   return mergeInOrder(merged, { idOf: idOfItem, order, before: before.map(idOfItem) });
 }
 
-/** What a patch puts into a list has a place in the order that it says. */
+/** Everything that a patch adds to a list must be in the order that it gives. */
 function assertOrdered(items: readonly string[], order: readonly string[], path: string): void {
   const known = new Set(order);
   if (items.some((id) => !known.has(id))) throw misuse(`${ORDER}${path} does not name all that the patch writes into it`);
@@ -181,7 +182,7 @@ function scalar(value: unknown, path: string): Scalar {
   throw misuse(`${path} is a list of plain values; ${JSON.stringify(value).slice(0, 80)} is none`);
 }
 
-/** 80 and "80" are two. */
+/** Distinguishes 80 from "80". */
 function idOf(value: unknown): string {
   return `${typeof value}:${String(value)}`;
 }

@@ -1,7 +1,7 @@
-/** What `dtkd doctor` and the daemon's checkup say: one finding for each thing that was looked at. */
+/** The findings of `dtkd doctor` and the daemon's checkup: one for each thing that was checked. */
 import { z } from 'zod';
 
-/** `warning`: it works, and somebody should look into it. `problem`: something does not work, or soon will not. */
+/** `warning`: it works, but somebody should look into it. `problem`: something does not work, or soon will not. */
 export const CHECK_STATES = ['ok', 'warning', 'problem'] as const;
 export type CheckState = (typeof CHECK_STATES)[number];
 
@@ -15,7 +15,7 @@ const finding = z.object({
   next: z.string().max(MAX_TEXT).optional().describe('What to do about it.'),
 });
 
-/** Never holds secrets. */
+/** Never contains secrets. */
 export type Finding = z.output<typeof finding>;
 
 export const checkup = z.object({
@@ -39,12 +39,12 @@ export function problem(check: string, text: string, next: string): Finding {
   return { check, state: 'problem', finding: text, next };
 }
 
-/** Problems first, then warnings; in each the order in which they were found. */
+/** Sorts problems first, then warnings, each in the order in which they were found. */
 export function worstFirst(findings: readonly Finding[]): Finding[] {
   return [...CHECK_STATES].reverse().flatMap((state) => findings.filter((one) => one.state === state));
 }
 
-/** As many findings, and texts as long, as an answer may have; the worst are kept. */
+/** Limits the number of findings and the length of their texts to what an answer may have. Keeps the worst. */
 export function bounded(findings: readonly Finding[]): Finding[] {
   const kept = findings.length <= MAX_FINDINGS ? findings : worstFirst(findings).slice(0, MAX_FINDINGS);
   return kept.map(({ check, state, finding, next }) => ({

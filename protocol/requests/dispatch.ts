@@ -1,4 +1,4 @@
-/** What is asked of the daemon-wide actions `dispatch` and `executions`. Answers and lines are in follow.ts. */
+/** Requests of the daemon-wide actions `dispatch` and `executions`. Answers and lines are in follow.ts. */
 import { z } from 'zod';
 import { dispatchRequestSpec } from '../kinds/execution.ts';
 

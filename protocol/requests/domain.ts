@@ -1,7 +1,7 @@
-/** What is asked of a dtDomain below its path, `…/dtdomains/NAME/…`. */
+/** Requests below the path of a dtDomain, `…/dtdomains/NAME/…`. */
 import { z } from 'zod';
 
-/** Longest life of an invite: a year. */
+/** Longest lifetime of an invite: a year. */
 const MAX_EXPIRES_MS = 366 * 24 * 3600 * 1000;
 
 const USES = 'must be 1 to 1000 machines';

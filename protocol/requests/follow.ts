@@ -1,11 +1,11 @@
-/** What the API says of executions, for clients: the lines of a follow, a plan that is only tried, and what could be run. JSON. */
+/** What the API tells clients about executions, as JSON: the lines of a follow, a dry-run plan, and what could be run. */
 import { z } from 'zod';
 import { command } from '../definitions/commands.ts';
 import { plannedTarget } from '../kinds/execution.ts';
 import { part } from '../orders/outcome.ts';
 import { LOG_LEVELS } from '../orders/records.ts';
 
-/** A record for JSON: `text` where the bytes are UTF-8, else `base64`. A chunk may end within a line, never within a character. */
+/** A record in JSON: `text` if the bytes are UTF-8, else `base64`. A chunk may end within a line, never within a character. */
 export const followedRecord = z.object({
   t: z.number(),
   s: z.enum(['out', 'err', 'log']),
@@ -17,13 +17,13 @@ export const followedRecord = z.object({
 });
 export type FollowedRecord = z.infer<typeof followedRecord>;
 
-/** One line of `GET …/daemon/executions/ID/follow` and of a dispatch that is followed. Exactly one field. */
+/** One line of `GET …/daemon/executions/ID/follow`, or of a dispatch that is followed. Exactly one field is set. */
 export const followLine = z.object({
-  /** First: the Execution as it stands, merged from all nodes that told of it. */
+  /** First line: the Execution as it is now, merged from all nodes that reported on it. */
   execution: z.record(z.string(), z.unknown()).optional(),
   /** A part has changed. */
   part: part.optional(),
-  /** Output of a part: `offset` of the first record, `next` after the last. */
+  /** Output of a part: `offset` is that of the first record, `next` that after the last. */
   output: z
     .object({
       index: z.number().int(),
@@ -33,7 +33,7 @@ export const followLine = z.object({
       records: z.array(followedRecord),
     })
     .optional(),
-  /** Something for people: a node is being told, contact was lost, it is waited for. */
+  /** A note for people: a node is being told, contact was lost, something is waited for. */
   note: z
     .object({
       index: z.number().int().optional(),
@@ -42,24 +42,24 @@ export const followLine = z.object({
       text: z.string(),
     })
     .optional(),
-  /** Last. Without it the answer is broken off. */
+  /** Last line. Without it the answer is incomplete. */
   end: z.object({ phase: z.enum(['Running', 'Paused', 'Finished']), missing: z.number().int().nonnegative().optional() }).optional(),
 });
 export type FollowLine = z.infer<typeof followLine>;
 
-/** Answer of a dispatch with dryRun, and of a retry with dryRun. */
+/** Answer to a dispatch or retry with dryRun. */
 export const planAnswer = z.object({
   targets: z.array(
     plannedTarget.extend({ what: z.string(), skip: z.string().optional().describe('Why it would not be told (maintenance, away).') }),
   ),
-  /** Nodes that did not answer while resources were looked for. */
+  /** Nodes that did not answer the search for resources. */
   unanswered: z.array(z.string()),
-  /** Stages, batches, threads: for people. */
+  /** Stages, batches and threads, for people. */
   notes: z.array(z.string()),
 });
 export type PlanAnswer = z.infer<typeof planAnswer>;
 
-/** Answer of `GET …/daemon/dispatch?model=&type=&resource=&command=`: what an incomplete context could be completed with. */
+/** Answer to `GET …/daemon/dispatch?model=&type=&resource=&command=`: possible completions of an incomplete context. */
 export const contextAnswer = z.object({
   models: z.array(z.object({ node: z.string(), name: z.string() })).optional(),
   types: z.array(z.object({ name: z.string(), description: z.string().optional() })).optional(),

@@ -1,13 +1,13 @@
-/** What is asked of the daemon-wide actions of modules. */
+/** Requests of the daemon-wide actions on modules. */
 import { z } from 'zod';
 import { digest, moduleName, moduleVersion, versionRange } from '../definitions/code.ts';
 import { lockFile } from '../definitions/service-file.ts';
 import { objectName } from '../objects/objects.ts';
 
-/** Domains that one request publishes to. */
+/** Maximum number of domains that one request publishes to. */
 const MAX_DOMAINS = 64;
 
-/** `POST modules`: takes in an archive that was handed over as content. */
+/** `POST modules`: installs an archive that was uploaded as content. */
 export const installRequest = z.strictObject({
   digest: digest.describe('SHA-256 of the archive, handed over before with PUT …/daemon/content.'),
   replace: z.boolean().optional().describe('Takes the place of another archive of that version.'),

@@ -1,10 +1,10 @@
-/** The refusal of somebody else, read from its body: in its words, as far as they are words. Pure. */
+/** Reads another party's refusal from its response body, and keeps its words as far as they are usable. Pure. */
 import { isRecord } from '../encoding/json.ts';
 import { DtkdError, isErrorCode } from '../errors.ts';
 
 const MAX_TEXT = 500;
 
-/** `who`: put before the message, where it was another node. */
+/** `who`: prefix for the message, if another node refused. */
 export function refusedBy(body: unknown, who?: string): DtkdError {
   const details = isRecord(body) && isRecord(body['details']) ? body['details'] : {};
   const advice = typeof details['next'] === 'string' ? details['next'] : undefined;
@@ -15,7 +15,10 @@ export function refusedBy(body: unknown, who?: string): DtkdError {
   return new DtkdError(code, who === undefined ? message : `${who}: ${message}`, next === undefined ? {} : { next });
 }
 
-/** A Status ends its message with the next step, in the same line or in one of its own, for clients that show nothing else. */
+/**
+ * Removes the next step from the end of a Status message. It is there, on the same line or its own, for clients that show only the
+ * message.
+ */
 export function withoutNext(message: string, next: string | undefined): string {
   if (next === undefined) return message;
   if (message.endsWith(`\n${next}`)) return message.slice(0, -next.length - 1);

@@ -1,4 +1,4 @@
-/** What is asked of service instances over the API, and what comes back: see docs/services.md for the paths. */
+/** Requests about service instances over the API, and their answers. docs/services.md has the paths. */
 import { z } from 'zod';
 import { partName } from '../definitions/assembly.ts';
 import { digest, moduleName, moduleVersion, versionRange } from '../definitions/code.ts';
@@ -7,7 +7,7 @@ import { PROPERTY_TYPES } from '../definitions/property-types.ts';
 import { instanceName } from '../definitions/service-file.ts';
 import { propertyName } from '../definitions/type-rules.ts';
 
-/** A commit as git takes it: a hash or the beginning of one, HEAD, HEAD~2, `applied`. */
+/** A commit in git's notation: a hash or its beginning, HEAD, HEAD~2, `applied`. */
 export const revision = z
   .string()
   .max(64)
@@ -52,16 +52,16 @@ const serviceEdit = z.discriminatedUnion('op', [
 ]);
 export type ServiceEdit = z.infer<typeof serviceEdit>;
 
-/** `POST …/serviceinstances/NAME/edit`: all or none. `base`: the digest of the file that they were made from. */
+/** `POST …/serviceinstances/NAME/edit`: applies all edits or none. `base`: the digest of the file that they are based on. */
 export const editRequest = z.strictObject({ edits: z.array(serviceEdit).min(1).max(256), base: digest.optional() });
-/** `POST …/file`: the whole of dtk.service.yaml. */
+/** `POST …/file`: replaces all of dtk.service.yaml. */
 export const fileRequest = z.strictObject({ content: z.string().max(1024 * 1024), base: digest });
 
 /** `GET …/file`. */
 export const fileAnswer = z.object({
   content: z.string(),
   base: digest,
-  /** What can be set, by its path (`web.port`, `parameters.tier`), with its type. Absent: what stands there cannot be read. */
+  /** What can be set, by path (`web.port`, `parameters.tier`), with its type. Absent: the file cannot be parsed. */
   types: z.record(z.string(), z.enum(PROPERTY_TYPES)).optional(),
 });
 export type FileAnswer = z.infer<typeof fileAnswer>;
@@ -73,12 +73,12 @@ export const convergeRequest = z.strictObject({
   keepGoing: z.boolean().optional().describe('After a failure, what does not depend on it is still started.'),
   timeout: durationText.optional().describe('How long each command may take, at most.'),
   message: z.string().max(4_096).optional().describe('Of the commit. Default: what changed.'),
-  /** The digest that a plan which was shown had: refused with CONFLICT if it would be another now. */
+  /** Digest of a plan that was shown: refused with CONFLICT if the plan would differ now. */
   plan: digest.optional(),
 });
 export type ConvergeRequest = z.infer<typeof convergeRequest>;
 
-/** `POST …/rollback`: to how it was at that commit. `discard`: what was edited since the last commit is lost. */
+/** `POST …/rollback`: returns to the state at that commit. `discard`: lose what was edited since the last commit. */
 export const rollbackRequest = convergeRequest.extend({ to: revision, discard: z.boolean().optional() });
 
 /** `POST …/exec`: `web.restart`, `web-1.restart`, or a workflow. */
@@ -99,11 +99,11 @@ export const takeDownRequest = z.strictObject({
   threads: z.number().int().min(1).max(256).optional(),
   keepGoing: z.boolean().optional(),
   dryRun: z.boolean().optional(),
-  /** Of uninstall: do not run delete commands. What runs goes on, and is nobody’s. */
+  /** For uninstall: do not run delete commands. What runs goes on, and belongs to nobody. */
   abandon: z.boolean().optional(),
 });
 
-/** `POST …/modules`: pull takes the base's version in; push makes a version of the base of what the instance has. */
+/** `POST …/modules`: pull takes over a version of the base; push makes a version of the base from the instance's copy. */
 export const copyRequest = z.strictObject({
   op: z.enum(['pull', 'push']),
   module: moduleName,
@@ -120,7 +120,7 @@ export const difference = z.object({
   after: z.unknown().optional(),
 });
 
-/** In `details.violations` of the refusal VIOLATIONS. */
+/** An entry of `details.violations` in the refusal VIOLATIONS. */
 export const violation = z.object({ kind: z.string(), where: z.string(), message: z.string(), next: z.string().optional() });
 
 const plannedStep = z.object({
@@ -132,7 +132,10 @@ const plannedStep = z.object({
   act: z.string().optional(),
 });
 
-/** What a converge (delete, exec …) would do; `task` if it does it: the name of the Task object. Nothing to do: no steps and no task. */
+/**
+ * What a converge (delete, exec …) would do; if it is done, `task` is the name of the Task object. If there is nothing to do: no steps
+ * and no task.
+ */
 export const planAnswer = z.object({
   digest,
   steps: z.array(plannedStep),
@@ -141,7 +144,7 @@ export const planAnswer = z.object({
   notes: z.array(z.string()),
   task: z.string().optional(),
   commit: z.string().optional(),
-  /** Of uninstall: where its history is kept. */
+  /** For uninstall: where its history is kept. */
   kept: z.string().optional(),
 });
 export type ServicePlanAnswer = z.infer<typeof planAnswer>;
@@ -158,7 +161,7 @@ export const serviceState = z.object({
   directory: z.string(),
   head: z.string().optional(),
   applied: z.string().optional(),
-  /** Differences of the files against the last commit, and of what is wanted against what is applied. */
+  /** Differences between the files and the last commit, and between what is desired and what is applied. */
   edited: z.array(difference),
   pending: z.array(difference),
   violations: z.array(violation),
@@ -168,10 +171,13 @@ export const serviceState = z.object({
       component: z.string(),
       type: z.string(),
       node: z.string(),
-      /** new: not brought up yet; applied; changed: wanted otherwise than applied; leaving: not wanted any more; changing: its command runs; broken: its last command did not succeed. */
+      /**
+       * new: not brought up yet; applied; changed: desired differs from applied; leaving: not desired any more; changing: its command is
+       * running; broken: its last command did not succeed.
+       */
       state: z.enum(['new', 'applied', 'changed', 'leaving', 'changing', 'broken']),
       at: z.string().optional(),
-      /** By the last drift check. */
+      /** Result of the last drift check. */
       check: z.object({ ok: z.boolean(), at: z.string(), message: z.string().optional() }).optional(),
     }),
   ),
@@ -185,7 +191,10 @@ export const serviceLog = z.object({
   commits: z.array(z.object({ id: z.string(), message: z.string(), author: z.string(), at: z.string(), applied: z.boolean() })),
 });
 
-/** `GET …/diff?from=REV&to=REV` (to absent: the work tree), and `GET …/modules?module=NS/NAME` (absent: all copies against their bases). */
+/**
+ * `GET …/diff?from=REV&to=REV` (without `to`: the work tree), and `GET …/modules?module=NS/NAME` (without `module`: all copies against
+ * their bases).
+ */
 export const fileDifference = z.object({ path: z.string(), op: z.enum(['added', 'changed', 'removed']), text: z.string().optional() });
 export const serviceDiff = z.object({ differences: z.array(difference), files: z.array(fileDifference) });
 export const copiesDiff = z.object({
@@ -200,7 +209,7 @@ export const copiesDiff = z.object({
   ),
 });
 
-/** Of `POST …/edit` and `POST …/file`: the digest of the file now, and what was changed in it. */
+/** Answer to `POST …/edit` and `POST …/file`: the new digest of the file, and what was changed in it. */
 export const editAnswer = z.object({
   base: digest,
   differences: z.array(difference),
@@ -209,7 +218,7 @@ export const editAnswer = z.object({
     .optional()
     .describe('What is still missing for what was changed: a target that is not there, or not converged.'),
 });
-/** Of `POST …/modules`: the version that was taken or made, and what was changed by that; no files: nothing was. */
+/** Answer to `POST …/modules`: the version that was taken over or made, and the changes. No files: nothing changed. */
 export const copyAnswer = z.object({
   module: z.string(),
   version: z.string(),

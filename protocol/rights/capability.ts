@@ -5,8 +5,8 @@ import { objectName } from '../objects/objects.ts';
 import { uid } from './principal.ts';
 
 /**
- * DISCOVER: kind and name only. READ: everything of it. CREATE, UPDATE, DELETE. MANAGE: grant and revoke. REQUEST: traffic to an app.
- * EXECUTE: commands, deployment.
+ * DISCOVER: see kind and name only. READ: see everything. CREATE, UPDATE, DELETE. MANAGE: grant and revoke. REQUEST: send traffic to an
+ * app. EXECUTE: run commands, deploy.
  */
 export const CAPABILITY_VERBS = ['DISCOVER', 'READ', 'CREATE', 'UPDATE', 'DELETE', 'MANAGE', 'REQUEST', 'EXECUTE'] as const;
 export type CapabilityVerb = (typeof CAPABILITY_VERBS)[number];
@@ -14,21 +14,21 @@ export type CapabilityVerb = (typeof CAPABILITY_VERBS)[number];
 export const capabilityVerbs = z.array(z.enum(CAPABILITY_VERBS)).min(1).max(CAPABILITY_VERBS.length).describe('What is allowed.');
 
 /**
- * What can be granted besides objects. With EXECUTE: `exec`, to start any program on the node; `cp`, to put files there and to read them. With READ:
- * `metrics`, the node's numbers. Their group is dtkd.dev, their name is the node's. `*` does not include them.
+ * What can be granted besides objects. With EXECUTE: `exec`, to start any program on the node, and `cp`, to put files there and read
+ * them. With READ: `metrics`, the node's numbers. Their group is dtkd.dev, and their name is the node's. `*` does not include them.
  */
 export const GRANTABLE_ACTS = ['exec', 'cp', 'metrics'] as const;
 export type GrantableAct = (typeof GRANTABLE_ACTS)[number];
 
-/** The act that `exec` or `exec.dtkd.dev` names. */
+/** Returns the act that a text such as `exec` or `exec.dtkd.dev` names. */
 export function actNamed(text: string): GrantableAct | undefined {
   return GRANTABLE_ACTS.find((act) => text === act || text === `${act}.dtkd.dev`);
 }
 
-/** How often a right may be passed on. */
+/** How often a right may be delegated in a chain. */
 export const MAX_DELEGATION_DEPTH = 4;
 
-/** Which objects of the owner: each field that is there narrows. */
+/** Which objects of the owner. Each field narrows the scope. */
 export const grantScope = z.object({
   kind: z
     .string()
@@ -48,7 +48,7 @@ export const grantScope = z.object({
 });
 export type GrantScope = z.infer<typeof grantScope>;
 
-/** The capability on which one that was passed on stands. */
+/** The capability that a delegated one depends on. */
 export const parentCapability = z.object({
   name: z.string().max(253).describe('Name of the Capability.'),
   uid: z.string().max(64).describe('Its uid.'),

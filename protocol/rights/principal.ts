@@ -1,41 +1,47 @@
-/** Who asks: as a daemon has authenticated it, and as objects record it. */
+/** Who asks: as a daemon has authenticated them, and as objects record them. */
 import { z } from 'zod';
 import { objectName } from '../objects/objects.ts';
 
-/** Name of the principal that bears the operator's token of a node. */
+/** Name of the principal that holds a node's operator token. */
 export const OPERATOR = 'operator';
 
-/** `self`: the node on which this is read or decided; else 64 hex digits, the PeerKey of the home node in the domain through which it is known. */
+/**
+ * `self`: the node that reads or decides this. Otherwise 64 hex digits: the PeerKey of the home node in the domain through which it is
+ * known.
+ */
 export type Home = string;
 export const SELF: Home = 'self';
 
 /**
- * Annotation that the daemon sets when a user creates an object: `subjectText` of that user, who has every right on it. Clients can neither
- * set nor change it.
+ * Annotation that the daemon sets when a user creates an object: the `subjectText` of that user, who has every right on it. Clients can
+ * neither set nor change it.
  */
 export const CREATOR_ANNOTATION = 'dtkd.dev/creator';
 
 /**
- * Annotation that the daemon sets with `metadata.ownerReferences`: `principalText` of who said them, and so agreed that the object goes when those
- * owners are gone. Clients can neither set nor change it.
+ * Annotation that the daemon sets with `metadata.ownerReferences`: the `principalText` of whoever set them, and so agreed that the object
+ * is deleted once those owners are gone. Clients can neither set nor change it.
  */
 export const OWNERS_ANNOTATION = 'dtkd.dev/owners-said-by';
 
-/** Annotation that the daemon sets on what waits for its dependents before it goes: `principalText` of who deleted it. Clients cannot set it. */
+/**
+ * Annotation that the daemon sets on an object whose deletion waits for its dependents: the `principalText` of whoever deleted it.
+ * Clients cannot set it.
+ */
 export const DELETION_ANNOTATION = 'dtkd.dev/deletion-said-by';
 
-/** Annotations that the daemon alone writes: what documents say there is dropped. */
+/** Annotations that only the daemon writes. Values in documents are dropped. */
 export const SERVER_ANNOTATIONS: readonly string[] = [CREATOR_ANNOTATION, OWNERS_ANNOTATION, DELETION_ANNOTATION];
 
 /**
- * Annotation that a node sets on its replicas of the kinds that say so (`Kind.attributed`): the key of the author, as its log's signature
- * has proved it. A namespace is only a name and may come to mean another node.
+ * Annotation that a node sets on its replicas of the kinds that require it (`Kind.attributed`): the author's key, as proved by the
+ * signature of its log. A namespace is only a name, and may later mean another node.
  */
 export const AUTHOR_ANNOTATION = 'dtkd.dev/author';
 
 /**
- * A user or a trust, for good: names are for display, a user that was deleted and made again has another uid and inherits nothing. What a
- * node writes about its own users says `self`; published, that means the author of the log.
+ * Identifies a user or a trust permanently. The name is for display; a user that is deleted and created again has another uid and
+ * inherits nothing. What a node writes about its own users says `self`; in published objects, that means the author of the log.
  */
 export interface Subject {
   home: Home;
@@ -43,7 +49,7 @@ export interface Subject {
   uid: string;
 }
 
-/** The bearer of this node's operator token: all rights here, none elsewhere. */
+/** The holder of this node's operator token: all rights here, none elsewhere. */
 export interface OperatorPrincipal {
   type: 'operator';
   name: typeof OPERATOR;
@@ -79,26 +85,29 @@ export const grantor = subject.extend({
 });
 export type Grantor = z.infer<typeof grantor>;
 
-/** What is published of a grantor: nothing of other domains. */
+/** Returns the fields with the grantor's domain removed, as they are published. */
 export function publishedGrantor<T extends { grantor?: Grantor | undefined }>(fields: T): T {
   if (fields.grantor === undefined) return fields;
   const { domain: _domain, ...kept } = fields.grantor;
   return { ...fields, grantor: kept };
 }
 
-/** One text for each subject, to compare and to index by. */
+/** Returns one text per subject, for comparison and indexes. */
 export function subjectText({ home, name, uid: id }: Subject): string {
   return `${name}/${id}@${home}`;
 }
 
-/** One text for each principal, for what is done later as theirs. */
+/** Returns one text per principal, for what is done later in their name. */
 export function principalText(principal: Principal): string {
   return principal.type === 'operator' ? OPERATOR : subjectText(principal);
 }
 
 const SUBJECT_TEXT = /^([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)\/([A-Za-z0-9-]{1,64})@(self|[0-9a-f]{64})$/;
 
-/** Reads `principalText` on the node that wrote it; undefined if it is none. A user of another node is shown by the beginning of its key. */
+/**
+ * Parses a `principalText` on the node that wrote it; undefined if it is not one. A user of another node is displayed with the beginning
+ * of its key.
+ */
 export function parsePrincipal(text: string | undefined, node: string): Principal | undefined {
   if (text === OPERATOR) return { type: 'operator', name: OPERATOR };
   const match = SUBJECT_TEXT.exec(text ?? '');
@@ -113,7 +122,7 @@ export function displayOf(principal: Principal): string {
 
 const USER_AT_NODE = /^([a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?)@([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)$/;
 
-/** Reads `name@node`; undefined if the text is none. */
+/** Parses `name@node`; undefined for any other text. */
 export function parseNameAtNode(text: string): { name: string; node: string } | undefined {
   const match = USER_AT_NODE.exec(text);
   return match === null ? undefined : { name: match[1] ?? '', node: match[2] ?? '' };

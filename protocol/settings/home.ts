@@ -1,7 +1,10 @@
 import { homedir } from 'node:os';
 import { isAbsolute } from 'node:path';
 
-/** The home directory of this user; undefined where HOME is not set to one and the system knows no such user, as in containers with a user of their own. */
+/**
+ * Returns the home directory of this user. Undefined if HOME is not an absolute path, or is not set and the system does not know the
+ * user, as in containers with their own user.
+ */
 export function homeDirectory(): string | undefined {
   try {
     const home = homedir();

@@ -1,6 +1,6 @@
 /**
- * The settings of a daemon as people give them: the schema of `config.yaml`, of the `DTKD_*` variables and of the flags of `dtkd up`, and how addresses are written in
- * them. Pure: where they are read from is the daemon's affair, and that of `dtkd doctor`, which checks them without one.
+ * The settings of a daemon: the schema of `config.yaml`, of the `DTKD_*` variables and of the flags of `dtkd up`, and the form of
+ * addresses in them. Pure: the daemon reads the sources, and so does `dtkd doctor`, which checks settings without a daemon.
  */
 import { z } from 'zod';
 import { DtkdError } from '../errors.ts';
@@ -26,16 +26,16 @@ const list = z.union(
   [text.transform((value) => value.split(',').map((part) => part.trim())), z.array(text)],
   'must be a list of texts, or texts joined by commas',
 );
-/** YAML reads a port that stands alone as a number. */
+/** YAML reads a bare port as a number. */
 const listen = z.union([text, z.number().int()], 'must be HOST:PORT, [IPV6]:PORT or PORT').transform(String);
-/** Nothing but digits: what else JavaScript takes for a number, an empty value among it, is a typing error. */
+/** Only digits: other texts that JavaScript converts to a number, such as an empty one, are typing errors. */
 const whole = z.union([z.number().int(), z.string().regex(/^\d+$/).transform(Number)], 'must be a whole number');
 
-/** As the Node kind takes them. */
+/** Same as in the Node kind. */
 const TAG = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const tags = list.pipe(z.array(z.string().regex(TAG, 'must be words of letters, digits, ".", "_" and "-", joined by commas')).max(64));
 
-/** Settings as any source may give them; unknown keys are refused so that a typing error is not silently ignored. */
+/** Settings from any source. Unknown keys are refused, so that a typing error is not silently ignored. */
 export const settings = z.strictObject({
   data: text.optional(),
   name: text.optional(),
@@ -66,22 +66,22 @@ function isAddress(value: string): boolean {
   }
 }
 
-/** `operatorGroup` is `DTKD_OPERATOR_GROUP`. */
+/** Returns the variable for a key: `DTKD_OPERATOR_GROUP` for `operatorGroup`. */
 export function variableOf(key: string): string {
   return `DTKD_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
-/** `DTKD_*` variables that are set, by their keys. Throws CONFIG_INVALID. */
+/** Returns the settings in `DTKD_*` variables, by key. Throws CONFIG_INVALID. */
 export function settingsOfEnvironment(environment: Readonly<Record<string, string | undefined>>): CheckedSettings {
   const variables = Object.fromEntries(Object.keys(settings.shape).map((key) => [key, environment[variableOf(key)] || undefined]));
   return checkSettings(defined(variables), 'the environment', variableOf);
 }
 
-/** Variables that are read by their own names: by the daemon, the command line, and commands that dtkd runs. */
+/** Other `DTKD_*` variables, read by the daemon, the command line, and commands that dtkd runs. */
 const OTHER_VARIABLES = ['DTKD_CONFIG', 'DTKD_URL', 'DTKD_TOKEN', 'DTKD_CA', 'DTKD_NODE', 'DTKD_NODE_EXECUTABLE'];
 const VARIABLES_OF_COMMANDS = /^DTKD_(RESOURCE|PROPERTY|OPTION)_/;
 
-/** `DTKD_*` variables that nothing reads, and which of those that are read they seem to be. What somebody else's program reads is left alone. */
+/** Returns `DTKD_*` variables that nothing reads but that resemble a known one. Other unknown ones may belong to other programs. */
 export function mistypedVariables(environment: Readonly<Record<string, string | undefined>>): { name: string; meant: string }[] {
   const known = [...Object.keys(settings.shape).map(variableOf), ...OTHER_VARIABLES];
   const bare = new Map(known.map((name) => [name.slice('DTKD_'.length), name]));
@@ -92,12 +92,15 @@ export function mistypedVariables(environment: Readonly<Record<string, string | 
   });
 }
 
-/** Without the keys that have no value. */
+/** Returns the values without undefined entries. */
 export function defined(values: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
 }
 
-/** The refusal of a settings file that is no YAML. Of what the parser says the first line names the place; those below only show it. */
+/**
+ * Returns the error for a settings file that is not YAML. Only the first line of the parser's message is used: it names the place, and
+ * the others just show it.
+ */
 export function notYaml(file: string, cause: unknown): DtkdError {
   const [said = ''] = (cause instanceof Error ? cause.message : String(cause)).split('\n');
   return new DtkdError('CONFIG_INVALID', `${file} cannot be read as YAML: ${said.replace(/:$/, '')}`, {
@@ -106,7 +109,7 @@ export function notYaml(file: string, cause: unknown): DtkdError {
   });
 }
 
-/** Throws CONFIG_INVALID, naming the source and the key as `spell` writes it. */
+/** Checks settings. Throws CONFIG_INVALID, naming the source and the key as `spell` formats it. */
 export function checkSettings(values: unknown, source: string, spell: (key: string) => string = (key) => key): CheckedSettings {
   const result = settings.safeParse(values ?? {});
   if (result.success) return result.data;
@@ -131,7 +134,7 @@ export function parseNameSetting(value: string): NodeName {
   }
 }
 
-/** Parses `host:port`, `[v6]:port`, or a bare port. Port 0 asks for any free one. */
+/** Parses `host:port`, `[v6]:port`, or a bare port. Port 0 means any free port. */
 export function parseListen(value: string, key: string, defaultHost: string): Listen {
   const match = /^(?:(?:\[(?<v6>[0-9a-fA-F:.]+)\]|(?<host>[^:[\]]+)):)?(?<port>\d{1,5})$/.exec(value);
   const port = Number(match?.groups?.['port']);
@@ -143,14 +146,14 @@ export function parseListen(value: string, key: string, defaultHost: string): Li
   return { host: match.groups?.['v6'] ?? match.groups?.['host'] ?? defaultHost, port };
 }
 
-/** `host` undefined means all IPv4 and IPv6 addresses. */
+/** Listening addresses. An undefined `host` means all IPv4 and IPv6 addresses. */
 export interface Listeners {
   api: Listen;
   mesh: { host: string | undefined; port: number };
   ingress: Listen;
 }
 
-/** Where a daemon with these settings listens. Throws CONFIG_INVALID. */
+/** Returns the addresses that a daemon with these settings listens on. Throws CONFIG_INVALID. */
 export function listenersOf(merged: Pick<CheckedSettings, 'api' | 'mesh' | 'ingress'>): Listeners {
   const mesh = parseListen(merged.mesh ?? DEFAULTS.mesh, 'mesh', '*');
   return {

@@ -1,12 +1,12 @@
-/** Cuts an expression into its words, texts in quotes, and signs. */
+/** Splits an expression into words, quoted texts and signs. */
 
 export type TokenType = 'word' | 'text' | 'sign' | 'end';
 
 export interface Token {
   type: TokenType;
-  /** A word as it stands, a text without its quotes, a sign. */
+  /** A word as written, a text without its quotes, or a sign. */
   value: string;
-  /** Where it begins. */
+  /** Its position. */
   at: number;
 }
 
@@ -19,7 +19,7 @@ const SPACE = /\s+/y;
 const SIGN = /==|!=|<=|>=|[=<>(),]/y;
 const WORD = /[^\s'"=!<>(),]+/y;
 
-/** The tokens, last one `end`; or what is wrong. */
+/** Returns the tokens, the last of type `end`; or what is wrong. */
 export function tokensOf(text: string): Token[] | LexerError {
   const tokens: Token[] = [];
   let at = 0;
@@ -51,7 +51,7 @@ export function tokensOf(text: string): Token[] | LexerError {
   return tokens;
 }
 
-/** A backslash makes a quote or a backslash itself; before anything else it stays. */
+/** Reads a quoted text. A backslash escapes a quote or a backslash; before anything else it is literal. */
 function quoted(text: string, start: number, quote: string): { value: string; end: number } | undefined {
   let value = '';
   for (let at = start + 1; at < text.length; at++) {

@@ -1,12 +1,12 @@
-/** Patterns of `like`: `*` stands for any text, `?` for one character, a backslash makes the next character itself. */
+/** Patterns of `like`: `*` matches any text, `?` one character, and a backslash escapes the next character. */
 
-/** One stretch of a pattern between stars: each character, or undefined for any. */
+/** The part of a pattern between stars: characters, or undefined for any character. */
 type Piece = readonly (string | undefined)[];
 
 export interface Like {
-  /** What every match begins with. */
+  /** The prefix of every match. */
   prefix: string;
-  /** Without a star the first piece is all, and has to fit exactly. */
+  /** The pieces between stars. Without a star there is one piece, which must match the whole text. */
   pieces: readonly Piece[];
 }
 
@@ -28,8 +28,8 @@ export function parseLike(pattern: string): Like {
 }
 
 /**
- * True if the whole text matches. The first and last piece stand at the ends; each between is taken where it first fits, and never
- * again: the cost is at most the product of both lengths, whatever the pattern.
+ * True if the whole text matches. The first and last piece are anchored at the ends; each one between is placed where it first fits,
+ * without backtracking. So the cost is at most the product of both lengths, whatever the pattern.
  */
 export function matchesLike({ prefix, pieces }: Like, text: string): boolean {
   if (!text.startsWith(prefix)) return false;

@@ -1,4 +1,4 @@
-/** Parses expressions by recursive descent, with a limit for each thing that grows. */
+/** Parses expressions by recursive descent, with a limit on everything that grows. */
 import { DtkdError } from '../errors.ts';
 import { caretUnder } from '../text/caret.ts';
 import { type Token, tokensOf } from './lexer.ts';
@@ -6,15 +6,15 @@ import { parseLike } from './like.ts';
 import { type ObjectPath, objectPath } from './path.ts';
 import type { Literal, Order, Where, WhereKind } from './where.types.ts';
 
-/** Characters: as much as a URL carries. */
+/** Maximum characters: as many as a URL carries. */
 const MAX_LENGTH = 8_192;
-/** Parentheses and `not` within one another: bounds the stack. */
+/** Maximum nesting of parentheses and `not`, which bounds the stack. */
 const MAX_DEPTH = 32;
-/** Comparisons of one expression. */
+/** Maximum number of comparisons in one expression. */
 const MAX_TERMS = 128;
-/** Values of one `in`. */
+/** Maximum number of values in one `in`. */
 const MAX_VALUES = 256;
-/** Characters of one pattern: the cost of a match grows with it. */
+/** Maximum characters of one pattern: the cost of a match grows with it. */
 const MAX_PATTERN = 256;
 const MAX_PATH = 320;
 const MAX_STEPS = 16;

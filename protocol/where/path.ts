@@ -1,24 +1,24 @@
-/** Paths into objects as expressions and indexes name them. */
+/** Paths into objects, as used in expressions and indexes. */
 import type { Kind } from '../kinds/kind.ts';
 
-/** What a kind says of its paths. */
+/** A kind's rules for its paths. */
 export type PathRules = Pick<Kind, 'aliases' | 'caseless' | 'defaults'>;
 
 export interface ObjectPath {
   /** The full path: `spec.properties.port`, `metadata.labels.tier`. */
   text: string;
-  /** For each step, every key that may begin there, the longest first: keys have dots too. */
+  /** For each step, every key that may begin there, the longest first: keys may contain dots. */
   keys: readonly (readonly { key: string; next: number }[])[];
-  /** Texts there are compared without regard to case. */
+  /** Compare texts at this path without regard to case. */
   caseless: boolean;
-  /** Read where there is nothing at the path itself. */
+  /** Path to read if there is nothing at this one. */
   otherwise?: ObjectPath;
 }
 
-/** Below these, all that follows is one key. */
+/** Below these prefixes, the whole rest is one key. */
 const MAPS = ['metadata.labels.', 'metadata.annotations.'];
 
-/** Reads a full path, as `indexed` and `find` name it. */
+/** Parses a full path, as used by `indexed` and `find`. */
 export function objectPath(text: string, rules: PathRules = {}): ObjectPath {
   const otherwise = rules.defaults?.[text];
   return {
@@ -41,7 +41,7 @@ function keysOf(text: string): ObjectPath['keys'] {
   );
 }
 
-/** What stands at the path; undefined if there is nothing (null counts as nothing). */
+/** Returns the value at the path; undefined if there is none. Null counts as none. */
 export function readPath(object: unknown, { keys, otherwise }: ObjectPath): unknown {
   let at = object;
   let step = 0;
@@ -61,7 +61,7 @@ export function readPath(object: unknown, { keys, otherwise }: ObjectPath): unkn
   return otherwise === undefined ? undefined : readPath(object, otherwise);
 }
 
-/** The scalars at a path: the one, or each in an array. */
+/** Returns the scalars at a path: the value itself, or each element of an array. */
 export function scalarsAt(object: unknown, path: ObjectPath): (string | number | boolean)[] {
   const found = readPath(object, path);
   return (Array.isArray(found) ? found : [found]).filter(isScalar);

@@ -1,8 +1,8 @@
 /**
- * The expressions of `--where` and `?where=`: `type=Service and properties.port>8000`. Text in, a tree out, and a pure predicate over it. Numbers
- * compare with numbers only, texts with texts by code points; a number or truth value without quotes also equals the text that is written the
- * same, since labels have texts only. Of an array any element counts. Where there is nothing at a path every comparison is false, and so `!=`,
- * `not in` and `not` are true.
+ * The expressions of `--where` and `?where=`, such as `type=Service and properties.port>8000`: parses text to a tree, and matches objects
+ * with it. Pure. Numbers compare only with numbers, texts with texts by code points. An unquoted number or boolean also equals the text
+ * that is written the same, since labels are always texts. In an array, any element may match. If there is nothing at a path, every
+ * comparison is false, and so `!=`, `not in` and `not` are true.
  */
 import type { ApiObject } from '../objects/objects.ts';
 import { compareText } from '../text/text-order.ts';
@@ -13,12 +13,12 @@ import type { Order, Where, WhereKind } from './where.types.ts';
 
 export type { Literal, Order, Where, WhereKind } from './where.types.ts';
 
-/** Reads an expression about objects of a kind. Throws BAD_REQUEST with the place. */
+/** Parses an expression about objects of a kind. Throws BAD_REQUEST with the place. */
 export function parseWhere(text: string, kind: WhereKind): Where {
   return parseExpression(text, kind);
 }
 
-/** True if the object is one that the expression means. */
+/** True if the object matches the expression. */
 export function matchesWhere(where: Where, object: ApiObject): boolean {
   switch (where.op) {
     case 'and':
@@ -59,7 +59,7 @@ function inOrder(difference: number, order: Order): boolean {
   }
 }
 
-/** A text as it is compared at a path, and as UTF-8 could hold it. */
+/** Returns a text as it is compared at a path, made well-formed so that UTF-8 can represent it. */
 export function folded(text: string, path: Pick<ObjectPath, 'caseless'>): string {
   return (path.caseless ? text.toLowerCase() : text).toWellFormed();
 }

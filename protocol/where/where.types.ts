@@ -1,7 +1,7 @@
 import type { Like } from './like.ts';
 import type { ObjectPath, PathRules } from './path.ts';
 
-/** A value as it was written; `text` is there for a number or truth value without quotes, which also stands for itself as a text. */
+/** A value as written. `text` is set for an unquoted number or boolean, which may also mean its text. */
 export interface Literal {
   value: string | number | boolean;
   text?: string;
@@ -18,5 +18,5 @@ export type Where =
   | { op: 'order'; path: ObjectPath; order: Order; value: string | number }
   | { op: 'like'; path: ObjectPath; pattern: Like };
 
-/** What a kind says of its paths, and its fields. */
+/** A kind's rules for its paths, and its fields. */
 export type WhereKind = PathRules & { schema?: { shape: object } };
