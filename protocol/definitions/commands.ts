@@ -15,7 +15,7 @@ export const optionName = z
 /** Total steps of a workflow including its handlers; and how deep commands may call commands. */
 export const MAX_STEPS = 256;
 export const MAX_COMMAND_DEPTH = 16;
-/** Text of an inline script. */
+/** Maximum bytes of an inline script. */
 const MAX_INLINE_BYTES = 64 * 1024;
 
 /** A duration as people write it: `30s`, `5m`, `2h`, `1d`, `500ms`. */

@@ -23,7 +23,7 @@ const TAG_BYTES = 16;
 /** How many bytes longer a box is than its content. */
 export const SEAL_OVERHEAD_BYTES = 1 + KEY_BYTES + TAG_BYTES;
 
-/** ASN.1 prefixes that make SPKI and PKCS #8 documents of raw X25519 keys (RFC 8410). */
+/** ASN.1 prefixes that turn raw X25519 keys into SPKI and PKCS #8 documents (RFC 8410). */
 const SPKI_PREFIX = Buffer.from('302a300506032b656e032100', 'hex');
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b656e04220420', 'hex');
 

@@ -47,7 +47,7 @@ export interface EntryBody {
   lineage: readonly Point[];
   /** True for the entries that carry the epoch's opening state. */
   open: boolean;
-  /** True for the last of them. */
+  /** True for the last of these. */
   openEnd: boolean;
   /** A Yjs update (version 1). */
   update: Uint8Array;

@@ -22,7 +22,7 @@ export const FACTS_PROTOCOL = '/dtkd/facts/1.0.0';
 /** Bytes of entries in one answer. A frame may be larger by one entry and the framing. */
 export const SYNC_CHUNK_BYTES = 512 * 1024;
 export const MAX_SYNC_FRAME_BYTES = SYNC_CHUNK_BYTES + 2 * MAX_ENTRY_BYTES;
-/** An entry takes at least some hundred bytes. */
+/** An entry takes at least about a hundred bytes. */
 const MAX_ENTRIES_PER_FRAME = 8_192;
 /**
  * Maximum number of authors: the members, a few of them perhaps two or three times, and some that were removed while the frame was on its

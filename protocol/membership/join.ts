@@ -1,12 +1,12 @@
 /**
- * Messages of `/dtkd/join`, one frame each, joiner J and admitter A over one Noise connection:
+ * Messages of `/dtkd/join`, one frame each, between joiner J and admitter A over one Noise connection:
  *
  *     J → A  offer     which domain, and the root's grant
  *     A → J  proof     the chain that makes A a member (one frame or more)
  *     J → A  enrol     the enrolment, signed with the token's secret (which stays at J) and J's own key
- *     A → J  welcome   J's certificate and all that the domain agreed on (one frame or more)
+ *     A → J  welcome   J's certificate and everything that the domain has agreed on (one frame or more)
  *
- * In place of any answer A may send a refusal, which ends the exchange.
+ * Instead of any answer A may send a refusal, which ends the exchange.
  */
 import { z } from 'zod';
 import { decodeCbor, encodeCbor } from '../encoding/cbor.ts';

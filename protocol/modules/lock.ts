@@ -4,7 +4,7 @@ import { LOCK_FILE, type LockFile, lockFile, MAX_LOCK_BYTES } from '../definitio
 import { DtkdError } from '../errors.ts';
 import { readYaml } from './yaml.ts';
 
-/** Reads a lock. Errors: TOO_LARGE, INVALID naming the place. */
+/** Parses a lock. Errors: TOO_LARGE, INVALID naming the place. */
 export async function readLock(data: Uint8Array | string, source = LOCK_FILE): Promise<LockFile> {
   if (data.length > MAX_LOCK_BYTES) {
     throw new DtkdError('TOO_LARGE', `${source} is larger than ${MAX_LOCK_BYTES / 1024} KiB`, {

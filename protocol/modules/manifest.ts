@@ -17,7 +17,7 @@ export interface ModuleFault {
   place?: string | undefined;
 }
 
-/** Reads a manifest. Errors: TOO_LARGE, INVALID naming file, line and field. */
+/** Parses a manifest. Errors: TOO_LARGE, INVALID naming file, line and field. */
 export async function readManifest(text: string, source = MANIFEST_FILE): Promise<ModuleManifest> {
   if (Buffer.byteLength(text) > MAX_MANIFEST_BYTES) {
     throw new DtkdError('TOO_LARGE', `${source} is larger than ${MAX_MANIFEST_BYTES / 1024} KiB`, { next: 'Split the module.' });

@@ -11,7 +11,7 @@ import { MAX_TYPE_NAME } from '../definitions/type-rules.ts';
 import { objectName } from '../objects/objects.ts';
 
 export const MAX_BUNDLE_BYTES = 1024 * 1024;
-/** Related resources in one bundle: children at any depth, and parents. */
+/** Maximum number of resources in one bundle: the resource itself, its children at any depth, and parents. */
 export const MAX_BUNDLED_RESOURCES = 256;
 
 const bundledResource = z.object({

@@ -27,7 +27,10 @@ export type StageRequest = z.infer<typeof stageRequest>;
 
 const path = z.string().min(1).max(256);
 
-/** One edit of `dtk.service.yaml`. `path`: `web.port` (a property of a component), `web.count`, `web.on`, `parameters.tier`, `tier`, `target`. */
+/**
+ * One edit of `dtk.service.yaml`. `path`: `web.port` (a property of a component), `web.count`, `web.on`, `parameters.tier`, `tier`,
+ * `target`.
+ */
 const serviceEdit = z.discriminatedUnion('op', [
   z.strictObject({ op: z.literal('set'), path, value: z.unknown() }),
   z.strictObject({ op: z.literal('unset'), path }),

@@ -1,4 +1,4 @@
-/** Checks a command where it is planned, and says which code it may run. */
+/** Checks a command on the planning node, and reports which code it may run. */
 import type { CodeRef } from '../../../../protocol/definitions/code.ts';
 import type { CommandContext, PlanContext, ResolvedCommand } from './commands.types.ts';
 import { prepareCommand } from './prepare.ts';

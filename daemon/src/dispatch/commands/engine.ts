@@ -1,6 +1,6 @@
 /**
- * Runs a command at its target: scripts, workflows and local dispatches, through a ScriptRunner. It says truthfully which step failed and why, starts nothing after an
- * abort or when the time is over, and knows nothing of processes, journals or files.
+ * Runs a command at its target: scripts, workflows and local dispatches, through a ScriptRunner. Reports truthfully which step failed and
+ * why, and starts nothing after an abort or an expired limit. Knows nothing of processes, journals or files.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock, CommandResult, RunLimits, ScriptRunner } from './commands.types.ts';

@@ -1,4 +1,4 @@
-/** One command while it runs: its steps in order or side by side, attempts, handlers and limits of time. */
+/** Runs one prepared command: its steps in sequence or concurrently, with retries, handlers and time limits. */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import type { LogLevel } from '../../../../protocol/orders/records.ts';
 import type { Clock, CommandResult, ScriptResult, ScriptRunner } from './commands.types.ts';

@@ -63,7 +63,7 @@ export class HeldRows {
     return this.#kv.get(SEALED + name);
   }
 
-  /** Throws QUOTA_EXCEEDED if a depositor, or all together, would have too much here. */
+  /** Throws QUOTA_EXCEEDED if the depositor, or all together, would exceed their quota here. */
   assertRoom(held: Held): void {
     const before = this.#held.get(nameText(held));
     const more = weightOf(held) - (before === undefined ? 0 : weightOf(before));

@@ -1,8 +1,8 @@
 /**
  * Orders for members that are away: gives this node's own orders to others to hold, holds those of others, delivers each when its target
- * can be reached, and takes in those for this node. Owns the rows `h/…`. Guarantees that what it reports as held is durable, that an order
- * withdrawn here is neither delivered nor taken by this node afterwards, and that others cannot fill this node. A target may get an order
- * several times, from several holders; starting it once is the target's business. Does not decide what may run.
+ * can be reached, and accepts those for this node. Owns the rows `h/…`. Guarantees that what it reports as held is durable, that this
+ * node neither delivers nor accepts an order after it was cancelled here, and that others cannot fill this node. A target may get an
+ * order several times, from several holders; starting it only once is up to the target. Does not decide what may run.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
 import { HOLD_PROTOCOL, type HoldAnswer, type HoldRequest } from '../../../../protocol/orders/hold.ts';
@@ -208,7 +208,7 @@ class OrderHolding implements Holding {
     return held === undefined || mayBeThere(held) || this.#telling.isHanding(held);
   }
 
-  // What is carried in files.
+  // Orders carried in files.
 
   async *carry(domain: string): AsyncGenerator<CarriedOrder> {
     for (const name of [...this.#rows.all()].flatMap(([text, held]) => (held.domain === domain ? [text] : []))) {
@@ -282,7 +282,7 @@ class OrderHolding implements Holding {
     for (const listener of this.#listeners) listener({ domain, target, id, index, taken, ...why });
   }
 
-  // What others ask.
+  // Requests of other members.
 
   async #answer(request: HoldRequest, from: Member): Promise<HoldAnswer> {
     const name: HeldName = { domain: from.domain, target: request.target, starter: request.starter, id: request.id, index: request.index };
@@ -365,7 +365,7 @@ class OrderHolding implements Holding {
     return { type: 'done', ...(sure ? {} : { code: NOT_HELD }) };
   }
 
-  // Small pieces.
+  // Helpers.
 
   #assertTime(notAfter: number): void {
     const now = this.#options.now();

@@ -1,4 +1,4 @@
-/** Serves `/dtkd/hold`: one request on each stream, one answer. Bounded for each member and in sum. Does not know what requests mean. */
+/** Serves `/dtkd/hold`: one request and one answer per stream, limited per member and in total. Does not know what requests mean. */
 import type { Duplex } from 'node:stream';
 import { decodeCbor, encodeCbor } from '../../../../protocol/encoding/cbor.ts';
 import { encodeFrame } from '../../../../protocol/encoding/frames.ts';
