@@ -36,13 +36,15 @@ const nodesText = z.string().min(1).max(4_096);
 export const placement = z.union([
   nodesText,
   z.strictObject({
-    nodes: nodesText.optional().describe('Default: what the target offers as `nodes`, else this node.'),
+    nodes: nodesText
+      .optional()
+      .describe('A filter of nodes to place resources on. Default: the `nodes` that the target offers, otherwise this node.'),
     except: nodesText.optional(),
     count: z
       .union([z.number().int().min(0).max(MAX_INSTANCE_RESOURCES), z.string().max(256)])
       .optional()
-      .describe('So many, each on another node; `all`: one on each. Default: one.'),
-    together: z.boolean().optional().describe('Several may be on one node.'),
+      .describe('The number of resources, each on a different node. `all` places one on each node. Default: 1.'),
+    together: z.boolean().optional().describe('Whether several resources may be on the same node. Default: false.'),
   }),
 ]);
 export type Placement = z.infer<typeof placement>;
@@ -52,18 +54,22 @@ export const component = z.strictObject({
   description,
   properties: z.record(propertyName, z.unknown()).optional(),
   on: placement.optional(),
-  parents: z.array(partName).max(64).optional().describe('Components whose resources its resources are children of.'),
+  parents: z.array(partName).max(64).optional().describe('The components whose resources are the parents of its resources.'),
   links: z.record(partName, link).optional(),
-  after: z.array(partName).max(64).optional().describe('Components that are there first. Those that it takes values from always are.'),
+  after: z
+    .array(partName)
+    .max(64)
+    .optional()
+    .describe('The components that are brought up before it. Components that it takes values from always are.'),
 });
 export type Component = z.infer<typeof component>;
 
 /** An app for each node that has a resource of the component: a dtApp with the Service and the Endpoints that it needs. */
 const assemblyApp = z.strictObject({
   component: partName,
-  port: propertyName.optional().describe('The property that has the port. Default: port.'),
-  address: text.optional().describe('Where it listens on its node. Default: 127.0.0.1.'),
-  domains: z.array(z.string().min(1).max(253)).min(1).max(64).describe('Domains that see it.'),
+  port: propertyName.optional().describe('The property of the component that has the port. Default: port.'),
+  address: text.optional().describe('The address that the component listens on. Default: 127.0.0.1.'),
+  domains: z.array(z.string().min(1).max(253)).min(1).max(64).describe('The names of the domains that the app is shared into.'),
   authenticationType: z.enum(['None', 'Custom', 'Capability']).optional(),
   authenticationURL: z.string().max(2_048).optional(),
 });
@@ -122,8 +128,11 @@ const serviceStep: z.ZodType<ServiceStep> = grouped(grouped(leaf));
 const serviceWorkflow = z.strictObject({
   description,
   options: z.record(optionName, optionRule).optional(),
-  order: z.enum(['sequential', 'concurrent']).optional().describe('Default: sequential.'),
-  threads: z.number().int().min(1).max(256).optional().describe('Commands at a time. Default: 16.'),
+  order: z
+    .enum(['sequential', 'concurrent'])
+    .optional()
+    .describe('Whether steps run one after another or at the same time. Default: sequential.'),
+  threads: z.number().int().min(1).max(256).optional().describe('The maximum number of commands that run at the same time. Default: 16.'),
   steps: z.array(serviceStep).min(1).max(256),
 });
 export type ServiceWorkflow = z.infer<typeof serviceWorkflow>;
@@ -138,16 +147,16 @@ export const workflowName = commandName;
 /** Fields that assemblies and services have in common. */
 export const assemblyBody = {
   description,
-  role: z.literal('target').optional().describe('Others are staged against it.'),
-  kind: partName.optional().describe('Of a target: what it is, for those that need one of this kind.'),
-  target: partName.optional().describe('The kind of target that it needs.'),
+  role: z.literal('target').optional().describe('Set to target if services can be staged against its instances.'),
+  kind: partName.optional().describe('For a target: the kind of target that it is.'),
+  target: partName.optional().describe('The kind of target that it must be staged against.'),
   parameters: z.record(propertyName, propertyRule).optional(),
   components: z.record(partName, component).optional(),
   apps: z.record(partName, assemblyApp).optional(),
   offers: z
     .record(propertyName, z.unknown())
     .optional()
-    .describe('Of a target: values for those that are staged against it. `nodes`: a filter, where their components go.'),
+    .describe('For a target: the values offered to services staged against it. `nodes` is a filter of the nodes for their components.'),
   workflows: z.record(workflowName, serviceWorkflow).optional(),
 };
 

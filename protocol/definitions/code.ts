@@ -8,19 +8,19 @@ import type { Commands } from './commands.ts';
 export const digest = z
   .string()
   .regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 digest of 64 hexadecimal digits')
-  .describe('SHA-256, 64 hexadecimal digits.');
+  .describe('A SHA-256, 64 hexadecimal digits.');
 /** A node's signing key: ed25519, 64 hexadecimal digits like a PeerKey. */
 export const signingKeyText = z
   .string()
   .regex(/^[0-9a-f]{64}$/, 'must be a key of 64 hexadecimal digits')
-  .describe('Signing key of a node: ed25519, 64 hexadecimal digits.');
+  .describe('The signing key of a node: Ed25519, 64 hexadecimal digits.');
 
 /** `acme/web`: the maker and the module. `type/…` is reserved for commands in a Type object. */
 export const moduleName = z
   .string()
   .max(127)
   .regex(/^(?!type\/)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/, 'must be a module name such as acme/web')
-  .describe('Name of a module: acme/web.');
+  .describe('The name of the module, such as acme/web.');
 /** Also the message for a non-string, since YAML reads `1.0` as a number. */
 const VERSION_SAID = 'must be a version such as 1.2.0 or 1.2.0-rc.1';
 
@@ -28,7 +28,7 @@ export const moduleVersion = z
   .string(VERSION_SAID)
   .max(64)
   .regex(/^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)(-[0-9a-z]+([.-][0-9a-z]+)*)?$/, VERSION_SAID)
-  .describe('Its version: 1.2.0.');
+  .describe('The version of the module, such as 1.2.0.');
 
 /** Maximum length of a code name, including the instance whose copy it may be. */
 export const MAX_CODE_NAME = 178;
@@ -44,7 +44,7 @@ export const codeName = z
     /^(?!type\/)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(@[a-z]([a-z0-9-]{0,38}[a-z0-9])?(\.[0-9]{1,9})?)?$/,
     'must be a module name such as acme/web, or of a copy acme/web@shop, or of what is left of one acme/web@shop.3',
   )
-  .describe('Name of the module: acme/web; of the copy of a service instance: acme/web@shop.');
+  .describe('The name of the module, such as acme/web, or acme/web@shop for the copy of the service instance shop.');
 
 /** A range of versions in npm's syntax: `1.2.0`, `^1.2.0`, `>=1 <3`, `*`. */
 export const versionRange = z.string().min(1).max(128);
@@ -57,8 +57,10 @@ export const codeRef = z.object({
   name: z
     .string()
     .max(MAX_CODE_NAME)
-    .describe('`acme/web`, `acme/web@shop` of the copy of a service instance, or `type/NAME` of commands in a Type.'),
-  version: z.string().max(64).optional().describe('Its version.'),
+    .describe(
+      'The name of the code: `acme/web`, `acme/web@shop` for the copy of a service instance, or `type/NAME` for commands in a Type.',
+    ),
+  version: z.string().max(64).optional().describe('The version of the code.'),
   digest,
   publisher: signingKeyText,
 });

@@ -44,7 +44,7 @@ export const moduleManifest = z.strictObject({
   dependencies: z
     .record(moduleName, versionRange)
     .optional()
-    .describe('Modules whose types and commands it uses, with the versions that do.'),
+    .describe('The modules whose types and commands it uses, with the versions that it accepts.'),
   types: z.record(typeName, moduleType).optional(),
   assemblies: z.record(partName, assembly).optional(),
 });

@@ -22,14 +22,14 @@ const { target, parameters, ...body } = assemblyBody;
 export const serviceFile = z.strictObject({
   dsl_version: z.literal('1.0'),
   name: instanceName,
-  module: moduleName.describe('The module whose assembly it was staged from.'),
+  module: moduleName.describe('The module of the assembly that the service was staged from.'),
   version: moduleVersion,
   assembly: partName,
   ...body,
-  'target-kind': target.describe('The kind of target that it needs.'),
-  target: instanceName.optional().describe('The service that is its target.'),
-  'parameter-rules': parameters.describe("The assembly's parameters."),
-  parameters: z.record(propertyName, z.unknown()).optional().describe('Their values.'),
+  'target-kind': target.describe('The kind of target that the service must be staged against.'),
+  target: instanceName.optional().describe('The service that it is staged against.'),
+  'parameter-rules': parameters.describe('The rules of the parameters of the assembly, by name.'),
+  parameters: z.record(propertyName, z.unknown()).optional().describe('The values of the parameters, by name.'),
 });
 export type ServiceFile = z.infer<typeof serviceFile>;
 

@@ -31,22 +31,30 @@ export const propertyRule = z.object({
   type: z
     .enum(PROPERTY_TYPES)
     .optional()
-    .describe('Default: string. port is an integer of 1 to 65535; secret is the name of a Secret of the node.'),
-  description: z.string().max(4096).optional().describe('What it is for.'),
-  default: z.unknown().optional().describe('The value where a resource has none.'),
-  required: z.boolean().optional().describe('A resource without a value (and no default) is refused.'),
-  allowed: z.array(scalar).min(1).max(256).optional().describe('The only values that it may have.'),
-  pattern: z.string().max(256).optional().describe('A regular expression that the whole text has to match.'),
-  dynamic: z.boolean().optional().describe('Computed by the system when commands run; not written by people.'),
-  exported: z.boolean().optional().describe('Readable at the parents of the resource.'),
+    .describe(
+      'The type of the value. A port is an integer from 1 to 65535; a secret is the name of a Secret of the node. Default: string.',
+    ),
+  description: z.string().max(4096).optional().describe('A description of the property.'),
+  default: z.unknown().optional().describe('The value for resources that have none.'),
+  required: z.boolean().optional().describe('Whether a resource without a value is refused if there is no default. Default: false.'),
+  allowed: z.array(scalar).min(1).max(256).optional().describe('The only values that the property may have.'),
+  pattern: z.string().max(256).optional().describe('A regular expression that the whole value must match.'),
+  dynamic: z.boolean().optional().describe('Whether the system computes the value when commands run. Users cannot set it. Default: false.'),
+  exported: z.boolean().optional().describe('Whether the parents of the resource can read the value. Default: false.'),
 });
 export type PropertyRule = z.infer<typeof propertyRule>;
 
 export const relationRule = z.object({
-  type: z.string().max(MAX_TYPE_NAME).describe('The type that may stand there, with those that extend it; Node for a node.'),
-  min: z.number().int().nonnegative().max(1_000_000).optional().describe('At least so many: else the resource has a condition.'),
-  max: z.number().int().nonnegative().max(1_000_000).optional().describe('At most so many.'),
-  singleton: z.boolean().optional().describe('At most one of each concrete type.'),
+  type: z.string().max(MAX_TYPE_NAME).describe('The type that is allowed, and with it all types that extend it. Node stands for a node.'),
+  min: z
+    .number()
+    .int()
+    .nonnegative()
+    .max(1_000_000)
+    .optional()
+    .describe('The minimum number of these. A resource with fewer is accepted and has a condition.'),
+  max: z.number().int().nonnegative().max(1_000_000).optional().describe('The maximum number of these. 0 forbids them.'),
+  singleton: z.boolean().optional().describe('Whether at most one of each concrete type is allowed. Default: false.'),
 });
 export type RelationRule = z.infer<typeof relationRule>;
 
@@ -62,14 +70,12 @@ export const linkMapping = z.record(propertyName, z.string().min(1).max(128));
 
 /** Rule for a link that a component of a type can have in an assembly. */
 export const linkRule = z.object({
-  description: z.string().max(4096).optional().describe('What it is for.'),
-  type: z.string().max(MAX_TYPE_NAME).optional().describe('The type that the other end has to be of, or to extend.'),
-  required: z.boolean().optional().describe('A component without such a link is a violation.'),
+  description: z.string().max(4096).optional().describe('A description of the property.'),
+  type: z.string().max(MAX_TYPE_NAME).optional().describe('The type that the other end must be of or extend.'),
+  required: z.boolean().optional().describe('Whether a component without this link is a violation. Default: false.'),
   take: linkMapping
     .optional()
-    .describe(
-      'Own properties (left) that get the values of properties of the other end (right), or its node.name, node.address, resource.name.',
-    ),
-  give: linkMapping.optional().describe('Properties of the other end (left) that get the values of own ones (right).'),
+    .describe('Own properties (keys), set from properties of the other end (values) or its node.name, node.address or resource.name.'),
+  give: linkMapping.optional().describe('Properties of the other end (keys), set from own properties (values).'),
 });
 export type LinkRule = z.infer<typeof linkRule>;

@@ -9,26 +9,26 @@ const schema = z.object({
     .object({
       module: moduleName,
       version: moduleVersion,
-      assembly: partName.describe('Its name in the module.'),
-      description: z.string().max(4_096).optional().describe('What it is for.'),
-      role: z.literal('target').optional().describe('target: others are staged against it.'),
-      kind: partName.optional().describe('Of a target: what it is, for those that need one of this kind.'),
-      target: partName.optional().describe('The kind of target that it needs.'),
-      components: z.array(partName).max(256).describe('What it consists of.'),
+      assembly: partName.describe('The name of the assembly in the module.'),
+      description: z.string().max(4_096).optional().describe('A description.'),
+      role: z.literal('target').optional().describe('Set to target if services can be staged against its instances.'),
+      kind: partName.optional().describe('For a target: the kind of target that it is.'),
+      target: partName.optional().describe('The kind of target that the assembly must be staged against.'),
+      components: z.array(partName).max(256).describe('The components of the assembly.'),
       parameters: z
         .record(
           z.string().max(63),
           z.object({
-            type: z.string().max(16).optional().describe('Type of its value. Default: string.'),
-            description: z.string().max(4_096).optional().describe('What it is for.'),
-            required: z.boolean().optional().describe('It cannot be converged without a value.'),
-            default: z.unknown().optional().describe('The value where none is given.'),
+            type: z.string().max(16).optional().describe('The type of the value. Default: string.'),
+            description: z.string().max(4_096).optional().describe('A description.'),
+            required: z.boolean().optional().describe('Whether a converge requires a value. Default: false.'),
+            default: z.unknown().optional().describe('The value if none is given.'),
           }),
         )
         .optional()
-        .describe('Values that whoever stages it gives.'),
+        .describe('The parameters that can be set when the assembly is staged, by name.'),
     })
-    .describe('What can be staged.'),
+    .describe('The definition of the assembly.'),
 });
 
 /** What can be staged on this node: an assembly of an installed module. Created and removed with the module. */
@@ -39,16 +39,16 @@ export const assemblyKind: Kind = {
   shortNames: ['asm'],
   shared: false,
   verbs: READ_VERBS,
-  description: 'What can be staged on this node: an assembly of a module that it has. Comes and goes with the module.',
+  description: 'An assembly that can be staged on this node. Created and deleted with the module that defines it.',
   schema,
   serverFields: ['spec'],
   selectableFields: ['spec.module', 'spec.assembly', 'spec.role', 'spec.kind'],
   columns: [
-    { name: 'Module', type: 'string', description: 'module that it is of', path: 'spec.module', priority: 0 },
-    { name: 'Version', type: 'string', description: 'its version', path: 'spec.version', priority: 0 },
-    { name: 'Assembly', type: 'string', description: 'its name there', path: 'spec.assembly', priority: 0 },
-    { name: 'Role', type: 'string', description: 'target, if others are staged against it', path: 'spec.role', priority: 0 },
-    { name: 'Target', type: 'string', description: 'kind of target that it needs', path: 'spec.target', priority: 0 },
-    { name: 'Description', type: 'string', description: 'what it is for', path: 'spec.description', priority: 0 },
+    { name: 'Module', type: 'string', description: 'module that defines it', path: 'spec.module', priority: 0 },
+    { name: 'Version', type: 'string', description: 'version of that module', path: 'spec.version', priority: 0 },
+    { name: 'Assembly', type: 'string', description: 'name of the assembly in the module', path: 'spec.assembly', priority: 0 },
+    { name: 'Role', type: 'string', description: 'target, if others can be staged against it', path: 'spec.role', priority: 0 },
+    { name: 'Target', type: 'string', description: 'kind of target that it must be staged against', path: 'spec.target', priority: 0 },
+    { name: 'Description', type: 'string', description: 'description of the assembly', path: 'spec.description', priority: 0 },
   ],
 };

@@ -9,21 +9,21 @@ import { DTKD_GROUP } from './model.ts';
 const schema = z.object({
   spec: z
     .object({
-      to: z.string().max(320).describe('Who gets it: USER@NODE, or trust:TRUST@NODE for the present members of a Trust.'),
+      to: z.string().max(320).describe('Who gets the right: USER@NODE, or trust:TRUST@NODE for the current members of a Trust.'),
       verbs: capabilityVerbs,
-      on: grantScope.describe('On which objects of this node.'),
+      on: grantScope.describe('The objects of this node that the right covers.'),
       expires: expiry.optional(),
     })
-    .describe('Who may do what, until when.'),
+    .describe('The definition of the right.'),
   subject: subject
     .extend({
-      kind: z.enum(['User', 'Trust']).describe('User or Trust.'),
-      domain: z.string().max(253).optional().describe('dtDomain through which the home node is known.'),
+      kind: z.enum(['User', 'Trust']).describe('The kind of the subject: User or Trust.'),
+      domain: z.string().max(253).optional().describe('The name of the dtDomain through which the home node is known.'),
     })
     .optional()
-    .describe('Who `to` was when it was granted: what counts.'),
-  grantor: grantor.optional().describe('The user who granted it; absent: the operator of the node.'),
-  parent: parentCapability.optional().describe('The Capability that was passed on; this one stands only while that one does.'),
+    .describe('The user or Trust that spec.to named when the right was granted. Decisions use this, not the name.'),
+  grantor: grantor.optional().describe('The user who granted the right. Not set if it was the operator of the node.'),
+  parent: parentCapability.optional().describe('The Capability that was passed on. This one is valid only while that one is.'),
 });
 export const capabilitySchema = schema;
 
@@ -45,27 +45,27 @@ export const capabilityKind: Kind = {
   scope: 'Namespaced',
   shared: true,
   verbs: ['get', 'list', 'watch', 'create', 'delete'],
-  description: 'A right that the owner of objects gives to a user or to the members of a trust. The owner alone decides by it.',
+  description: 'A right that the owner of objects gives to a user or to the members of a Trust. Only the owner enforces it.',
   schema,
   serverFields: ['subject', 'grantor', 'parent'],
   selectableFields: ['spec.to', 'spec.on.kind', 'spec.on.model'],
   columns: [
-    { name: 'To', type: 'string', description: 'who has it', path: 'spec.to', priority: 0 },
+    { name: 'To', type: 'string', description: 'who has the right', path: 'spec.to', priority: 0 },
     {
       name: 'Verbs',
       type: 'string',
-      description: 'what it allows',
+      description: 'what the right allows',
       value: (object) => schema.safeParse(object).data?.spec.verbs.join(','),
       priority: 0,
     },
     {
       name: 'On',
       type: 'string',
-      description: 'on which objects',
+      description: 'objects that the right covers',
       value: (object) => scopeText(schema.safeParse(object).data?.spec.on),
       priority: 0,
     },
-    { name: 'Expires', type: 'string', description: 'when it ends', path: 'spec.expires', priority: 0 },
+    { name: 'Expires', type: 'string', description: 'when the right ends', path: 'spec.expires', priority: 0 },
     { name: 'Parent', type: 'string', description: 'capability that was passed on', path: 'parent.name', priority: 1 },
   ],
   domainsOf: (object) => {

@@ -8,26 +8,30 @@ const schema = z.object({
   spec: z
     .object({
       owner: z
-        .object({ node: z.string().max(253).describe('Its name, as it is known here.'), key: signingKeyText })
-        .describe('The node whose model has the resource.'),
-      resource: z.string().max(253).describe('Name of the Resource object there.'),
-      uid: z.string().max(64).describe('Its uid.'),
-      model: z.string().max(253).describe('Its model.'),
-      type: z.string().max(MAX_TYPE_NAME).describe('Its type.'),
-      name: z.string().max(253).describe('Its name within model and type.'),
-      revision: z.number().int().nonnegative().describe('What its owner said of it last: grows with each change.'),
+        .object({ node: z.string().max(253).describe('The name of the node, as this node knows it.'), key: signingKeyText })
+        .describe('The node that owns the resource.'),
+      resource: z.string().max(253).describe('The name of the Resource object on its owner.'),
+      uid: z.string().max(64).describe('The UID of the Resource object.'),
+      model: z.string().max(253).describe('The model of the resource.'),
+      type: z.string().max(MAX_TYPE_NAME).describe('The type of the resource.'),
+      name: z.string().max(253).describe('The name of the resource within its model and type.'),
+      revision: z
+        .number()
+        .int()
+        .nonnegative()
+        .describe('The revision of the resource last received from its owner. It grows with each change.'),
     })
-    .describe('What is installed.'),
+    .describe('The installed resource.'),
   status: z
     .object({
-      phase: z.enum(['Installing', 'Installed', 'Failed']).describe('Whether it is installed.'),
-      directory: z.string().max(4_096).describe('Where it is.'),
-      code: z.array(codeRef).max(64).describe('Whose code it runs.'),
-      installedAt: z.string().max(40).optional().describe('When it was installed.'),
-      message: z.string().max(1_024).optional().describe('Why it failed.'),
+      phase: z.enum(['Installing', 'Installed', 'Failed']).describe('The phase of the installation.'),
+      directory: z.string().max(4_096).describe('The directory of the resource on this node.'),
+      code: z.array(codeRef).max(64).describe('The code that the resource runs, with its publishers.'),
+      installedAt: z.string().max(40).optional().describe('When the resource was installed, in RFC 3339.'),
+      message: z.string().max(1_024).optional().describe('Why the installation failed.'),
     })
     .optional()
-    .describe('How it is installed.'),
+    .describe('The current state of the installation.'),
 });
 export type DeploymentFields = z.infer<typeof schema>;
 
@@ -42,16 +46,16 @@ export const deploymentKind: Kind = {
   scope: 'Namespaced',
   shared: false,
   verbs: READ_VERBS,
-  description: 'A resource as it is installed on this node. Made when a command first needs it.',
+  description: 'A resource installed on this node. Created when a command first needs it.',
   schema,
   serverFields: ['spec', 'status'],
   selectableFields: ['spec.model', 'spec.type', 'spec.name', 'spec.owner.node'],
   columns: [
     { name: 'Model', type: 'string', description: 'model that it belongs to', path: 'spec.model', priority: 0 },
-    { name: 'Type', type: 'string', description: 'what it is', path: 'spec.type', priority: 0 },
-    { name: 'Resource', type: 'string', description: 'its name', path: 'spec.name', priority: 0 },
-    { name: 'Owner', type: 'string', description: 'node whose model has it', path: 'spec.owner.node', priority: 0 },
-    { name: 'Phase', type: 'string', description: 'whether it is installed', path: 'status.phase', priority: 0 },
-    { name: 'Directory', type: 'string', description: 'where it is', path: 'status.directory', priority: 1 },
+    { name: 'Type', type: 'string', description: 'type of the resource', path: 'spec.type', priority: 0 },
+    { name: 'Resource', type: 'string', description: 'name of the resource', path: 'spec.name', priority: 0 },
+    { name: 'Owner', type: 'string', description: 'node that owns the resource', path: 'spec.owner.node', priority: 0 },
+    { name: 'Phase', type: 'string', description: 'phase of the installation', path: 'status.phase', priority: 0 },
+    { name: 'Directory', type: 'string', description: 'directory of the resource', path: 'status.directory', priority: 1 },
   ],
 };

@@ -7,19 +7,19 @@ import { ALL_VERBS, type Kind } from './kind.ts';
 const AUTHENTICATION_TYPES = ['None', 'Custom', 'Capability'] as const;
 
 const serviceSelector = z.object({
-  name: z.string().min(1).max(253).describe('Name of a Service of the same node.'),
+  name: z.string().min(1).max(253).describe('The name of a Service of the same node.'),
   port: z
     .union([z.number().int().min(1).max(65_535), z.string().max(63)])
     .optional()
-    .describe('A port of the Service, by number or name. Default: 8080 if the Service has it, else its only port.'),
+    .describe('The port of the Service, by number or name. Default: 8080 if the Service has it, otherwise its only port.'),
 });
 
 const domainSelector = z.object({
-  name: z.array(z.string().min(1).max(253)).min(1).max(16).describe('Names of the domains into which the app is shared.'),
+  name: z.array(z.string().min(1).max(253)).min(1).max(16).describe('The names of the domains that the app is shared into.'),
 });
 
-const WHICH_SERVICE = 'The Service that the app leads to.';
-const WHICH_DOMAINS = 'The domains whose members see the app.';
+const WHICH_SERVICE = 'The Service that requests to the app are sent to.';
+const WHICH_DOMAINS = 'The domains whose members can see the app.';
 
 const schema = z.object({
   // The original design writes the selectors beside `spec`. Both places are accepted and kept as written.
@@ -33,21 +33,24 @@ const schema = z.object({
         .enum(AUTHENTICATION_TYPES)
         .optional()
         .describe(
-          'Who may use it: every member (None), whom authenticationURL lets in (Custom), or users who have REQUEST on it (Capability).',
+          'Who may use the app: all members (None, default), whom authenticationURL allows (Custom), users with REQUEST (Capability).',
         ),
       authenticationURL: z
         .url({ protocol: /^https?$/ })
         .max(2048)
         .optional()
-        .describe('With Custom: asked before each request; 2xx lets it through, 401 and 403 refuse it.'),
-      allowCrossSite: z.boolean().optional().describe('Lets pages of other sites send subrequests to the app (see Sec-Fetch-Site).'),
+        .describe('For Custom: the URL asked before each request. A 2xx answer allows the request; 401 and 403 refuse it.'),
+      allowCrossSite: z
+        .boolean()
+        .optional()
+        .describe('Whether pages of other sites may send subrequests to the app, as told by Sec-Fetch-Site. Default: false.'),
     })
     .optional()
-    .describe('What the app is.'),
-  URI: z.string().optional().describe("The app's address through this node's ingress."),
-  owner: z.string().optional().describe('Name of the node that owns the app; on copies only.'),
-  status: z.string().optional().describe('Ready, or a word for what is wrong: NoService, NoEndpoints, NoDomain, OwnerAway.'),
-  message: z.string().optional().describe('A sentence that explains any status but Ready.'),
+    .describe('The definition of the app.'),
+  URI: z.string().optional().describe('The URI of the app through the ingress of this node.'),
+  owner: z.string().optional().describe('The name of the node that owns the app. Set only on copies.'),
+  status: z.string().optional().describe('Ready, or what is wrong: NoService, NoEndpoints, NoDomain or OwnerAway.'),
+  message: z.string().optional().describe('A message that explains a status other than Ready.'),
 });
 
 /** Labels on a copy of another node's dtApp. */
@@ -139,7 +142,7 @@ export const dtAppKind: Kind = {
   scope: 'Namespaced',
   shared: true,
   verbs: ALL_VERBS,
-  description: 'A Service shared into domains. Every member of those domains shows a copy of it with a URI of its own.',
+  description: 'A Service shared into domains. Each member of those domains has a copy of the app with its own URI.',
   schema,
   serverFields: ['URI', 'owner', 'status', 'message'],
   selectableFields: ['status', 'owner'],
@@ -159,7 +162,7 @@ export const dtAppKind: Kind = {
       priority: 0,
     },
     { name: 'Status', type: 'string', description: 'Ready, or what is wrong', path: 'status', priority: 0 },
-    { name: 'URI', type: 'string', description: 'address through this node', path: 'URI', priority: 0 },
+    { name: 'URI', type: 'string', description: 'URI through the ingress of this node', path: 'URI', priority: 0 },
     {
       name: 'Domains',
       type: 'string',

@@ -8,25 +8,25 @@ const schema = z.object({
     .object({
       peer: z
         .object({
-          address: z.string().min(1).max(512).describe('Address of any member: IP, HOST, HOST:PORT, [IPV6]:PORT or a multiaddr.'),
+          address: z.string().min(1).max(512).describe('The address of any member: IP, HOST, HOST:PORT, [IPV6]:PORT or a multiaddr.'),
           inviteToken: z
             .string()
             .min(1)
             .max(4096)
             .describe('The invite token, as "dtkd domain invite" or the founder\'s dtDomain shows it.'),
-          replace: z.string().max(63).optional().describe('The name of a lost machine that this one takes over; the invite must allow it.'),
+          replace: z.string().max(63).optional().describe('The name of a lost machine that this node replaces. The invite must allow it.'),
         })
         .optional()
-        .describe('The member through which to join. Without it, the domain is founded here.'),
+        .describe('The member to join the domain through. If it is not set, this node founds the domain.'),
     })
     .optional()
-    .describe('How this node comes to the domain.'),
-  inviteToken: z.string().optional().describe("The founder's present invite; shown only on a node that may invite."),
-  peers: z.array(z.string()).optional().describe("Ids (32 hex digits) of all members' dtPeers, sorted."),
+    .describe('How this node enters the domain.'),
+  inviteToken: z.string().optional().describe('A current invite token. Set only on the node that holds the root key.'),
+  peers: z.array(z.string()).optional().describe('The IDs of the dtPeers of all members, 32 hexadecimal digits each, sorted.'),
   status: z.string().optional().describe('Ready, Joining, Failed, Removed, Suspended or Leaving.'),
-  message: z.string().optional().describe('A sentence that explains any status but Ready, with the next step.'),
-  domainId: z.string().optional().describe("64 hex digits: the hash of the domain's genesis."),
-  founder: z.string().optional().describe('Name of the node that holds the root key, if this node knows it.'),
+  message: z.string().optional().describe('A message that explains a status other than Ready and gives the next step.'),
+  domainId: z.string().optional().describe('The ID of the domain: the SHA-256 of its genesis, 64 hexadecimal digits.'),
+  founder: z.string().optional().describe('The name of the node that holds the root key, if known.'),
 });
 
 /** This node's membership in a domain. Creating one founds a domain, or joins one if `spec.peer` is given. */
@@ -40,7 +40,7 @@ export const dtDomainKind: Kind = {
   scope: 'Namespaced',
   shared: false,
   verbs: ALL_VERBS,
-  description: 'A domain that this node belongs to. Creating one without spec.peer founds a domain; with spec.peer it joins.',
+  description: 'The membership of this node in a domain. Creating one founds the domain, or joins it if spec.peer is set.',
   schema,
   serverFields: ['inviteToken', 'peers', 'status', 'message', 'domainId', 'founder'],
   selectableFields: ['status'],

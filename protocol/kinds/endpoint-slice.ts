@@ -14,32 +14,32 @@ const DIGEST = 10;
 const NAME = /^(.+)-ipv[46](-[1-9][0-9]?)?$/;
 
 const schema = z.object({
-  addressType: z.enum(['IPv4', 'IPv6']).describe('Of all its addresses.'),
+  addressType: z.enum(['IPv4', 'IPv6']).describe('The type of all addresses of the slice: IPv4 or IPv6.'),
   endpoints: z
     .array(
       z.object({
-        addresses: z.array(z.string().max(45)).describe('One address.'),
-        hostname: z.string().max(253).optional().describe('Name of the machine, for people.'),
+        addresses: z.array(z.string().max(45)).describe('The addresses of the endpoint: always exactly one.'),
+        hostname: z.string().max(253).optional().describe('The name of the machine. Informational only.'),
         conditions: z
           .object({
-            ready: z.boolean().describe('It is tried.'),
-            serving: z.boolean().describe('As ready.'),
+            ready: z.boolean().describe('Whether the endpoint is ready. Endpoints that are not ready are not tried.'),
+            serving: z.boolean().describe('Always the same as ready.'),
             terminating: z.boolean().describe('Always false.'),
           })
-          .describe('Whether it is tried.'),
+          .describe('The conditions of the endpoint.'),
       }),
     )
-    .describe('Where something listens.'),
+    .describe('The endpoints of the slice.'),
   ports: z
     .array(
       z.object({
-        name: z.string().max(63).describe('Name of the port; empty where it has none.'),
-        port: z.number().int().min(1).max(65_535).describe('Port number.'),
-        protocol: z.enum(['TCP']).describe('TCP.'),
-        appProtocol: z.string().max(253).optional().describe('What is spoken there, for people.'),
+        name: z.string().max(63).describe('The name of the port. Empty if it has none.'),
+        port: z.number().int().min(1).max(65_535).describe('The port number.'),
+        protocol: z.enum(['TCP']).describe('The protocol: TCP.'),
+        appProtocol: z.string().max(253).optional().describe('The application protocol. Informational only.'),
       }),
     )
-    .describe('Ports on which each of the endpoints listens.'),
+    .describe('The ports that each of the endpoints listens on.'),
 });
 type Slice = z.infer<typeof schema>;
 type Subset = NonNullable<z.infer<typeof endpointsSchema>['subsets']>[number];
@@ -129,7 +129,7 @@ export const endpointSliceKind: Kind = {
   shared: false,
   verbs: READ_VERBS,
   derived: { from: endpointsKind, objects: slicesOf, sourceOf: (name) => NAME.exec(name)?.[1], label: SERVICE_NAME_LABEL },
-  description: 'Addresses of Endpoints, in the form in which newer clients read them. Follows from Endpoints and cannot be written.',
+  description: 'The addresses of an Endpoints object, in the form that newer clients read. Derived from Endpoints and read-only.',
   schema,
   serverFields: ['addressType', 'endpoints', 'ports'],
   selectableFields: [],

@@ -8,29 +8,29 @@ const address = z.object({
     .string()
     .max(45)
     .refine((text) => isIP(text) !== 0, 'must be an IPv4 or IPv6 address')
-    .describe('IPv4 or IPv6 address.'),
-  hostname: z.string().max(253).optional().describe('Name of the machine, for people.'),
+    .describe('An IPv4 or IPv6 address.'),
+  hostname: z.string().max(253).optional().describe('The name of the machine. Informational only.'),
 });
 
 const endpointPort = z.object({
-  name: z.string().max(63).optional().describe('Name of the port, as a Service names it.'),
-  port: z.number().int().min(1).max(65_535).describe('Port number.'),
-  protocol: z.enum(['TCP']).optional().describe('TCP.'),
-  appProtocol: z.string().max(253).optional().describe('What is spoken there, for people.'),
+  name: z.string().max(63).optional().describe('The name of the port, as the Service names it.'),
+  port: z.number().int().min(1).max(65_535).describe('The port number.'),
+  protocol: z.enum(['TCP']).optional().describe('The protocol: TCP.'),
+  appProtocol: z.string().max(253).optional().describe('The application protocol. Informational only.'),
 });
 
 const schema = z.object({
   subsets: z
     .array(
       z.object({
-        addresses: z.array(address).max(256).optional().describe('Addresses that are tried, in this order.'),
-        notReadyAddresses: z.array(address).max(256).optional().describe('Addresses that are not tried.'),
-        ports: z.array(endpointPort).max(64).optional().describe('Ports on which each of the addresses listens.'),
+        addresses: z.array(address).max(256).optional().describe('The addresses to connect to, in the order in which they are tried.'),
+        notReadyAddresses: z.array(address).max(256).optional().describe('The addresses that are not ready. They are not tried.'),
+        ports: z.array(endpointPort).max(64).optional().describe('The ports that each of the addresses listens on.'),
       }),
     )
     .max(64)
     .optional()
-    .describe('Groups of addresses with the ports on which they listen.'),
+    .describe('Groups of addresses, with the ports that they listen on.'),
 });
 
 function addressesOf(object: ApiObject): string {
@@ -55,7 +55,7 @@ export const endpointsKind: Kind = {
   scope: 'Namespaced',
   shared: false,
   verbs: ALL_VERBS,
-  description: 'Addresses behind the Service of the same name, tried in the order in which they stand.',
+  description: 'The addresses behind the Service of the same name, in the order in which they are tried.',
   schema,
   serverFields: [],
   selectableFields: [],

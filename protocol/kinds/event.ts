@@ -5,11 +5,11 @@ import { type Kind, READ_VERBS } from './kind.ts';
 export const EVENT_CREATOR_ANNOTATION = 'dtkd.dev/object-creator';
 
 export const involvedObject = z.object({
-  apiVersion: z.string().describe('Its API version.'),
-  kind: z.string().describe('Its kind.'),
-  namespace: z.string().optional().describe('Its namespace.'),
-  name: z.string().describe('Its name.'),
-  uid: z.string().optional().describe('Its uid.'),
+  apiVersion: z.string().describe('The API version of the object.'),
+  kind: z.string().describe('The kind of the object.'),
+  namespace: z.string().optional().describe('The namespace of the object.'),
+  name: z.string().describe('The name of the object.'),
+  uid: z.string().optional().describe('The UID of the object.'),
 });
 
 /** What happened to an object, for people. Kept for an hour, limited in number, never replicated. */
@@ -23,19 +23,19 @@ export const eventKind: Kind = {
   scope: 'Namespaced',
   shared: false,
   verbs: READ_VERBS,
-  description: 'What happened to an object. Events are kept for an hour.',
+  description: 'A report of something that happened to an object. Events are kept for one hour.',
   schema: z.object({
-    involvedObject: involvedObject.describe('The object that it is about.'),
-    reason: z.string().max(128).describe('One word for programs.'),
-    message: z.string().max(1024).describe('A sentence for people.'),
-    type: z.enum(['Normal', 'Warning']).describe('Normal or Warning.'),
-    count: z.number().int().positive().describe('How often it happened.'),
-    firstTimestamp: z.string().describe('When it first happened.'),
-    lastTimestamp: z.string().describe('When it last happened.'),
+    involvedObject: involvedObject.describe('The object that the event is about.'),
+    reason: z.string().max(128).describe('The reason for the event: one CamelCase word, for programs.'),
+    message: z.string().max(1024).describe('A description of what happened.'),
+    type: z.enum(['Normal', 'Warning']).describe('The type of the event: Normal or Warning.'),
+    count: z.number().int().positive().describe('How often the event has happened.'),
+    firstTimestamp: z.string().describe('When the event first happened.'),
+    lastTimestamp: z.string().describe('When the event last happened.'),
     source: z
-      .object({ component: z.string().describe('The part of the daemon.') })
+      .object({ component: z.string().describe('The part of the daemon that reports the event.') })
       .optional()
-      .describe('Who tells it.'),
+      .describe('The source of the event.'),
   }),
   serverFields: ['involvedObject', 'reason', 'message', 'type', 'count', 'firstTimestamp', 'lastTimestamp', 'source'],
   selectableFields: [
@@ -51,7 +51,7 @@ export const eventKind: Kind = {
   columns: [
     { name: 'Last Seen', type: 'date', description: 'when it last happened', path: 'lastTimestamp', priority: 0 },
     { name: 'Type', type: 'string', description: 'Normal or Warning', path: 'type', priority: 0 },
-    { name: 'Reason', type: 'string', description: 'one word for programs', path: 'reason', priority: 0 },
+    { name: 'Reason', type: 'string', description: 'reason, one CamelCase word', path: 'reason', priority: 0 },
     {
       name: 'Object',
       type: 'string',
@@ -62,7 +62,7 @@ export const eventKind: Kind = {
       },
       priority: 0,
     },
-    { name: 'Count', type: 'integer', description: 'how often', path: 'count', priority: 1 },
-    { name: 'Message', type: 'string', description: 'a sentence for people', path: 'message', priority: 0 },
+    { name: 'Count', type: 'integer', description: 'how often it has happened', path: 'count', priority: 1 },
+    { name: 'Message', type: 'string', description: 'description of what happened', path: 'message', priority: 0 },
   ],
 };

@@ -19,13 +19,13 @@ export const modelKind: Kind = {
   schema: z.object({
     spec: z
       .object({
-        description: z.string().max(4096).optional().describe('What it is about, for people.'),
+        description: z.string().max(4096).optional().describe('A description of the model.'),
       })
       .optional()
-      .describe('What the model is.'),
+      .describe('The definition of the model.'),
   }),
   serverFields: [],
   selectableFields: [],
   indexed: [],
-  columns: [{ name: 'Description', type: 'string', description: 'what it is about', path: 'spec.description', priority: 0 }],
+  columns: [{ name: 'Description', type: 'string', description: 'description of the model', path: 'spec.description', priority: 0 }],
 };

@@ -9,25 +9,28 @@ const schema = z.object({
     .object({
       module: moduleName,
       version: moduleVersion,
-      description: z.string().max(4_096).optional().describe('What it is for.'),
-      license: z.string().max(128).optional().describe('Its license.'),
-      digest: digest.describe('SHA-256 of its archive.'),
-      size: z.number().int().nonnegative().describe('Bytes of its archive.'),
-      files: z.number().int().nonnegative().describe('Files in its archive.'),
-      types: z.array(z.string().max(63)).max(1_024).describe('Types that it has.'),
+      description: z.string().max(4_096).optional().describe('A description of the module.'),
+      license: z.string().max(128).optional().describe('The license of the module.'),
+      digest: digest.describe('The SHA-256 of the archive.'),
+      size: z.number().int().nonnegative().describe('The size of the archive, in bytes.'),
+      files: z.number().int().nonnegative().describe('The number of files in the archive.'),
+      types: z.array(z.string().max(63)).max(1_024).describe('The types that the module defines.'),
       active: z
         .boolean()
         .default(true)
-        .describe('Its types are the types of this node. Of one module one version; others are there to be staged.'),
-      assemblies: z.array(partName).max(256).optional().describe('What can be staged of it.'),
-      dependencies: z.record(moduleName, versionRange).optional().describe('Modules that it needs.'),
+        .describe('Whether its types are installed on this node. Only one version of a module is active; the others can only be staged.'),
+      assemblies: z.array(partName).max(256).optional().describe('The assemblies of the module, which can be staged.'),
+      dependencies: z
+        .record(moduleName, versionRange)
+        .optional()
+        .describe('The modules that it depends on, with the versions that it accepts.'),
       publisher: z
-        .object({ node: z.string().max(253).describe('Its name, as it was known.'), key: signingKeyText })
-        .describe('The node that published it.'),
-      statement: z.string().max(2_048).describe('What the publisher signed, base64.'),
-      signature: z.string().max(128).describe('Its signature, base64.'),
+        .object({ node: z.string().max(253).describe('The name of the node when the module was installed.'), key: signingKeyText })
+        .describe('The node that published the module.'),
+      statement: z.string().max(2_048).describe('The statement that the publisher signed, in base64.'),
+      signature: z.string().max(128).describe('The signature of the statement, in base64.'),
     })
-    .describe('What it is, and who published it.'),
+    .describe('The module and its publisher.'),
 });
 export const moduleSchema = schema;
 
@@ -42,34 +45,34 @@ export const moduleKind: Kind = {
   scope: 'Namespaced',
   shared: false,
   verbs: ['get', 'list', 'watch', 'delete'],
-  description: 'Types with their commands, and the files that these run: content-addressed, versioned, signed by its publisher.',
+  description: 'Types with their commands and the files that these run. Versioned, content-addressed and signed by its publisher.',
   schema,
   serverFields: ['spec'],
   selectableFields: ['spec.module', 'spec.version', 'spec.digest'],
   indexed: ['spec.module'],
   columns: [
-    { name: 'Module', type: 'string', description: 'its name', path: 'spec.module', priority: 0 },
-    { name: 'Version', type: 'string', description: 'its version', path: 'spec.version', priority: 0 },
-    { name: 'Digest', type: 'string', description: 'SHA-256 of its archive', path: 'spec.digest', priority: 1 },
+    { name: 'Module', type: 'string', description: 'name of the module', path: 'spec.module', priority: 0 },
+    { name: 'Version', type: 'string', description: 'version of the module', path: 'spec.version', priority: 0 },
+    { name: 'Digest', type: 'string', description: 'SHA-256 of the archive', path: 'spec.digest', priority: 1 },
     { name: 'Publisher', type: 'string', description: 'node that signed it', path: 'spec.publisher.node', priority: 0 },
     {
       name: 'Types',
       type: 'string',
-      description: 'types that it has',
+      description: 'types that it defines',
       value: (object) => schema.safeParse(object).data?.spec.types.join(','),
       priority: 0,
     },
     {
       name: 'Active',
       type: 'boolean',
-      description: 'true if its types are those of the node',
+      description: 'true if its types are installed on this node',
       value: (object) => schema.safeParse(object).data?.spec.active,
       priority: 0,
     },
     {
       name: 'Assemblies',
       type: 'string',
-      description: 'what can be staged of it',
+      description: 'assemblies that can be staged',
       value: (object) => schema.safeParse(object).data?.spec.assemblies?.join(','),
       priority: 1,
     },

@@ -12,13 +12,17 @@ export const namespaceKind: Kind = {
   scope: 'Cluster',
   shared: false,
   verbs: READ_VERBS,
-  description: 'A node. Objects in this namespace belong to that node; -n NAME asks that node.',
+  description: 'A node. The objects in the namespace belong to that node; a request with -n NAME is answered by it.',
   schema: z.object({
-    spec: z.object({}).optional().describe('Empty.'),
+    spec: z.object({}).optional().describe('Always empty.'),
     status: z
-      .object({ phase: z.enum(['Active', 'Terminating']).describe('Active, or Terminating while the node is being forgotten.') })
+      .object({
+        phase: z
+          .enum(['Active', 'Terminating'])
+          .describe('The phase of the namespace: Active, or Terminating while the node is being forgotten.'),
+      })
       .optional()
-      .describe('What becomes of it.'),
+      .describe('The current state of the namespace.'),
   }),
   serverFields: ['spec', 'status'],
   selectableFields: [],

@@ -10,34 +10,36 @@ import { DTKD_GROUP } from './model.ts';
 const fact = z.string().max(256).optional();
 
 export const nodeFacts = z.object({
-  hostname: fact.describe('Host name.'),
-  osFamily: fact.describe('unix, or windows.'),
-  osName: fact.describe('Linux, Darwin, Windows.'),
-  osVersion: fact.describe('Version of the operating system.'),
-  osArch: fact.describe('x64, arm64, …'),
-  nodeVersion: fact.describe('Version of Node that runs the daemon.'),
-  dtkdVersion: fact.describe('Version of dtkd.'),
-  startedAt: z.string().max(40).optional().describe('Since when the daemon runs.'),
+  hostname: fact.describe('The host name.'),
+  osFamily: fact.describe('The family of the operating system: unix or windows.'),
+  osName: fact.describe('The operating system: Linux, Darwin or Windows.'),
+  osVersion: fact.describe('The version of the operating system.'),
+  osArch: fact.describe('The processor architecture, such as x64 or arm64.'),
+  nodeVersion: fact.describe('The version of Node.js that runs the daemon.'),
+  dtkdVersion: fact.describe('The version of dtkd.'),
+  startedAt: z.string().max(40).optional().describe('When the daemon started, in RFC 3339.'),
 });
 export type NodeFacts = z.infer<typeof nodeFacts>;
 
 /** The head of a node's audit log, for its peers to witness. */
 export const auditHead = z.object({
-  key: z.string().max(64).describe('ed25519 public key of the audit log, base64.'),
-  seq: z.number().int().nonnegative().describe('Number of the last line.'),
+  key: z.string().max(64).describe('The Ed25519 public key of the audit log, in base64.'),
+  seq: z.number().int().nonnegative().describe('The number of the last line.'),
   hash: z
     .string()
     .regex(/^[0-9a-f]{64}$/)
-    .describe('Its hash, over all lines before it.'),
-  time: z.string().max(40).describe('When it was written.'),
-  signature: z.string().max(128).describe('Over key, seq, hash and time, base64.'),
+    .describe('The hash of the last line, which covers all lines before it.'),
+  time: z.string().max(40).describe('When the last line was written, in RFC 3339.'),
+  signature: z.string().max(128).describe('The signature of key, seq, hash and time, in base64.'),
 });
 export type AuditHead = z.infer<typeof auditHead>;
 
 export const nodeStatus = z.object({
-  facts: nodeFacts.optional().describe('What the machine is.'),
-  audit: auditHead.optional().describe('Where its audit log stood, so that its peers witness it.'),
-  signingKey: signingKeyText.optional().describe('ed25519 key under which it publishes modules and says what its models deploy.'),
+  facts: nodeFacts.optional().describe('Facts about the machine.'),
+  audit: auditHead.optional().describe('The head of its audit log, published so that its peers can witness it.'),
+  signingKey: signingKeyText
+    .optional()
+    .describe('The Ed25519 key with which the node signs its modules and the deployments of its models.'),
   ...conditionFields,
 });
 
@@ -48,23 +50,23 @@ const schema = z.object({
         .array(z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/))
         .max(64)
         .optional()
-        .describe('Words to choose nodes by.'),
+        .describe('Tags to select the node by.'),
       properties: z
         .record(z.string().max(63), z.union([z.string().max(1024), z.number(), z.boolean()]))
         .optional()
-        .describe('Values to choose nodes by.'),
-      description: z.string().max(1024).optional().describe('What it is, for people.'),
+        .describe('Properties to select the node by.'),
+      description: z.string().max(1024).optional().describe('A description of the node.'),
       maintenance: z
         .object({
-          reason: z.string().max(256).optional().describe('Why.'),
-          since: z.string().max(40).optional().describe('RFC 3339: since when.'),
+          reason: z.string().max(256).optional().describe('The reason for the maintenance.'),
+          since: z.string().max(40).optional().describe('When the maintenance began, in RFC 3339.'),
         })
         .optional()
-        .describe('Commands of others skip it while this is there.'),
+        .describe('Takes the node out of use: while it is set, commands started by other nodes skip this node.'),
     })
     .optional()
-    .describe('What the operator says of the node.'),
-  status: nodeStatus.optional().describe('What its daemon says of it.'),
+    .describe('What the operator sets for the node.'),
+  status: nodeStatus.optional().describe('What the daemon of the node reports.'),
 });
 
 /** The published form: no annotations, and no namespace, since each member has one Node, shown under the name that others know it by. */
@@ -115,7 +117,8 @@ export const nodeKind: Kind = {
   scope: 'Cluster',
   shared: true,
   verbs: ['get', 'list', 'watch', 'update', 'patch'],
-  description: 'A machine with a daemon: its facts and tags, published by itself. Each node writes its own only.',
+  description:
+    'A machine that runs a daemon, with its facts and tags. Each node publishes its own Node object and cannot write the others.',
   schema,
   serverFields: ['status'],
   selectableFields: ['status.facts.hostname', 'status.facts.osFamily', 'status.facts.osName', 'status.facts.osArch', 'spec.tags'],
@@ -128,7 +131,7 @@ export const nodeKind: Kind = {
     {
       name: 'Tags',
       type: 'string',
-      description: 'words to choose it by',
+      description: 'tags to select it by',
       value: (node) => schema.shape.spec.safeParse(node['spec']).data?.tags?.join(','),
       priority: 0,
     },

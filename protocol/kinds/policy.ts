@@ -39,47 +39,65 @@ export const policySpec = z.object({
   trust: z
     .array(
       z.object({
-        node: z.string().max(253).describe('The node, as it is called here.'),
-        key: signingKeyText.optional().describe('Its signing key: what counts. Filled in when it is written.'),
+        node: z.string().max(253).describe('The name of the node, as this node knows it.'),
+        key: signingKeyText
+          .optional()
+          .describe('The signing key of the node. Decisions use this, not the name. Set by the server when the entry is written.'),
         follow: z
           .boolean()
           .optional()
-          .describe('Newer code that it publishes runs at once. Default: only code that is pinned, or seen first.'),
+          .describe('Whether newer versions of pinned code may run at once. Default: false, so that changed code must be pinned first.'),
       }),
     )
     .max(1_024)
     .optional()
-    .describe('Nodes whose code may run here and whose models may deploy resources here; this node itself always.'),
+    .describe('The nodes whose code may run here and whose models may deploy resources here. This node is always trusted.'),
   pins: z
     .record(
       z.string().max(MAX_PIN_NAME),
       z.object({
         digest,
-        publisher: signingKeyText.describe('Signing key of the node that answers for it.'),
-        node: z.string().max(253).optional().describe('The name of that node, for people.'),
+        publisher: signingKeyText.describe('The signing key of the publisher of the code.'),
+        node: z.string().max(253).optional().describe('The name of the publisher. Informational only.'),
         version: moduleVersion.optional(),
       }),
     )
     .optional()
     .describe(
-      'By code name (`acme/web`; of a service instance’s copy `acme/web@INSTANCE@NODE`, of a script in a Type `type/NAME@NODE`): the digest that may run. A trusted publisher’s code is pinned when it is first seen.',
+      'The code that may run, by name: `acme/web`, `acme/web@INSTANCE@NODE` or `type/NAME@NODE`. Trusted code is pinned when first seen.',
     ),
   limits: z
     .object({
-      concurrency: z.number().int().min(1).max(1_024).optional().describe('Parts that run at a time. Default: 16.'),
-      timeout: durationText.optional().describe('Longest that a part may run. Default: 1d.'),
-      output: z.number().int().min(1_024).max(1_073_741_824).optional().describe('Bytes of output kept of a part. Default: 16 MiB.'),
-      users: z.array(z.string().max(64)).max(256).optional().describe("Users as whom commands may run besides the daemon's own."),
+      concurrency: z
+        .number()
+        .int()
+        .min(1)
+        .max(1_024)
+        .optional()
+        .describe('The maximum number of commands that run at the same time. Default: 16.'),
+      timeout: durationText.optional().describe('The maximum run time of a command. Default: 1d.'),
+      output: z
+        .number()
+        .int()
+        .min(1_024)
+        .max(1_073_741_824)
+        .optional()
+        .describe('The maximum output kept of a command, in bytes. Default: 16 MiB.'),
+      users: z
+        .array(z.string().max(64))
+        .max(256)
+        .optional()
+        .describe('The users that commands may run as, besides the user of the daemon.'),
       environment: z
         .array(z.string().max(128))
         .max(256)
         .optional()
-        .describe("Variables of the daemon's environment that commands see. Default: PATH, LANG, LC_ALL, TZ, HOME, USER, LOGNAME."),
-      keepFor: durationText.optional().describe('Output and ended executions are kept so long. Default: 30d.'),
-      keepBytes: z.number().int().nonnegative().optional().describe('Bytes of output kept in sum. Default: 1 GiB.'),
+        .describe('The environment variables of the daemon that commands get. Default: PATH, LANG, LC_ALL, TZ, HOME, USER, LOGNAME.'),
+      keepFor: durationText.optional().describe('How long output and ended executions are kept. Default: 30d.'),
+      keepBytes: z.number().int().nonnegative().optional().describe('The maximum total output kept, in bytes. Default: 1 GiB.'),
     })
     .optional()
-    .describe('What commands may take.'),
+    .describe('The limits on commands that run on this node.'),
 });
 export type PolicySpec = z.infer<typeof policySpec>;
 
@@ -95,7 +113,7 @@ export const policyKind: Kind = {
   shared: false,
   verbs: ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete'],
   description: `Whose code may run on this node, and within which limits. A node has one, named "${POLICY_NAME}".`,
-  schema: z.object({ spec: policySpec.describe('What may run here.') }),
+  schema: z.object({ spec: policySpec.describe('The definition of the policy.') }),
   serverFields: [],
   selectableFields: [],
   columns: [

@@ -14,19 +14,22 @@ const schema = z.object({
     .object({
       module: moduleName,
       version: moduleVersion,
-      description: z.string().max(4_096).optional().describe('What it is for.'),
-      license: z.string().max(128).optional().describe('Its license.'),
-      dependencies: z.record(moduleName, versionRange).optional().describe('Modules that it needs.'),
-      assemblies: z.array(partName).max(256).optional().describe('What can be staged of it.'),
-      digest: digest.describe('SHA-256 of its archive.'),
-      size: z.number().int().nonnegative().describe('Bytes of its archive.'),
-      chunks: z.string().max(20_000).describe('SHA-256 of each piece, base64 one after another.'),
-      publisher: signingKeyText.describe('Signing key of the node that published it.'),
-      statement: z.string().max(2_048).describe('What the publisher signed, base64.'),
-      signature: z.string().max(128).describe('Its signature, base64.'),
-      domains: z.array(objectName).min(1).max(64).describe('Domains whose members can fetch it.'),
+      description: z.string().max(4_096).optional().describe('A description of the module.'),
+      license: z.string().max(128).optional().describe('The license of the module.'),
+      dependencies: z
+        .record(moduleName, versionRange)
+        .optional()
+        .describe('The modules that it depends on, with the versions that it accepts.'),
+      assemblies: z.array(partName).max(256).optional().describe('The assemblies of the module, which can be staged.'),
+      digest: digest.describe('The SHA-256 of the archive.'),
+      size: z.number().int().nonnegative().describe('The size of the archive, in bytes.'),
+      chunks: z.string().max(20_000).describe('The SHA-256 of each chunk of 128 KiB of the archive, concatenated, in base64.'),
+      publisher: signingKeyText.describe('The signing key of the node that published the module.'),
+      statement: z.string().max(2_048).describe('The statement that the publisher signed, in base64.'),
+      signature: z.string().max(128).describe('The signature of the statement, in base64.'),
+      domains: z.array(objectName).min(1).max(64).describe('The names of the domains whose members can fetch the module.'),
     })
-    .describe('What is offered.'),
+    .describe('The module that is offered.'),
 });
 export const releaseSchema = schema;
 export type ReleaseFields = z.infer<typeof schema>['spec'];
@@ -62,17 +65,17 @@ export const releaseKind: Kind = {
   scope: 'Namespaced',
   shared: true,
   verbs: [...READ_VERBS, 'delete'],
-  description: 'A module as its publisher offers it to the members of domains, who fetch it from whoever has it.',
+  description: 'A module that its publisher offers to the members of domains. They fetch it from any member that has it.',
   schema,
   serverFields: ['spec'],
   selectableFields: ['spec.module', 'spec.version', 'spec.digest'],
   indexed: ['spec.module'],
   columns: [
-    { name: 'Module', type: 'string', description: 'its name', path: 'spec.module', priority: 0 },
-    { name: 'Version', type: 'string', description: 'its version', path: 'spec.version', priority: 0 },
-    { name: 'Digest', type: 'string', description: 'SHA-256 of its archive', path: 'spec.digest', priority: 1 },
-    { name: 'Bytes', type: 'integer', description: 'length of its archive', path: 'spec.size', priority: 1 },
-    { name: 'Description', type: 'string', description: 'what it is for', path: 'spec.description', priority: 0 },
+    { name: 'Module', type: 'string', description: 'name of the module', path: 'spec.module', priority: 0 },
+    { name: 'Version', type: 'string', description: 'version of the module', path: 'spec.version', priority: 0 },
+    { name: 'Digest', type: 'string', description: 'SHA-256 of the archive', path: 'spec.digest', priority: 1 },
+    { name: 'Bytes', type: 'integer', description: 'size of the archive, in bytes', path: 'spec.size', priority: 1 },
+    { name: 'Description', type: 'string', description: 'description of the module', path: 'spec.description', priority: 0 },
   ],
   domainsOf: (object) => schema.safeParse(object).data?.spec.domains ?? [],
   attributed: true,

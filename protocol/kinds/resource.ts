@@ -14,16 +14,16 @@ const parentRef = z
   .regex(/^(node\/)?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/, 'must be the name of a resource, or node/NAME');
 
 export const resourceSpec = z.object({
-  model: objectName.describe('The Model that it belongs to.'),
-  type: z.string().min(1).max(MAX_TYPE_NAME).describe('Its Type.'),
-  name: z.string().min(1).max(253).optional().describe('Its name within model and type. Default: the name of the object.'),
-  description: z.string().max(4096).optional().describe('What it is for, for people.'),
+  model: objectName.describe('The name of the Model that the resource belongs to.'),
+  type: z.string().min(1).max(MAX_TYPE_NAME).describe('The type of the resource.'),
+  name: z.string().min(1).max(253).optional().describe('The name, unique within the model and type. Default: the name of the object.'),
+  description: z.string().max(4096).optional().describe('A description of the resource.'),
   properties: z.record(propertyName, z.unknown()).optional().describe('Values of the properties of its type.'),
   parents: z
     .array(parentRef)
     .max(MAX_PARENTS)
     .optional()
-    .describe('Resources and nodes that it is a child of. A child of node/NAME is deployed there.'),
+    .describe('The resources and nodes that this resource is a child of. A child of node/NAME is deployed on that node.'),
 });
 export type ResourceSpec = z.infer<typeof resourceSpec>;
 
@@ -38,8 +38,8 @@ export const resourceKind: Kind = {
   scope: 'Namespaced',
   shared: false,
   verbs: ALL_VERBS,
-  description: 'One thing of a model: a service, a package, a setting, a site. Made a child of a node, it is deployed there.',
-  schema: z.object({ spec: resourceSpec.describe('What the resource is.') }),
+  description: 'An item of a model, such as a service, a package, a setting or a site. A child of a node is deployed on that node.',
+  schema: z.object({ spec: resourceSpec.describe('The definition of the resource.') }),
   serverFields: [],
   selectableFields: ['spec.model', 'spec.type', 'spec.name', 'spec.parents'],
   indexed: ['spec.model', 'spec.type', 'spec.name', 'spec.parents', 'spec.properties.*'],
@@ -48,14 +48,14 @@ export const resourceKind: Kind = {
   defaults: { 'spec.name': 'metadata.name' },
   columns: [
     { name: 'Model', type: 'string', description: 'model that it belongs to', path: 'spec.model', priority: 0 },
-    { name: 'Type', type: 'string', description: 'what it is', path: 'spec.type', priority: 0 },
+    { name: 'Type', type: 'string', description: 'type of the resource', path: 'spec.type', priority: 0 },
     {
       name: 'Parents',
       type: 'string',
-      description: 'what it is a child of',
+      description: 'resources and nodes that it is a child of',
       value: (object) => resourceSpec.shape.parents.safeParse(Reflect.get(Object(object['spec']), 'parents')).data?.join(','),
       priority: 1,
     },
-    { name: 'Description', type: 'string', description: 'what it is for', path: 'spec.description', priority: 1 },
+    { name: 'Description', type: 'string', description: 'description of the resource', path: 'spec.description', priority: 1 },
   ],
 };

@@ -30,24 +30,27 @@ export const REVIEWS: readonly DiscoveredKind[] = [selfSubjectReview, selfSubjec
 const text = z.string().max(253).default('');
 
 const resourceAttributes = z.object({
-  namespace: text.describe('The node whose objects are meant; empty: this one, or all.'),
-  verb: text.describe('get, list, watch, create, update, patch, delete, deletecollection, or *.'),
-  group: text.describe('Group of the kind.'),
-  resource: text.describe('Plural of the kind.'),
-  subresource: text.describe('What stands below the object.'),
-  name: text.describe('The object; empty: any.'),
+  namespace: text.describe('The node that owns the objects. If empty: this node, or all nodes.'),
+  verb: text.describe('The verb: get, list, watch, create, update, patch, delete, deletecollection or *.'),
+  group: text.describe('The API group of the kind.'),
+  resource: text.describe('The plural of the kind.'),
+  subresource: text.describe('The subresource.'),
+  name: text.describe('The name of the object. If empty: any object.'),
 });
 export type ResourceAttributes = z.infer<typeof resourceAttributes>;
 
 export const accessReviewSpec = z.object({
-  resourceAttributes: resourceAttributes.nullish().describe('What is to be done with objects.'),
+  resourceAttributes: resourceAttributes.nullish().describe('A request for objects.'),
   nonResourceAttributes: z
-    .object({ path: z.string().max(1024).default('').describe('The path.'), verb: text.describe('get, or another method in lower case.') })
+    .object({
+      path: z.string().max(1024).default('').describe('The path of the URL.'),
+      verb: text.describe('The HTTP method in lower case, such as get.'),
+    })
     .nullish()
-    .describe('Or with another path.'),
+    .describe('A request for a path that is not of an object.'),
 });
 
-export const rulesReviewSpec = z.object({ namespace: text.describe('The node that is asked; empty: this one.') });
+export const rulesReviewSpec = z.object({ namespace: text.describe('The node to review the rules of. If empty: this node.') });
 
 /** What a user may do, as far as rules can express it. */
 export const accessRules = z.object({

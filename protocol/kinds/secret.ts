@@ -7,19 +7,19 @@ export const MAX_SECRET_BYTES = 64 * 1024;
 const schema = z.object({
   spec: z
     .object({
-      value: z.string().max(MAX_SECRET_BYTES).optional().describe('Written only: it is sealed at once and never shown.'),
-      description: z.string().max(1_024).optional().describe('What it is for, for people.'),
+      value: z.string().max(MAX_SECRET_BYTES).optional().describe('The value. Write-only: it is encrypted at once and never shown.'),
+      description: z.string().max(1_024).optional().describe('A description of the secret.'),
     })
     .optional()
-    .describe('What the secret is.'),
+    .describe('The definition of the secret.'),
   status: z
     .object({
-      bytes: z.number().int().nonnegative().describe('Length of the value.'),
-      changedAt: z.string().max(40).describe('When it was set.'),
-      version: z.string().max(64).describe('Another one for each new value.'),
+      bytes: z.number().int().nonnegative().describe('The length of the value, in bytes.'),
+      changedAt: z.string().max(40).describe('When the value was last set, in RFC 3339.'),
+      version: z.string().max(64).describe('An ID of the value. It changes with each new value.'),
     })
     .optional()
-    .describe('What there is, not what it says.'),
+    .describe('Facts about the stored value, which itself is never shown.'),
 });
 export const secretSchema = schema;
 
@@ -34,12 +34,12 @@ export const secretKind: Kind = {
   scope: 'Namespaced',
   shared: false,
   verbs: ALL_VERBS,
-  description: 'A value that commands get as a file or a variable: encrypted at rest, never shown, never replicated.',
+  description: 'A value that commands get as a file or an environment variable. Encrypted at rest, never shown, never replicated.',
   schema,
   serverFields: ['status'],
   selectableFields: [],
   columns: [
-    { name: 'Bytes', type: 'integer', description: 'length of the value', path: 'status.bytes', priority: 0 },
-    { name: 'Changed', type: 'date', description: 'when it was set', path: 'status.changedAt', priority: 0 },
+    { name: 'Bytes', type: 'integer', description: 'length of the value, in bytes', path: 'status.bytes', priority: 0 },
+    { name: 'Changed', type: 'date', description: 'when the value was last set', path: 'status.changedAt', priority: 0 },
   ],
 };

@@ -21,7 +21,7 @@ export const MAX_DRIFTED = 64;
 export const commitId = z
   .string()
   .regex(/^[0-9a-f]{40}$/)
-  .describe('A commit, 40 hexadecimal digits.');
+  .describe('A commit ID, 40 hexadecimal digits.');
 
 /** On the target that is used if none is named. */
 export const DEFAULT_TARGET_LABEL = 'dtkd.dev/default-target';
@@ -39,41 +39,44 @@ const schema = z.object({
     .object({
       module: moduleName,
       version: moduleVersion,
-      assembly: partName.describe('Assembly that it was staged from.'),
-      role: z.literal('target').optional().describe('target: others are staged against it.'),
-      kind: partName.optional().describe('Of a target: what it is, for those that need one of this kind.'),
-      target: partName.optional().describe('The service instance that it is staged against.'),
-      directory: z.string().max(4_096).describe('Its repository, with the files to edit.'),
+      assembly: partName.describe('The assembly that the instance was staged from.'),
+      role: z.literal('target').optional().describe('Set to target if others can be staged against the instance.'),
+      kind: partName.optional().describe('For a target: the kind of target that it is.'),
+      target: partName.optional().describe('The service instance that this one is staged against.'),
+      directory: z.string().max(4_096).describe('The directory of its Git repository, which has the files to edit.'),
     })
-    .describe('What it was staged from.'),
+    .describe('What the instance was staged from.'),
   status: z
     .object({
-      phase: z.enum(INSTANCE_PHASES).describe('How far it is.'),
-      head: commitId.optional().describe('The last commit.'),
-      applied: commitId.optional().describe('The last commit to which everything was converged.'),
-      appliedAt: z.string().max(40).optional().describe('When that was.'),
-      task: z.string().max(64).optional().describe('The last task, or the one that runs.'),
-      resources: z.number().int().nonnegative().optional().describe('Resources that are applied.'),
-      nodes: z.array(z.string().max(253)).max(1_024).optional().describe('Nodes that have them.'),
+      phase: z.enum(INSTANCE_PHASES).describe('The phase of the instance.'),
+      head: commitId.optional().describe('The latest commit.'),
+      applied: commitId.optional().describe('The latest commit that was applied completely.'),
+      appliedAt: z.string().max(40).optional().describe('When that commit was applied, in RFC 3339.'),
+      task: z.string().max(64).optional().describe('The name of the running task, or of the last one.'),
+      resources: z.number().int().nonnegative().optional().describe('The number of applied resources.'),
+      nodes: z.array(z.string().max(253)).max(1_024).optional().describe('The nodes on which resources are applied.'),
       apps: z
         .array(
-          z.object({ name: z.string().max(253).describe('Name of the dtApp.'), node: z.string().max(253).describe('Node that has it.') }),
+          z.object({
+            name: z.string().max(253).describe('The name of the dtApp.'),
+            node: z.string().max(253).describe('The node that owns the dtApp.'),
+          }),
         )
         .max(256)
         .optional()
-        .describe('Apps of it.'),
+        .describe('The apps of the instance.'),
       drift: z
         .object({
-          at: z.string().max(40).describe('When it was found last.'),
-          resources: z.array(z.string().max(128)).max(MAX_DRIFTED).describe('Resources that are not as they should be; the first of many.'),
+          at: z.string().max(40).describe('When drift was last found, in RFC 3339.'),
+          resources: z.array(z.string().max(128)).max(MAX_DRIFTED).describe('The resources that have drifted. At most 64 are listed.'),
         })
         .optional()
-        .describe('What checks have found, until a converge brings it back or a check finds it as it should be.'),
-      message: z.string().max(1_024).optional().describe('What is wrong, and what to do.'),
+        .describe('The drift that the last check found. Cleared by a converge, or by a check that finds none.'),
+      message: z.string().max(1_024).optional().describe('What is wrong and what to do about it.'),
       ...conditionFields,
     })
     .optional()
-    .describe('How far it is.'),
+    .describe('The current state of the instance.'),
 });
 export const serviceInstanceSchema = schema;
 export type ServiceInstanceFields = z.infer<typeof schema>;
@@ -108,33 +111,33 @@ export const serviceInstanceKind: Kind = {
   shortNames: ['si'],
   shared: false,
   verbs: [...READ_VERBS, 'delete'],
-  description: 'An assembly as it was staged: its own copies of all modules, its own repository, and what of it is applied.',
+  description: 'A staged assembly, with its own copies of all modules, its own Git repository, and the state of what is applied.',
   schema,
   serverFields: ['spec', 'status'],
   selectableFields: ['spec.module', 'spec.assembly', 'spec.target', 'spec.role', 'spec.kind', 'status.phase'],
   indexed: ['spec.target', 'spec.module'],
   columns: [
     { name: 'Module', type: 'string', description: 'module that it was staged from', path: 'spec.module', priority: 0 },
-    { name: 'Version', type: 'string', description: 'its version', path: 'spec.version', priority: 0 },
+    { name: 'Version', type: 'string', description: 'version of that module', path: 'spec.version', priority: 0 },
     { name: 'Assembly', type: 'string', description: 'assembly that it was staged from', path: 'spec.assembly', priority: 0 },
-    { name: 'Target', type: 'string', description: 'service that it is staged against', path: 'spec.target', priority: 0 },
-    { name: 'Phase', type: 'string', description: 'how far it is', path: 'status.phase', priority: 0 },
-    { name: 'Resources', type: 'integer', description: 'resources that are applied', path: 'status.resources', priority: 0 },
+    { name: 'Target', type: 'string', description: 'service instance that it is staged against', path: 'spec.target', priority: 0 },
+    { name: 'Phase', type: 'string', description: 'phase of the instance', path: 'status.phase', priority: 0 },
+    { name: 'Resources', type: 'integer', description: 'number of applied resources', path: 'status.resources', priority: 0 },
     {
       name: 'Drift',
       type: 'string',
-      description: 'when a check last found that something is not as it should be',
+      description: 'when a check last found drift',
       value: driftText,
       priority: 0,
     },
     {
       name: 'Nodes',
       type: 'string',
-      description: 'nodes that have them',
+      description: 'nodes on which resources are applied',
       value: (object) => schema.safeParse(object).data?.status?.nodes?.join(','),
       priority: 1,
     },
-    { name: 'Directory', type: 'string', description: 'its repository', path: 'spec.directory', priority: 1 },
+    { name: 'Directory', type: 'string', description: 'directory of its Git repository', path: 'spec.directory', priority: 1 },
   ],
   conditions: instanceConditions,
 };

@@ -6,26 +6,29 @@ const port = z.number().int().min(1).max(65_535);
 const portName = z.string().regex(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
 
 export const servicePort = z.object({
-  name: portName.optional().describe('Name of the port, where there are several.'),
-  protocol: z.enum(['TCP']).default('TCP').describe('TCP.'),
-  appProtocol: z.string().max(253).optional().describe('What is spoken there, for people.'),
-  port: port.describe('Port under which the service is known.'),
-  targetPort: z.union([port, portName]).optional().describe('Number or name of the port of the Endpoints. Default: the same number.'),
+  name: portName.optional().describe('The name of the port, if there are several.'),
+  protocol: z.enum(['TCP']).default('TCP').describe('The protocol: TCP.'),
+  appProtocol: z.string().max(253).optional().describe('The application protocol. Informational only.'),
+  port: port.describe('The port of the Service.'),
+  targetPort: z
+    .union([port, portName])
+    .optional()
+    .describe('The number or name of the port of the Endpoints. Default: the number in port.'),
 });
 
 const schema = z.object({
   spec: z
     .object({
-      ports: z.array(servicePort).min(1).max(64).describe('Ports of the service.'),
-      type: z.enum(['ClusterIP']).optional().describe('ClusterIP. Accepted, and not used.'),
-      clusterIP: z.enum(['None', '']).optional().describe('Accepted, and not used: a Service has no address of its own.'),
-      selector: z.record(z.string(), z.string()).optional().describe('Accepted, and not used: Endpoints are written.'),
+      ports: z.array(servicePort).min(1).max(64).describe('The ports of the Service.'),
+      type: z.enum(['ClusterIP']).optional().describe('Accepted but not used. Only ClusterIP is allowed.'),
+      clusterIP: z.enum(['None', '']).optional().describe('Accepted but not used: a Service has no address of its own.'),
+      selector: z.record(z.string(), z.string()).optional().describe('Accepted but not used: clients write the Endpoints.'),
     })
-    .describe('What the service is.'),
+    .describe('The definition of the Service.'),
   status: z
-    .object({ loadBalancer: z.object({}).optional().describe('Empty.') })
+    .object({ loadBalancer: z.object({}).optional().describe('Always empty.') })
     .optional()
-    .describe('Empty.'),
+    .describe('Always empty.'),
 });
 
 function portsOf(object: ApiObject): string {
@@ -44,7 +47,7 @@ export const serviceKind: Kind = {
   scope: 'Namespaced',
   shared: false,
   verbs: ALL_VERBS,
-  description: 'Something that listens at this site. The Endpoints of the same name hold its addresses.',
+  description: 'A service that listens at this site. The Endpoints object of the same name has its addresses.',
   schema,
   serverFields: ['status'],
   selectableFields: [],

@@ -10,18 +10,20 @@ import { DTKD_GROUP } from './model.ts';
 const schema = z.object({
   spec: z
     .object({
-      trust: z.string().max(320).describe('The Trust: TRUST@NODE.'),
+      trust: z.string().max(320).describe('The Trust that the objects are shared into: TRUST@NODE.'),
       verbs: capabilityVerbs,
-      on: grantScope.describe('On which objects of this node.'),
+      on: grantScope.describe('The objects of this node that are shared.'),
       expires: expiry.optional(),
     })
-    .describe('What is shared into which trust.'),
+    .describe('The definition of the share.'),
   subject: subject
-    .extend({ domain: z.string().max(253).optional().describe('dtDomain through which the home node is known.') })
+    .extend({ domain: z.string().max(253).optional().describe('The name of the dtDomain through which the home node is known.') })
     .optional()
-    .describe('Which Trust it was when it was shared: what counts.'),
-  grantor: grantor.optional().describe('The user who shared it; absent: the operator of the node.'),
-  parent: parentCapability.optional().describe('The Capability by which it was shared; this one stands only while that one does.'),
+    .describe('The Trust that spec.trust named when the share was created. Decisions use this, not the name.'),
+  grantor: grantor.optional().describe('The user who created the share. Not set if it was the operator of the node.'),
+  parent: parentCapability
+    .optional()
+    .describe('The Capability that allowed the grantor to share. The share is valid only while that Capability is.'),
 });
 export const shareSchema = schema;
 
@@ -43,23 +45,23 @@ export const shareKind: Kind = {
   scope: 'Namespaced',
   shared: true,
   verbs: ['get', 'list', 'watch', 'create', 'delete'],
-  description: "An owner's statement that some of its objects are shared into a trust.",
+  description: 'A grant of rights on objects of this node to the current members of a Trust.',
   schema,
   serverFields: ['subject', 'grantor', 'parent'],
   selectableFields: ['spec.trust'],
   columns: [
-    { name: 'Trust', type: 'string', description: 'trust that they are shared into', path: 'spec.trust', priority: 0 },
+    { name: 'Trust', type: 'string', description: 'trust that the objects are shared into', path: 'spec.trust', priority: 0 },
     {
       name: 'Verbs',
       type: 'string',
-      description: 'what members may do',
+      description: 'what the members of the trust may do',
       value: (object) => schema.safeParse(object).data?.spec.verbs.join(','),
       priority: 0,
     },
     {
       name: 'On',
       type: 'string',
-      description: 'which objects',
+      description: 'objects that are shared',
       value: (object) => scopeText(schema.safeParse(object).data?.spec.on),
       priority: 0,
     },

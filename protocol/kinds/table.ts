@@ -36,7 +36,7 @@ export function columnDefinitions(kind: Pick<Kind, 'columns' | 'anonymous'>): Co
   return [
     { name: 'Name', type: 'string', format: 'name', description: 'name of the object, unique in its namespace', priority },
     ...kind.columns.map(({ name, type, description, priority }) => ({ name, type, format: '', description, priority })),
-    { name: 'Age', type: 'string', format: '', description: 'time since the object was made', priority },
+    { name: 'Age', type: 'string', format: '', description: 'time since the object was created', priority },
   ];
 }
 

@@ -9,22 +9,26 @@ import { DTKD_GROUP } from './model.ts';
 const MAX_TRUST_MEMBERS = 100;
 
 const member = subject.extend({
-  membership: uid.describe('Of this stay: who is removed and added again has another.'),
-  display: z.string().max(320).describe('USER@NODE as the trustee knew it.'),
-  domain: z.string().max(253).optional().describe('dtDomain through which the home node is known.'),
+  membership: uid.describe('The UID of this membership. A user who is removed and added again gets another one.'),
+  display: z.string().max(320).describe('USER@NODE, as the trustee knew the member.'),
+  domain: z.string().max(253).optional().describe('The name of the dtDomain through which the home node is known.'),
 });
 export type TrustMember = z.infer<typeof member>;
 
 const schema = z.object({
   spec: z
     .object({
-      description: z.string().max(1024).optional().describe('What it is for.'),
-      members: z.array(z.string().max(320)).max(MAX_TRUST_MEMBERS).optional().describe('USER@NODE of each member.'),
+      description: z.string().max(1024).optional().describe('A description of the trust.'),
+      members: z.array(z.string().max(320)).max(MAX_TRUST_MEMBERS).optional().describe('The members, each as USER@NODE.'),
     })
     .optional()
-    .describe('What the trust is.'),
-  members: z.array(member).max(MAX_TRUST_MEMBERS).optional().describe('Who the members were when they were added: what counts.'),
-  trustee: subject.optional().describe('The user who made it; absent: the operator of the node.'),
+    .describe('The definition of the trust.'),
+  members: z
+    .array(member)
+    .max(MAX_TRUST_MEMBERS)
+    .optional()
+    .describe('The users that spec.members named when they were added. Decisions use these, not the names.'),
+  trustee: subject.optional().describe('The user who created the trust. Not set if it was the operator of the node.'),
 });
 export const trustSchema = schema;
 
@@ -69,7 +73,7 @@ export const trustKind: Kind = {
   shared: true,
   attributed: true,
   verbs: ALL_VERBS,
-  description: 'A list of users, kept by who made it. Owners share objects into it; its present members may use them.',
+  description: 'A list of users, kept by the user who created it. Owners share objects into it; its current members may use them.',
   schema,
   serverFields: ['members', 'trustee'],
   selectableFields: [],
@@ -77,7 +81,7 @@ export const trustKind: Kind = {
     {
       name: 'Members',
       type: 'string',
-      description: 'who belongs to it',
+      description: 'members of the trust',
       value: (object) =>
         schema
           .safeParse(object)
@@ -85,7 +89,7 @@ export const trustKind: Kind = {
           .join(','),
       priority: 0,
     },
-    { name: 'Description', type: 'string', description: 'what it is for', path: 'spec.description', priority: 0 },
+    { name: 'Description', type: 'string', description: 'description of the trust', path: 'spec.description', priority: 0 },
   ],
   domainsOf: () => ['*'],
   published: publishedTrust,

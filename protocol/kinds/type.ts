@@ -7,30 +7,44 @@ import { ALL_VERBS, type Kind } from './kind.ts';
 import { DTKD_GROUP } from './paths.ts';
 
 export const typeSpec = z.object({
-  name: scopedTypeName.optional().describe('The name as people write it. Default: the name of the object.'),
-  extends: z.string().max(MAX_TYPE_NAME).optional().describe('The type whose properties, rules and commands it inherits.'),
-  abstract: z.boolean().optional().describe('No resource can be of this type itself.'),
-  description: z.string().max(4096).optional().describe('What resources of it are, for people.'),
-  properties: z.record(propertyName, propertyRule).optional().describe('Properties that its resources have.'),
+  name: scopedTypeName.optional().describe('The display name of the type. Default: the name of the object.'),
+  extends: z.string().max(MAX_TYPE_NAME).optional().describe('The type whose properties, rules and commands this type inherits.'),
+  abstract: z.boolean().optional().describe('Whether the type exists only to be extended: no resource can be of it. Default: false.'),
+  description: z.string().max(4096).optional().describe('A description of the resources of this type.'),
+  properties: z.record(propertyName, propertyRule).optional().describe('The properties of its resources, by name.'),
   open: z
     .boolean()
     .optional()
-    .describe('Resources may have properties that are not declared. Inherited unless set; the built-in types are open.'),
-  children: z.array(relationRule).max(64).optional().describe('What may be a child. Absent (also in all supertypes): anything.'),
-  parents: z.array(relationRule).max(64).optional().describe('What may be a parent. Absent (also in all supertypes): anything.'),
-  cycles: z.boolean().optional().describe('A resource may be its own ancestor through resources of this type. Default: no.'),
-  commands: commands.optional().describe('What its resources can do. Inherited one by one; a command of the same name overrides.'),
+    .describe('Whether resources may have undeclared properties. Default: as in the supertype. The built-in types are open.'),
+  children: z
+    .array(relationRule)
+    .max(64)
+    .optional()
+    .describe('The types allowed as children. If neither this type nor a supertype sets it, any type is allowed.'),
+  parents: z
+    .array(relationRule)
+    .max(64)
+    .optional()
+    .describe('The types allowed as parents. If neither this type nor a supertype sets it, any type is allowed.'),
+  cycles: z.boolean().optional().describe('Whether cycles of parents through resources of this type are allowed. Default: false.'),
+  commands: commands
+    .optional()
+    .describe('The commands of its resources, by name. Each is inherited unless a command of the same name overrides it.'),
   templates: z
     .array(template)
     .max(64)
     .optional()
-    .describe('Files that are made in the directory of each resource. Only of a type that comes from a module.'),
+    .describe('Files generated in the directory of each resource. Only for types that come from a module.'),
   module: z
     .object({ name: codeName, version: moduleVersion, digest, publisher: signingKeyText })
     .optional()
-    .describe('The module that it comes from, which alone changes it.'),
-  instance: z.string().max(40).optional().describe('The service instance whose copy of a module it comes from, which alone changes it.'),
-  links: z.record(linkName, linkRule).optional().describe('What components of it can be linked to in assemblies.'),
+    .describe('The module that the type comes from. Only that module can change it.'),
+  instance: z
+    .string()
+    .max(40)
+    .optional()
+    .describe('The service instance whose copy of a module the type comes from. Only that instance can change it.'),
+  links: z.record(linkName, linkRule).optional().describe('The links that a component of this type can have in an assembly, by name.'),
 });
 export type TypeSpec = z.infer<typeof typeSpec>;
 
@@ -54,8 +68,8 @@ export const typeKind: Kind = {
   scope: 'Namespaced',
   shared: false,
   verbs: ALL_VERBS,
-  description: 'What a resource is: its properties, what may be its children and parents, and which type it extends.',
-  schema: z.object({ spec: typeSpec.optional().describe('What the type is.') }),
+  description: 'A type of resources: their properties, the children and parents they may have, and the type it extends.',
+  schema: z.object({ spec: typeSpec.optional().describe('The definition of the type.') }),
   serverFields: [],
   selectableFields: ['spec.extends'],
   indexed: ['spec.extends'],
@@ -65,12 +79,12 @@ export const typeKind: Kind = {
     {
       name: 'Type',
       type: 'string',
-      description: 'name as people write it',
+      description: 'display name of the type',
       value: (object) => typeSpec.safeParse(object['spec'] ?? {}).data?.name ?? object.metadata.name,
       priority: 0,
     },
-    { name: 'Extends', type: 'string', description: 'its supertype', path: 'spec.extends', priority: 0 },
-    { name: 'Abstract', type: 'boolean', description: 'true if no resource can be of it', path: 'spec.abstract', priority: 1 },
-    { name: 'Description', type: 'string', description: 'what it is for', path: 'spec.description', priority: 0 },
+    { name: 'Extends', type: 'string', description: 'type that it extends', path: 'spec.extends', priority: 0 },
+    { name: 'Abstract', type: 'boolean', description: 'true if no resource can be of this type', path: 'spec.abstract', priority: 1 },
+    { name: 'Description', type: 'string', description: 'description of the type', path: 'spec.description', priority: 0 },
   ],
 };

@@ -7,10 +7,10 @@ import { DTKD_GROUP } from './model.ts';
 const schema = z.object({
   spec: z
     .object({
-      description: z.string().max(1024).optional().describe('Who or what it is, for people.'),
+      description: z.string().max(1024).optional().describe('A description of the user.'),
     })
     .optional()
-    .describe('What the user is.'),
+    .describe('The definition of the user.'),
 });
 
 function publishedUser({ apiVersion, kind, metadata, ...fields }: ApiObject): ApiObject {
@@ -30,7 +30,7 @@ export const userKind: Kind = {
   shared: true,
   attributed: true,
   verbs: ALL_VERBS,
-  description: 'Somebody who may be given rights. Lives on its home node, whose token for it works there only; known in all its domains.',
+  description: 'A user that can be granted rights. Known in all domains of its home node; its token works only on its home node.',
   schema,
   serverFields: [],
   selectableFields: [],
@@ -38,11 +38,11 @@ export const userKind: Kind = {
     {
       name: 'User',
       type: 'string',
-      description: 'user and home node',
+      description: 'name of the user and of its home node',
       value: (user) => `${user.metadata.name}@${user.metadata.namespace ?? ''}`,
       priority: 0,
     },
-    { name: 'Description', type: 'string', description: 'who or what it is', path: 'spec.description', priority: 0 },
+    { name: 'Description', type: 'string', description: 'description of the user', path: 'spec.description', priority: 0 },
   ],
   domainsOf: () => ['*'],
   published: publishedUser,

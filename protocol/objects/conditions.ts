@@ -12,19 +12,19 @@ const MAX_CONDITIONS = 16;
 const MAX_MESSAGE = 1_024;
 
 export const condition = z.object({
-  type: z.string().max(63).describe('What it is about, e.g. Ready.'),
-  status: z.enum(CONDITION_STATUSES).describe('True, False or Unknown.'),
-  reason: z.string().max(63).describe('One word in CamelCase, for programs.'),
-  message: z.string().max(MAX_MESSAGE).describe('The same for people; may be empty.'),
-  lastTransitionTime: z.string().max(40).describe('When status last changed.'),
-  observedGeneration: z.number().int().nonnegative().optional().describe('The metadata.generation that it speaks of.'),
+  type: z.string().max(63).describe('The type of the condition, such as Ready.'),
+  status: z.enum(CONDITION_STATUSES).describe('The status of the condition: True, False or Unknown.'),
+  reason: z.string().max(63).describe('The reason for the status: one CamelCase word, for programs.'),
+  message: z.string().max(MAX_MESSAGE).describe('A message that explains the status. May be empty.'),
+  lastTransitionTime: z.string().max(40).describe('When the status last changed, in RFC 3339.'),
+  observedGeneration: z.number().int().nonnegative().optional().describe('The metadata.generation that the condition was set for.'),
 });
 export type Condition = z.infer<typeof condition>;
 
 /** Fields of a status with conditions. */
 export const conditionFields = {
-  conditions: z.array(condition).max(MAX_CONDITIONS).optional().describe('What is true of it now, for "kubectl wait".'),
-  observedGeneration: z.number().int().nonnegative().optional().describe('The metadata.generation that this status speaks of.'),
+  conditions: z.array(condition).max(MAX_CONDITIONS).optional().describe('The current conditions, which "kubectl wait" reads.'),
+  observedGeneration: z.number().int().nonnegative().optional().describe('The metadata.generation that this status was set for.'),
 };
 
 /** A condition as a kind reports it now. */

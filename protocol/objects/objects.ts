@@ -22,51 +22,70 @@ export const labels = z.record(z.string().regex(QUALIFIED, 'must be a label key'
 export const annotations = z.record(z.string().regex(QUALIFIED, 'must be an annotation key'), z.string().max(16_384));
 
 export const ownerReference = z.object({
-  apiVersion: z.string().max(253).describe('API version of the owner.'),
-  kind: z.string().max(63).describe('Kind of the owner.'),
-  name: objectName.describe('Name of the owner.'),
-  uid: z.string().max(64).describe('Uid of the owner.'),
-  controller: z.boolean().optional().describe('True if the owner manages this object.'),
-  blockOwnerDeletion: z.boolean().optional().describe('True if the owner, deleted in the foreground, waits for this object to be gone.'),
+  apiVersion: z.string().max(253).describe('The API version of the owner.'),
+  kind: z.string().max(63).describe('The kind of the owner.'),
+  name: objectName.describe('The name of the owner.'),
+  uid: z.string().max(64).describe('The UID of the owner.'),
+  controller: z.boolean().optional().describe('Whether the owner manages this object.'),
+  blockOwnerDeletion: z
+    .boolean()
+    .optional()
+    .describe('Whether the owner, if it is deleted in the foreground, waits until this object is gone.'),
 });
 
 /** What a client may write in `metadata`; the server fills in the rest. */
 export const objectMeta = z.object({
-  name: objectName.optional().describe('Name of the object: one of a kind in a namespace.'),
-  generateName: z.string().max(240).optional().describe('Beginning of a name that the server completes, where no name is given.'),
-  namespace: z.string().max(63).optional().describe('Name of the node that owns the object; `default` is the node that is asked.'),
+  name: objectName.optional().describe('The name of the object, unique for the kind within a namespace.'),
+  generateName: z.string().max(240).optional().describe('The prefix of a name that the server completes if no name is given.'),
+  namespace: z
+    .string()
+    .max(63)
+    .optional()
+    .describe('The name of the node that owns the object. `default` is the node that gets the request.'),
   uid: z
     .string()
     .max(64)
     .optional()
     .describe(
-      'Of this object alone: one of the same name that is made later has another. Set by the server; in a write: change this very object only.',
+      'The unique ID of the object. A later object of the same name has another. Set by the server. A write that gives another ID fails.',
     ),
   resourceVersion: z
     .string()
     .regex(/^\d{0,20}$/)
     .optional()
-    .describe("The owner's version of the object. Set by the server; in a write: change it only if it is still at this version."),
-  generation: z.number().int().nonnegative().optional().describe('Counts changes of what users write. Set by the server.'),
-  creationTimestamp: z.string().max(40).nullable().optional().describe('When the object was made. Set by the server.'),
-  deletionTimestamp: z.string().max(40).nullable().optional().describe('Since when the object is being deleted. Set by the server.'),
-  deletionGracePeriodSeconds: z.number().int().nonnegative().optional().describe('Accepted, and not used.'),
-  selfLink: z.string().max(1024).optional().describe('Path of the object in the API. Set by the server.'),
-  labels: labels.nullable().optional().describe('Words to choose objects by.'),
-  annotations: annotations.nullable().optional().describe('Notes of people and programs.'),
+    .describe(
+      'The version of the object at its owner. Set by the server. A write that gives it fails unless the object still has that version.',
+    ),
+  generation: z
+    .number()
+    .int()
+    .nonnegative()
+    .optional()
+    .describe('The number of the current version of the fields that users write. Set by the server.'),
+  creationTimestamp: z.string().max(40).nullable().optional().describe('When the object was created, in RFC 3339. Set by the server.'),
+  deletionTimestamp: z
+    .string()
+    .max(40)
+    .nullable()
+    .optional()
+    .describe('When the deletion of the object was requested, in RFC 3339. Set by the server.'),
+  deletionGracePeriodSeconds: z.number().int().nonnegative().optional().describe('Accepted but not used.'),
+  selfLink: z.string().max(1024).optional().describe('The path of the object in the API. Set by the server.'),
+  labels: labels.nullable().optional().describe('Labels, which selectors match.'),
+  annotations: annotations.nullable().optional().describe('Arbitrary data that people and programs attach. Selectors do not match it.'),
   finalizers: z
     .array(z.string().regex(QUALIFIED))
     .max(32)
     .nullable()
     .optional()
-    .describe('Who has to have tidied up before a deleted object goes.'),
+    .describe('The finalizers that must be removed before a deleted object is gone.'),
   ownerReferences: z
     .array(ownerReference)
     .max(32)
     .nullable()
     .optional()
-    .describe('Objects on which this one depends: once all of them are gone, it goes.'),
-  managedFields: z.array(z.unknown()).max(64).nullable().optional().describe('Accepted, and not kept.'),
+    .describe('The objects that this one depends on. It is deleted once all of them are gone.'),
+  managedFields: z.array(z.unknown()).max(64).nullable().optional().describe('Accepted but not kept.'),
 });
 
 /** `metadata` of a stored object, with everything that the server fills in. */

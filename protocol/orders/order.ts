@@ -28,35 +28,37 @@ export type OptionValue = z.infer<typeof optionValue>;
 
 /** A command of a resource. */
 export const commandWork = z.object({
-  type: z.literal('command').describe('command, exec, put or get.'),
-  owner: signingKeyText.describe('Signing key of the node that owns the resource.'),
+  type: z.literal('command').describe('The type of the work: command, exec, put or get.'),
+  owner: signingKeyText.describe('The signing key of the node that owns the resource.'),
   resource: z
     .object({
-      object: objectName.describe('Name of the Resource object.'),
-      uid: z.string().max(64).describe('Its uid.'),
-      model: z.string().max(253).describe('Its model.'),
-      type: z.string().max(MAX_TYPE_NAME).describe('Its type.'),
-      name: z.string().max(253).describe('Its name within model and type.'),
+      object: objectName.describe('The name of the Resource object.'),
+      uid: z.string().max(64).describe('The UID of the Resource object.'),
+      model: z.string().max(253).describe('The model of the resource.'),
+      type: z.string().max(MAX_TYPE_NAME).describe('The type of the resource.'),
+      name: z.string().max(253).describe('The name of the resource within its model and type.'),
     })
-    .describe('The resource whose command it is.'),
-  command: z.string().max(63).describe('The command.'),
-  options: z.record(z.string().max(63), optionValue).describe('Options as they were given; defaults are put in where it runs.'),
-  code: z.record(z.string().max(MAX_CODE_NAME), digest).describe('Digests of all code that it may run, by name.'),
+    .describe('The resource whose command runs.'),
+  command: z.string().max(63).describe('The name of the command.'),
+  options: z.record(z.string().max(63), optionValue).describe('The options as given. The target fills in the defaults.'),
+  code: z
+    .record(z.string().max(MAX_CODE_NAME), digest)
+    .describe('The digests of all code that the command may run, by the name of the code.'),
 });
 /** Runs any program. Requires a capability for exec. */
 const execWork = z.object({
   type: z.literal('exec'),
   argv: z.array(z.string().max(131_072)).min(1).max(1_024).describe('The program and its arguments.'),
-  env: z.record(z.string().max(128), z.string().max(16_384)).describe('Variables that it gets.'),
-  directory: z.string().max(4_096).optional().describe('Where it is started.'),
-  user: z.string().max(64).optional().describe('As whom.'),
+  env: z.record(z.string().max(128), z.string().max(16_384)).describe('Environment variables for the program.'),
+  directory: z.string().max(4_096).optional().describe('The working directory of the program.'),
+  user: z.string().max(64).optional().describe('The user to run the program as.'),
 });
 /** Puts a file in place. Requires a capability for cp. The target fetches the content by its digest. */
 const putWork = z.object({
   type: z.literal('put'),
-  path: z.string().max(4_096).startsWith('/').describe('Path of the file.'),
-  mode: z.number().int().min(0).max(0o777).describe('Its permissions.'),
-  size: z.number().int().nonnegative().describe('Its bytes.'),
+  path: z.string().max(4_096).startsWith('/').describe('The absolute path of the file.'),
+  mode: z.number().int().min(0).max(0o777).describe('The permission bits of the file.'),
+  size: z.number().int().nonnegative().describe('The size of the file, in bytes.'),
   digest,
 });
 /**
@@ -72,22 +74,22 @@ export type ExecWork = z.infer<typeof execWork>;
 
 /** One target of a plan. */
 export const planEntry = z.object({
-  node: z.string().max(253).describe("The target's name as the starter knows it."),
+  node: z.string().max(253).describe('The name of the target, as the starting node knows it.'),
   key: z
     .string()
     .regex(/^[0-9a-f]{64}$/)
-    .describe('Its key in the domain.'),
+    .describe('The key of the target in the domain.'),
   domain: z
     .string()
     .max(128)
     .describe(
-      'Id of the domain through which it is reached; empty for the starting node itself, with its signing key in `key` and `starter`.',
+      'The ID of the domain used to reach the target. Empty for the starting node, whose signing key is then in `key` and `starter`.',
     ),
   starter: z
     .string()
     .regex(/^[0-9a-f]{64}$/)
-    .describe("The starter's key in that domain."),
-  work: work.describe('What is done there.'),
+    .describe('The key of the starting node in that domain.'),
+  work: work.describe('The work to do on the target.'),
 });
 export type PlanEntry = z.infer<typeof planEntry>;
 

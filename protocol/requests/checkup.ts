@@ -9,9 +9,11 @@ const MAX_FINDINGS = 2_000;
 const MAX_TEXT = 2_000;
 
 const finding = z.object({
-  check: z.string().max(MAX_TEXT).describe('What was looked at, e.g. `disk`, or `peer mydomain/node1`.'),
-  state: z.enum(CHECK_STATES).describe('`warning`: somebody should look into it. `problem`: something does not work, or soon will not.'),
-  finding: z.string().max(MAX_TEXT).describe('A sentence: what was found.'),
+  check: z.string().max(MAX_TEXT).describe('What was checked, such as `disk` or `peer mydomain/node1`.'),
+  state: z
+    .enum(CHECK_STATES)
+    .describe('The result of the check. `warning`: it works, but needs attention. `problem`: something does not work, or soon will not.'),
+  finding: z.string().max(MAX_TEXT).describe('What was found.'),
   next: z.string().max(MAX_TEXT).optional().describe('What to do about it.'),
 });
 
@@ -19,9 +21,9 @@ const finding = z.object({
 export type Finding = z.output<typeof finding>;
 
 export const checkup = z.object({
-  node: z.string().max(MAX_TEXT).describe('Name of the node.'),
-  version: z.string().max(MAX_TEXT).describe('Version of its dtkd.'),
-  findings: z.array(finding).max(MAX_FINDINGS).describe('What was found, fine or not.'),
+  node: z.string().max(MAX_TEXT).describe('The name of the node.'),
+  version: z.string().max(MAX_TEXT).describe('The version of dtkd on the node.'),
+  findings: z.array(finding).max(MAX_FINDINGS).describe('The findings, one for each check.'),
 });
 
 /** The answer of `GET /apis/dtkd.dev/v1/daemon/checkup`. */

@@ -15,31 +15,43 @@ export const joinRequest = z.strictObject({
     .string()
     .min(1, 'the address of a member is empty')
     .max(512)
-    .describe('Address of any member: IP, HOST, HOST:PORT, [IPV6]:PORT or a multiaddr.'),
+    .describe('The address of any member: IP, HOST, HOST:PORT, [IPV6]:PORT or a multiaddr.'),
   token: z.string().min(1).max(4096).describe('The invite token.'),
-  replace: replaced.describe('Name of a lost machine that this one takes over; the invite must allow it.'),
+  replace: replaced.describe('The name of a lost machine that this node replaces. The invite must allow it.'),
 });
 
 /** `POST leave`. */
 export const leaveRequest = z
-  .strictObject({ force: z.boolean().optional().describe('Also if others cannot be told, or the root key is lost with it.') })
+  .strictObject({ force: z.boolean().optional().describe('Whether to leave even if this loses the root key. Default: false.') })
   .nullish();
 
 /** `POST invites`. */
 export const inviteRequest = z
   .strictObject({
-    uses: z.number().int().min(1, USES).max(1000, USES).optional().describe('How many machines may join by it. Default: 1.'),
-    expires: z.number().int().min(1000, EXPIRES).max(MAX_EXPIRES_MS, EXPIRES).optional().describe('Milliseconds from now on.'),
-    replace: replaced.describe('Name of a lost machine whose name the new one takes over.'),
+    uses: z
+      .number()
+      .int()
+      .min(1, USES)
+      .max(1000, USES)
+      .optional()
+      .describe('The number of machines that may join with the invite. Default: 1.'),
+    expires: z
+      .number()
+      .int()
+      .min(1000, EXPIRES)
+      .max(MAX_EXPIRES_MS, EXPIRES)
+      .optional()
+      .describe('The lifetime of the invite, in milliseconds. Default: 24 hours.'),
+    replace: replaced.describe('The name of a lost machine that the new one replaces.'),
   })
   .nullish();
 
 /** `POST root/import`, and the answer of `root/export`. */
 export const rootKey = z.strictObject({
-  rootKey: z.string().min(1).max(512).describe('The key that founds: who has it can do everything.'),
+  rootKey: z.string().min(1).max(512).describe('The root key of the domain. It gives full control of the domain.'),
 });
 
 /** `POST root/rotate`, and its answer. */
 export const recoveryKey = z.strictObject({
-  recoveryKey: z.string().min(1).max(512).describe('The key that replaces a lost root, kept offline.'),
+  recoveryKey: z.string().min(1).max(512).describe('The recovery key, kept offline. It can replace the root key.'),
 });

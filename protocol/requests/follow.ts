@@ -50,7 +50,10 @@ export type FollowLine = z.infer<typeof followLine>;
 /** Answer to a dispatch or retry with dryRun. */
 export const planAnswer = z.object({
   targets: z.array(
-    plannedTarget.extend({ what: z.string(), skip: z.string().optional().describe('Why it would not be told (maintenance, away).') }),
+    plannedTarget.extend({
+      what: z.string(),
+      skip: z.string().optional().describe('Why the target would be skipped, such as maintenance. Not set if it would not be.'),
+    }),
   ),
   /** Nodes that did not answer the search for resources. */
   unanswered: z.array(z.string()),
@@ -67,7 +70,7 @@ export const contextAnswer = z.object({
     .array(z.object({ node: z.string(), model: z.string(), type: z.string(), name: z.string(), deployments: z.array(z.string()) }))
     .optional(),
   commands: z.array(z.object({ name: z.string(), type: z.string(), command })).optional(),
-  truncated: z.boolean().optional().describe('There are more resources than these, and maybe more models and types.'),
+  truncated: z.boolean().optional().describe('Whether there are more resources than listed, and perhaps more models and types.'),
   unanswered: z.array(z.string()),
 });
 export type ContextAnswer = z.infer<typeof contextAnswer>;

@@ -17,9 +17,11 @@ export const revision = z
 export const stageRequest = z.strictObject({
   module: moduleName,
   assembly: partName,
-  version: versionRange.optional().describe('Default: the newest version that is here.'),
-  name: instanceName.optional().describe('Default: the name of the assembly, with a number if that is taken.'),
-  target: instanceName.optional().describe('Default: the default target of the node, if the assembly needs one of its kind.'),
+  version: versionRange.optional().describe('The range of acceptable versions. Default: the newest version on this node.'),
+  name: instanceName.optional().describe('The name of the service. Default: the name of the assembly, with a number if that is taken.'),
+  target: instanceName
+    .optional()
+    .describe('The service to stage against. Default: the default target of the node, if the assembly needs one of that kind.'),
   parameters: z.record(propertyName, z.unknown()).optional(),
   dryRun: z.boolean().optional(),
 });
@@ -72,10 +74,10 @@ export type FileAnswer = z.infer<typeof fileAnswer>;
 /** `POST …/converge`. */
 export const convergeRequest = z.strictObject({
   dryRun: z.boolean().optional(),
-  threads: z.number().int().min(1).max(256).optional().describe('Commands at a time. Default: 16.'),
-  keepGoing: z.boolean().optional().describe('After a failure, what does not depend on it is still started.'),
-  timeout: durationText.optional().describe('How long each command may take, at most.'),
-  message: z.string().max(4_096).optional().describe('Of the commit. Default: what changed.'),
+  threads: z.number().int().min(1).max(256).optional().describe('The maximum number of commands that run at the same time. Default: 16.'),
+  keepGoing: z.boolean().optional().describe('Whether steps that do not depend on a failed one are still started. Default: false.'),
+  timeout: durationText.optional().describe('The maximum run time of each command.'),
+  message: z.string().max(4_096).optional().describe('The message of the commit. Default: a summary of the changes.'),
   /** Digest of a plan that was shown: refused with CONFLICT if the plan would differ now. */
   plan: digest.optional(),
 });
@@ -98,7 +100,10 @@ export const serviceExecRequest = z.strictObject({
 
 /** `POST …/drift`, `…/delete`, `…/uninstall`. */
 export const takeDownRequest = z.strictObject({
-  recursive: z.boolean().optional().describe('Those that are staged against it first.'),
+  recursive: z
+    .boolean()
+    .optional()
+    .describe('Whether services that are staged against this one are taken down first. Default: false, which refuses if there are any.'),
   threads: z.number().int().min(1).max(256).optional(),
   keepGoing: z.boolean().optional(),
   dryRun: z.boolean().optional(),
@@ -216,10 +221,7 @@ export const copiesDiff = z.object({
 export const editAnswer = z.object({
   base: digest,
   differences: z.array(difference),
-  notes: z
-    .array(z.string())
-    .optional()
-    .describe('What is still missing for what was changed: a target that is not there, or not converged.'),
+  notes: z.array(z.string()).optional().describe('What the changes still need, such as a target that does not exist or is not converged.'),
 });
 /** Answer to `POST …/modules`: the version that was taken over or made, and the changes. No files: nothing changed. */
 export const copyAnswer = z.object({
@@ -246,8 +248,8 @@ export const taskLine = z.discriminatedUnion('type', [
     number: z.string(),
     resource: z.string(),
     node: z.string(),
-    execution: z.string().describe('Of which no more output comes here; there is more.'),
-    next: z.string().describe('The command that shows all of it.'),
+    execution: z.string().describe('The execution whose output is cut off here.'),
+    next: z.string().describe('The command that shows all of its output.'),
   }),
   z.object({ type: z.literal('end'), state: z.string(), message: z.string().optional() }),
 ]);

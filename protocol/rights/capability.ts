@@ -11,7 +11,11 @@ import { uid } from './principal.ts';
 export const CAPABILITY_VERBS = ['DISCOVER', 'READ', 'CREATE', 'UPDATE', 'DELETE', 'MANAGE', 'REQUEST', 'EXECUTE'] as const;
 export type CapabilityVerb = (typeof CAPABILITY_VERBS)[number];
 
-export const capabilityVerbs = z.array(z.enum(CAPABILITY_VERBS)).min(1).max(CAPABILITY_VERBS.length).describe('What is allowed.');
+export const capabilityVerbs = z
+  .array(z.enum(CAPABILITY_VERBS))
+  .min(1)
+  .max(CAPABILITY_VERBS.length)
+  .describe('The verbs that are allowed.');
 
 /**
  * What can be granted besides objects. With EXECUTE: `exec`, to start any program on the node, and `cp`, to put files there and read
@@ -35,24 +39,28 @@ export const grantScope = z.object({
     .max(317)
     .regex(/^(\*|[a-z][a-z0-9]*(\.[a-z0-9.-]+)?)$/, 'must be *, or PLURAL or PLURAL.GROUP')
     .describe(
-      'Plural and group of a kind, as `resources.dtkd.dev`; of core kinds the plural alone; `exec.dtkd.dev`, `cp.dtkd.dev`, `metrics.dtkd.dev`; `*` for all kinds but those that have to be named: dtdomains, dtpeers, policies, secrets, events, exec, cp, metrics.',
+      'The kind: PLURAL.GROUP, such as `resources.dtkd.dev`, or PLURAL for core kinds. Also `exec.dtkd.dev`, `cp.dtkd.dev` and `metrics.dtkd.dev`. `*` covers all except those that must be named: dtdomains, dtpeers, policies, secrets, events, exec, cp, metrics.',
     ),
-  name: objectName.optional().describe('One object by its name.'),
-  model: objectName.optional().describe('Resources of this model (and the Model itself).'),
+  name: objectName.optional().describe('The name of the object. Default: all objects.'),
+  model: objectName.optional().describe('The name of a Model. Only it and its resources are covered.'),
   type: z
     .string()
     .max(MAX_TYPE_NAME)
     .optional()
-    .describe('Resources of this very type or of one that extends it; of a type of a service instance with its name: `WebServer@shop`.'),
-  labelSelector: z.string().max(1024).optional().describe('Objects with these labels.'),
+    .describe(
+      'A type, such as `WebServer`, or `WebServer@shop` of a service instance. Covers only resources of it or of types that extend it.',
+    ),
+  labelSelector: z.string().max(1024).optional().describe('A label selector. Only objects that match it are covered.'),
 });
 export type GrantScope = z.infer<typeof grantScope>;
 
 /** The capability that a delegated one depends on. */
 export const parentCapability = z.object({
-  name: z.string().max(253).describe('Name of the Capability.'),
-  uid: z.string().max(64).describe('Its uid.'),
-  membership: uid.optional().describe('If its grantor had it as a member of a trust: of which stay there.'),
+  name: z.string().max(253).describe('The name of the Capability.'),
+  uid: z.string().max(64).describe('The UID of the Capability.'),
+  membership: uid
+    .optional()
+    .describe('The UID of the membership through which the grantor had the Capability. Set only if that was as a member of a trust.'),
 });
 
-export const expiry = z.iso.datetime({ offset: true }).max(40).describe('RFC 3339: what is granted ends then.');
+export const expiry = z.iso.datetime({ offset: true }).max(40).describe('When the grant expires, in RFC 3339. Default: never.');

@@ -67,21 +67,25 @@ export type Principal = OperatorPrincipal | UserPrincipal;
 export const uid = z
   .string()
   .regex(/^[A-Za-z0-9-]{1,64}$/, 'must be a uid')
-  .describe('Uid of it: another one of the same name, made later, is not meant.');
+  .describe('The UID. It tells the subject from a later one of the same name.');
 
 export const subject = z.object({
   home: z
     .string()
     .regex(/^(self|[0-9a-f]{64})$/, 'must be "self" or a key of 64 hexadecimal digits')
-    .describe('Key of the home node; self: the node that owns this object.'),
-  name: objectName.describe('Its name on its home node.'),
+    .describe('The key of the home node, or self for the node that owns this object.'),
+  name: objectName.describe('The name on the home node.'),
   uid,
 });
 
 /** The user who granted something, as objects record it. */
 export const grantor = subject.extend({
-  display: z.string().max(320).optional().describe('USER@NODE as it was known.'),
-  domain: z.string().max(253).optional().describe('dtDomain through which the home node is known; absent: this node.'),
+  display: z.string().max(320).optional().describe('USER@NODE, as the user was known.'),
+  domain: z
+    .string()
+    .max(253)
+    .optional()
+    .describe('The name of the dtDomain through which the home node is known. Not set for a user of this node.'),
 });
 export type Grantor = z.infer<typeof grantor>;
 
