@@ -33,7 +33,7 @@ const description = z.string().max(4_096).optional().describe('A description.');
 const text = z.string().max(16_384);
 
 export const optionRule = z.strictObject({
-  type: z.enum(['string', 'integer', 'number', 'boolean']).optional().describe('Default: string.'),
+  type: z.enum(['string', 'integer', 'number', 'boolean']).optional().describe('The type of the value. Default: string.'),
   description,
   required: z.boolean().optional().describe('Whether the command is refused without a value. Default: false.'),
   default: z.union([text, z.number(), z.boolean()]).optional().describe('The value if none is given.'),

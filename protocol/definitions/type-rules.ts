@@ -36,7 +36,7 @@ export const propertyRule = z.object({
     ),
   description: z.string().max(4096).optional().describe('A description of the property.'),
   default: z.unknown().optional().describe('The value for resources that have none.'),
-  required: z.boolean().optional().describe('Whether a resource without a value is refused if there is no default. Default: false.'),
+  required: z.boolean().optional().describe('Whether a resource must have a value, unless there is a default. Default: false.'),
   allowed: z.array(scalar).min(1).max(256).optional().describe('The only values that the property may have.'),
   pattern: z.string().max(256).optional().describe('A regular expression that the whole value must match.'),
   dynamic: z.boolean().optional().describe('Whether the system computes the value when commands run. Users cannot set it. Default: false.'),
@@ -52,7 +52,7 @@ export const relationRule = z.object({
     .nonnegative()
     .max(1_000_000)
     .optional()
-    .describe('The minimum number of these. A resource with fewer is accepted and has a condition.'),
+    .describe('The minimum number of these. A resource with fewer is accepted but gets a condition.'),
   max: z.number().int().nonnegative().max(1_000_000).optional().describe('The maximum number of these. 0 forbids them.'),
   singleton: z.boolean().optional().describe('Whether at most one of each concrete type is allowed. Default: false.'),
 });
@@ -72,7 +72,7 @@ export const linkMapping = z.record(propertyName, z.string().min(1).max(128));
 export const linkRule = z.object({
   description: z.string().max(4096).optional().describe('A description of the property.'),
   type: z.string().max(MAX_TYPE_NAME).optional().describe('The type that the other end must be of or extend.'),
-  required: z.boolean().optional().describe('Whether a component without this link is a violation. Default: false.'),
+  required: z.boolean().optional().describe('Whether a component must have this link. Default: false.'),
   take: linkMapping
     .optional()
     .describe('Own properties (keys), set from properties of the other end (values) or its node.name, node.address or resource.name.'),

@@ -8,7 +8,7 @@ const schema = z.object({
   reach: z
     .enum(['connected', 'idle', 'away'])
     .optional()
-    .describe('connected; idle: not connected, but connected to when needed, as in domains of 32 or more members; away: unreachable.'),
+    .describe('connected, idle (not connected until needed, as in domains of 32 or more members) or away (unreachable).'),
   dtDomain: z.string().optional().describe('The name of the dtDomain that the peer is a member of.'),
   id: z.string().optional().describe('The ID of the peer: a hash of its public key, 32 hexadecimal digits. Also the name of the object.'),
   name: z.string().optional().describe('The name of the node, with its suffix.'),

@@ -12,7 +12,7 @@ export const namespaceKind: Kind = {
   scope: 'Cluster',
   shared: false,
   verbs: READ_VERBS,
-  description: 'A node. The objects in the namespace belong to that node; a request with -n NAME is answered by it.',
+  description: 'A node. The objects in the namespace belong to that node, and it answers requests with -n NAME.',
   schema: z.object({
     spec: z.object({}).optional().describe('Always empty.'),
     status: z

@@ -62,7 +62,7 @@ const schema = z.object({
           since: z.string().max(40).optional().describe('When the maintenance began, in RFC 3339.'),
         })
         .optional()
-        .describe('Takes the node out of use: while it is set, commands started by other nodes skip this node.'),
+        .describe('Takes the node out of use. While it is set, commands started on other nodes skip this node.'),
     })
     .optional()
     .describe('What the operator sets for the node.'),

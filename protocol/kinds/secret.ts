@@ -19,7 +19,7 @@ const schema = z.object({
       version: z.string().max(64).describe('An ID of the value. It changes with each new value.'),
     })
     .optional()
-    .describe('Facts about the stored value, which itself is never shown.'),
+    .describe('Facts about the stored value. The value itself is never shown.'),
 });
 export const secretSchema = schema;
 

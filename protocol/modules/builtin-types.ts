@@ -4,7 +4,7 @@ import type { TypeSpec } from '../kinds/type.ts';
 const RANK = {
   type: 'integer',
   default: 1,
-  description: 'The rank in the start order, lowest first. The stop order is the reverse.',
+  description: 'Where it stands in the order of starting, lowest first; stopping goes the other way.',
 } as const;
 
 export const BUILTIN_TYPES: readonly (TypeSpec & { name: string })[] = [
@@ -13,42 +13,42 @@ export const BUILTIN_TYPES: readonly (TypeSpec & { name: string })[] = [
     open: true,
     description: 'A machine, whether a daemon runs on it or not.',
     properties: {
-      hostname: { description: 'The host name or address, with :PORT if the port is not the usual one.' },
-      osFamily: { description: 'The family of the operating system: unix or windows.' },
-      osName: { description: 'The operating system: Linux, Darwin or Windows.' },
-      osVersion: { description: 'The version of the operating system.' },
-      osArch: { description: 'The processor architecture, such as x64 or arm64.' },
-      username: { description: 'The user to log in as.' },
-      tags: { type: 'array', description: 'Tags to select the host by.' },
+      hostname: { description: 'Name or address by which it is reached, and :PORT where that is not the usual one.' },
+      osFamily: { description: 'unix or windows.' },
+      osName: { description: 'Linux, Darwin, Windows.' },
+      osVersion: { description: 'Version of its system.' },
+      osArch: { description: 'x64, arm64 and the like.' },
+      username: { description: 'Who is to log in there.' },
+      tags: { type: 'array', description: 'Words to choose it by.' },
     },
   },
   {
     name: 'Service',
     open: true,
-    description: 'A program that can be started, stopped and asked whether it is running.',
+    description: 'A program that runs: it can be started, stopped and asked whether it is up.',
     properties: {
-      basedir: { description: 'The directory of its data and configuration.' },
-      'install-root': { description: 'The directory that its packages are installed into.' },
-      port: { type: 'port', exported: true, description: 'The port that it listens on.' },
+      basedir: { description: 'Directory of its data and configuration.' },
+      'install-root': { description: 'Directory into which its packages are installed.' },
+      port: { type: 'port', exported: true, description: 'Where it listens.' },
       'startup-rank': RANK,
     },
   },
   {
     name: 'Site',
     open: true,
-    description: 'A group of resources that are managed together, on any number of nodes.',
+    description: 'A group of resources that are managed together, on however many nodes.',
     properties: { 'startup-rank': RANK },
   },
   {
     name: 'Package',
     open: true,
-    description: 'Software to install: an archive, a system package or an image.',
+    description: 'Something that is installed: an archive, a system package, an image.',
     properties: {
-      version: { exported: true, description: 'The version.' },
-      filename: { exported: true, description: 'The name of the file.' },
-      url: { exported: true, description: 'The URL to fetch it from.' },
-      'package-type': { description: 'The format: tar, deb, rpm, jar or image.' },
-      'install-rank': { ...RANK, description: 'The rank in the installation order, lowest first.' },
+      version: { exported: true, description: 'Its version.' },
+      filename: { exported: true, description: 'Its file.' },
+      url: { exported: true, description: 'Where it is fetched.' },
+      'package-type': { description: 'Its format: tar, deb, rpm, jar, image.' },
+      'install-rank': { ...RANK, description: 'Where it stands in the order of installing, lowest first.' },
     },
   },
   {
@@ -57,7 +57,7 @@ export const BUILTIN_TYPES: readonly (TypeSpec & { name: string })[] = [
     description: 'A value that its parents read.',
     properties: {
       value: { exported: true, description: 'The value.' },
-      kind: { exported: true, description: 'The kind of the value, such as port, path or address.' },
+      kind: { exported: true, description: 'What it is a value of: port, path, address.' },
     },
   },
 ];

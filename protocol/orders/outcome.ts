@@ -13,24 +13,24 @@ export const part = z.object({
   stage: z.number().int().nonnegative().optional().describe('The stage that the target belongs to. Stages run one after another.'),
   state: z.enum(PART_STATES).describe('The current state.'),
   outcome: z.enum(OUTCOMES).optional().describe('The outcome, once it is known.'),
-  startedAt: z.number().int().optional().describe('Milliseconds since the epoch.'),
-  endedAt: z.number().int().optional().describe('Milliseconds since the epoch.'),
+  startedAt: z.number().int().optional().describe('When the target started, in milliseconds since the epoch.'),
+  endedAt: z.number().int().optional().describe('When the target ended, in milliseconds since the epoch.'),
   exitStatus: z.number().int().optional().describe('The exit status of the program.'),
   signal: z.string().max(16).optional().describe('The name of the signal that ended the program.'),
-  reason: z.string().max(1_024).optional().describe('Why the outcome is not succeeded.'),
+  reason: z.string().max(1_024).optional().describe('Why the target did not succeed.'),
   code: z.string().max(64).optional().describe('The error code, if there is one.'),
   offset: z
     .number()
     .int()
     .nonnegative()
     .optional()
-    .describe('The bytes of the output spool so far, with its framing. A follow can continue from this offset.'),
+    .describe('The bytes of output so far, with the framing of the spool. A follow can continue from this offset.'),
   printed: z
     .number()
     .int()
     .nonnegative()
     .optional()
-    .describe('The bytes of those that the command itself wrote, as counted by the starting node.'),
+    .describe('The bytes of output that the command itself wrote, as counted by the starting node.'),
   dropped: z.number().int().nonnegative().optional().describe('The bytes of output discarded because they exceeded the limit.'),
   file: z
     .object({

@@ -67,7 +67,7 @@ export type Principal = OperatorPrincipal | UserPrincipal;
 export const uid = z
   .string()
   .regex(/^[A-Za-z0-9-]{1,64}$/, 'must be a uid')
-  .describe('The UID. It tells the subject from a later one of the same name.');
+  .describe('The UID, which differs from that of a later object of the same name.');
 
 export const subject = z.object({
   home: z
