@@ -51,7 +51,7 @@ export const eventKind: Kind = {
   columns: [
     { name: 'Last Seen', type: 'date', description: 'when it last happened', path: 'lastTimestamp', priority: 0 },
     { name: 'Type', type: 'string', description: 'Normal or Warning', path: 'type', priority: 0 },
-    { name: 'Reason', type: 'string', description: 'reason, one CamelCase word', path: 'reason', priority: 0 },
+    { name: 'Reason', type: 'string', description: 'one word for programs', path: 'reason', priority: 0 },
     {
       name: 'Object',
       type: 'string',

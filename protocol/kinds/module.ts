@@ -45,7 +45,8 @@ export const moduleKind: Kind = {
   scope: 'Namespaced',
   shared: false,
   verbs: ['get', 'list', 'watch', 'delete'],
-  description: 'Types with their commands and the files that these run. Versioned, content-addressed and signed by its publisher.',
+  description:
+    'A version of a module on this node: types with their commands, assemblies and files. Content-addressed, signed by its publisher.',
   schema,
   serverFields: ['spec'],
   selectableFields: ['spec.module', 'spec.version', 'spec.digest'],

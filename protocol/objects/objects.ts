@@ -71,8 +71,8 @@ export const objectMeta = z.object({
     .describe('When the deletion of the object was requested, in RFC 3339. Set by the server.'),
   deletionGracePeriodSeconds: z.number().int().nonnegative().optional().describe('Accepted but not used.'),
   selfLink: z.string().max(1024).optional().describe('The path of the object in the API. Set by the server.'),
-  labels: labels.nullable().optional().describe('Labels, which selectors match.'),
-  annotations: annotations.nullable().optional().describe('Arbitrary data that people and programs attach. Selectors do not match it.'),
+  labels: labels.nullable().optional().describe('Keys and values to select objects by.'),
+  annotations: annotations.nullable().optional().describe('Arbitrary data that people and programs attach to the object.'),
   finalizers: z
     .array(z.string().regex(QUALIFIED))
     .max(32)
