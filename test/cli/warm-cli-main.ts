@@ -22,6 +22,7 @@ async function answer({ args, env, stdin = '', cwd = OWN_CWD }: ToRun): Promise<
   put('stderr', stderr);
   const before = process.getActiveResourcesInfo().length;
   const code = await runCli(args);
+  // nothing tells when the last of them has gone
   while (process.getActiveResourcesInfo().length > before) await new Promise((resolve) => setTimeout(resolve, 1));
   return { code, stdout: stdout.text, stderr: stderr.text };
 }

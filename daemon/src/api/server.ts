@@ -84,7 +84,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const answering = serveInTurn(server, listener);
   server.on('tlsClientError', (error) => logger.debug({ err: error }, 'A TLS handshake with the API failed'));
   answerPlainHttp(server, (host, port) => urlOf(canonicalAddress(host), port));
-  const max = options.maxConnections ?? MAX_CONNECTIONS;
+  const max = Math.min(options.maxConnections ?? MAX_CONNECTIONS, MAX_CONNECTIONS);
   const remote = limitConnections(server, { max, answering });
   limitBodies(server, BODIES);
   limitReaders(server, answering, READERS);

@@ -4,7 +4,7 @@ import type { ApiFigures } from './reception/request-counts.ts';
 import type { OwnCall, RemoteCall } from './request/call.types.ts';
 
 export interface ApiServerOptions extends ApiOptions {
-  /** Maximum number of open TLS connections. */
+  /** Maximum number of open TLS connections, if less than the server takes by itself. */
   maxConnections?: number;
   listen: { host: string; port: number };
   certificate: { cert: string; key: string };

@@ -86,7 +86,7 @@ export interface AppsOptions {
   node: { name: string; suffix: string };
   /** Where the ingress listens; port 0 takes a free one. */
   ingress: HostPort;
-  /** The most client connections and member tunnels at once. Default: the limits of the HTTP proxy and the tunnel server. */
+  /** The most client connections and member tunnels at once, if less than the HTTP proxy and the tunnel server take by themselves. */
   most?: { connections: number; tunnels: number };
   /** The member whose objects are kept under a namespace; undefined for this node's own and for unknown ones. */
   authorOf(namespace: string): Author | undefined;

@@ -11,14 +11,12 @@ export interface ConnectionShares {
   tunnels: number;
 }
 
-const MOST: ConnectionShares = { connections: 2_048, tunnels: 16_384 };
-
 /**
  * The shares under an open-files limit. They take at most three sixteenths (API, ingress and endpoints) plus two eighths (lanes and
  * endpoints) of it.
  */
 export function connectionShares(limit: number): ConnectionShares {
-  return { connections: Math.min(MOST.connections, Math.floor(limit / 16)), tunnels: Math.min(MOST.tunnels, Math.floor(limit / 8)) };
+  return { connections: Math.floor(limit / 16), tunnels: Math.floor(limit / 8) };
 }
 
 /** This process's limit of open files. Infinity if the system does not say. */

@@ -3,7 +3,6 @@ import type { Access } from '../access/access.types.ts';
 import { createApps } from '../apps/apps.ts';
 import type { Apps, HostPort } from '../apps/ports.ts';
 import type { Mesh } from '../mesh/mesh.types.ts';
-import { connectionShares, openFilesLimit } from '../process/open-files.ts';
 import { appUsers } from './app-users.ts';
 import type { OpenNode } from './node-opening.ts';
 
@@ -13,7 +12,7 @@ export interface AppSharing {
   listensAt(place: HostPort): void;
 }
 
-export function createAppSharing({ config, node, store, audit, logger }: OpenNode, mesh: Mesh, access: Access): AppSharing {
+export function createAppSharing({ config, node, store, audit, logger, shares }: OpenNode, mesh: Mesh, access: Access): AppSharing {
   // Configured ports are known before anything listens on them, so that no app is judged without them at the start.
   const listeners = [config.api, config.ingress, { host: '::', port: config.mesh.port }].filter(({ port }) => port !== 0);
   const apps = createApps({
@@ -22,7 +21,7 @@ export function createAppSharing({ config, node, store, audit, logger }: OpenNod
     users: appUsers(access, mesh, audit),
     node: { name: node.name, suffix: config.suffix },
     ingress: config.ingress,
-    most: connectionShares(openFilesLimit()),
+    most: shares,
     authorOf: (namespace) => mesh.memberNamed(namespace),
     ownListeners: () => [
       ...listeners,

@@ -7,6 +7,7 @@ import { openRestored, type Restored, refuseHalfRestored } from '../backup/resto
 import type { Config } from '../config.ts';
 import type { Logger } from '../logging/logger.types.ts';
 import { explainLock, prepareDirectory, protectDirectory, refuseLostDatabase, settleName } from '../process/data-directory.ts';
+import { type ConnectionShares, connectionShares, openFilesLimit } from '../process/open-files.ts';
 import type { Stops } from '../process/stopping.ts';
 import { groupId } from '../process/system-group.ts';
 import type { Kv } from '../store/kv.ts';
@@ -38,6 +39,8 @@ export interface OpenNode {
   signingKey: SigningKey;
   /** Set if the node was restored from a backup. */
   restored: Restored | undefined;
+  /** How many connections others may have. */
+  shares: ConnectionShares;
 }
 
 /** Opens the node. Errors: the starting codes of protocol/errors.ts. */
@@ -76,7 +79,8 @@ export async function openNode(config: Config, logger: Logger, stops: Stops): Pr
   }
   if (restored?.unaudited === true && (await audit.head()) !== undefined) await restored.audited();
   const signingKey = await openSigningKey(kv);
-  return { config, startedAt, now, logger, stops, node: { name }, directory, gid, kv, store, audit, damage, signingKey, restored };
+  const shares = connectionShares(openFilesLimit());
+  return { config, startedAt, now, logger, stops, node: { name }, directory, gid, kv, store, audit, damage, signingKey, restored, shares };
 }
 
 function damageOf(dropped: number): string[] {

@@ -20,7 +20,6 @@ import { createMetrics } from '../metrics/metrics.ts';
 import { failuresOf, readinessChecks } from '../metrics/readiness.ts';
 import type { Parcels } from '../parcels/parcels.types.ts';
 import { API_SOCKET } from '../process/data-directory.ts';
-import { connectionShares, openFilesLimit } from '../process/open-files.ts';
 import { daemonStatus } from '../status.ts';
 import { VERSION } from '../version.ts';
 import { checkupAction } from './checkup-ports.ts';
@@ -96,7 +95,7 @@ export async function startServing(opened: OpenNode, parts: ServedParts): Promis
     logger: logger.child({ part: 'api' }),
     version: VERSION,
     hosts: [hostname(), config.api.host],
-    maxConnections: connectionShares(openFilesLimit()).connections,
+    maxConnections: opened.shares.connections,
     listen: config.api,
     certificate: credentials.certificate,
     renewCertificate: credentials.renewCertificate,

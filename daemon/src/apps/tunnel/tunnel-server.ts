@@ -64,7 +64,7 @@ export class TunnelServer {
     own: OwnApps;
     proxy: HttpProxy;
     users: AppUsers;
-    /** The most tunnels at once. Default: MAX_IN_ALL. */
+    /** The most tunnels at once, if less than MAX_IN_ALL. */
     most: number | undefined;
     logger: Logger;
   }) {
@@ -74,7 +74,7 @@ export class TunnelServer {
     this.proxy = options.proxy;
     this.users = options.users;
     this.logger = options.logger;
-    this.places = new Turns({ each: MAX_PER_MEMBER, all: options.most ?? MAX_IN_ALL, sharing: true, waitingEach: 0 });
+    this.places = new Turns({ each: MAX_PER_MEMBER, all: Math.min(options.most ?? MAX_IN_ALL, MAX_IN_ALL), sharing: true, waitingEach: 0 });
   }
 
   start(mesh: TunnelMesh): void {

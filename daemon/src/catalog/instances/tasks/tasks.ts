@@ -6,11 +6,11 @@
  */
 import { DtkdError } from '../../../../../protocol/errors.ts';
 import { executionKind, executionSchema } from '../../../../../protocol/kinds/execution.ts';
-import { serviceInstanceKind } from '../../../../../protocol/kinds/service-instance.ts';
 import { type TaskAction, taskKind } from '../../../../../protocol/kinds/task.ts';
 import type { ApiObject, ObjectRef } from '../../../../../protocol/objects/objects.ts';
 import { CREATOR_ANNOTATION, displayOf, type Principal } from '../../../../../protocol/rights/principal.ts';
 import type { Transaction } from '../../../store/object-store.types.ts';
+import { instanceRef } from '../converge/instance-object.ts';
 import type { AppliedResource } from '../instances.types.ts';
 import { appliedOf } from './applied-rows.ts';
 import { readCounters, writeCounters } from './counters.ts';
@@ -266,11 +266,6 @@ class InstanceTasks implements Tasks {
     for (const { run } of this.#running.values()) if (run?.name === name) return run;
     return undefined;
   }
-}
-
-function instanceRef(node: string, name: string): ObjectRef {
-  const { group, plural } = serviceInstanceKind;
-  return { group, plural, namespace: node, name };
 }
 
 function isFinished(execution: ApiObject): boolean {
