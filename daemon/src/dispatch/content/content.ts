@@ -14,6 +14,7 @@ import { fetchInto } from './fetching.ts';
 import { fileError } from './file-error.ts';
 import { GrowingBytes } from './growing-bytes.ts';
 import * as limits from './limits.ts';
+import { diskFull, noRoom, shareTaken } from './no-room.ts';
 import type { PieceFile } from './piece-file.ts';
 import { PieceFlights } from './piece-flights.ts';
 import { ContentServing } from './serving.ts';
@@ -391,22 +392,4 @@ function late(digest: string): DtkdError {
 
 function tooLarge(limit: number): DtkdError {
   return new DtkdError('TOO_LARGE', `that is larger than ${limit} bytes`);
-}
-
-function noRoom(capacity: number): DtkdError {
-  return new DtkdError('DISK_FULL', `this node keeps no more than ${capacity} bytes of files and modules`, {
-    next: 'Wait until what is being copied has arrived, or remove modules that are not needed.',
-  });
-}
-
-function shareTaken(): DtkdError {
-  return new DtkdError('DISK_FULL', 'of the room that this node has for files your uploads take as much as is left for all others', {
-    next: 'Wait until what you have copied is not needed any more, or have the operator of this node copy it.',
-  });
-}
-
-function diskFull(directory: string): DtkdError {
-  return new DtkdError('DISK_FULL', `what is left of the disk under ${directory} is kept for what the daemon itself has to write`, {
-    next: 'Free some space and do it again.',
-  });
 }
