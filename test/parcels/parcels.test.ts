@@ -393,6 +393,26 @@ describe('parcels', () => {
     await expect(exported(ofA, { orders: 'some' })).rejects.toMatchObject({ code: 'BAD_REQUEST' });
   });
 
+  test('are made for several users at a time, and one user leaves room for others', async () => {
+    const { from } = await apart();
+    const [ofA] = from as [Parcels];
+    /** An export whose client has taken the first bytes, and waits with the rest. */
+    const begun = async (principal: Principal): Promise<AsyncIterator<Uint8Array>> => {
+      const bytes = (await ofA.export(principal, {}, never)).bytes[Symbol.asyncIterator]();
+      await bytes.next();
+      return bytes;
+    };
+    const held = [await begun(ADMIN), await begun(ADMIN)];
+    await expect(begun(ADMIN)).rejects.toMatchObject({ code: 'TOO_MANY_REQUESTS' });
+    held.push(await begun(OPERATOR));
+    await held[0]?.return?.();
+    // an export that was never read takes no place
+    await ofA.export(ADMIN, {}, never);
+    held.push(await begun(ADMIN));
+    for (const bytes of held) await bytes.return?.();
+    await expect(exported(ofA)).resolves.toBeInstanceOf(Buffer);
+  });
+
   test('carry modules in pieces, those that are asked for and lacking', async () => {
     const { a, b } = await apart();
     const archive = Buffer.alloc(700_000, 'x');

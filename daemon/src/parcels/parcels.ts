@@ -16,7 +16,7 @@ import { Marks } from './marks.ts';
 import type { CarriedModule, ExportAnswer, ImportReport, ParcelDomain, Parcels, ParcelsOptions } from './parcels.types.ts';
 import { emptySpool, spooled } from './spooling.ts';
 
-/** Concurrent exports. Each reads as fast as its client takes the bytes. */
+/** Concurrent exports, shared among users. Each reads as fast as its client takes the bytes. */
 const MAX_EXPORTS = 4;
 /** Concurrent uploads, one per user. A slow upload does not block others, since a parcel is read only after it has arrived. */
 const MAX_COMING = 4;
@@ -29,7 +29,7 @@ class NodeParcels implements Parcels {
   readonly #options: ParcelsOptions;
   readonly #marks: Marks;
   readonly #closing = new AbortController();
-  #exports = 0;
+  readonly #exports = new Turns({ each: MAX_EXPORTS, all: MAX_EXPORTS, sharing: true, waitingEach: 0 });
   readonly #coming = new Turns({ each: 1, all: MAX_COMING, waitingEach: 0 });
   readonly #reading = new Turns({ each: 1 });
 
@@ -57,9 +57,11 @@ class NodeParcels implements Parcels {
     }
     const domains = this.#named(parsed.data.domains);
     for (const { name } of domains) await this.#options.assertMayManage(principal, name);
-    this.#assertTurn();
+    const who = principalText(principal);
+    // An export counts once its bytes are read: until then nothing says that it is given up.
+    this.#turnOf(who)();
     const plan = await this.#plan(principal, parsed.data, domains);
-    return { bytes: this.#write(plan, AbortSignal.any([signal, this.#closing.signal])) };
+    return { bytes: this.#write(who, plan, AbortSignal.any([signal, this.#closing.signal])) };
   }
 
   async import(
@@ -111,20 +113,22 @@ class NodeParcels implements Parcels {
     throw refusals[0];
   }
 
-  #assertTurn(): void {
-    if (this.#exports < MAX_EXPORTS) return;
-    throw new DtkdError('TOO_MANY_REQUESTS', 'other bundles are being made here already', { next: 'Wait until one is done.' });
+  /** Begins an export, and returns the function that ends it. Errors: TOO_MANY_REQUESTS. */
+  #turnOf(who: string): () => void {
+    const end = this.#exports.take(who, () => {});
+    if (end === undefined)
+      throw new DtkdError('TOO_MANY_REQUESTS', 'other bundles are being made here already', { next: 'Wait until one is done.' });
+    return end;
   }
 
-  async *#write(plan: ExportPlan, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *#write(who: string, plan: ExportPlan, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     // other exports may have begun while this one was planned
-    this.#assertTurn();
-    this.#exports += 1;
+    const end = this.#turnOf(who);
     try {
       yield* writeParcel(plan, this.#options, signal);
       for (const { domain, heads } of plan.domains) await this.#marks.add(domain.id, this.#options.now(), heads);
     } finally {
-      this.#exports -= 1;
+      end();
     }
   }
 
