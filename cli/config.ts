@@ -210,7 +210,7 @@ async function readAuthority(file: string): Promise<string> {
  */
 function assertToken(token: string, what: string): string {
   if (/^[\x21-\x7e]+$/.test(token)) return token;
-  throw new DtkdError('BAD_REQUEST', `${what} is no token: it has blanks, line breaks or letters that no token has`, {
+  throw new DtkdError('BAD_REQUEST', `${what} is not a token: it has blanks, line breaks or characters that no token has`, {
     next: 'The token of the operator is in the file admin.token of the data directory; that of a user is what "dtkd user add" printed.',
   });
 }

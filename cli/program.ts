@@ -168,7 +168,7 @@ function aboutWords(error: CommanderError, asked: string): string {
 function assertAboutNodes(command: Command): void {
   const { namespace } = command.optsWithGlobals<{ namespace?: string }>();
   if (namespace === undefined || command.options.some(({ long }) => long === '--namespace')) return;
-  throw new DtkdError('BAD_REQUEST', `"${command.name()}" is about the node that it talks to and takes no -n`, {
+  throw new DtkdError('BAD_REQUEST', `"${command.name()}" works on the node that it talks to and takes no -n`, {
     next: `Run it on ${namespace.slice(0, 80)}.`,
   });
 }

@@ -223,8 +223,8 @@ function namesNothing(part: string): boolean {
 }
 
 function nameless(plural: string): DtkdError {
-  return new DtkdError('BAD_REQUEST', 'a name is empty, or only dots', {
-    next: `Say which one is meant; "dtkd get ${plural}" lists what there is.`,
+  return new DtkdError('BAD_REQUEST', 'a name cannot be empty or only dots', {
+    next: `Give the name of one; "dtkd get ${plural}" lists them.`,
   });
 }
 

@@ -30,7 +30,7 @@ export async function backupToFile(
   { replace = false, ...options }: BackupOptions & { replace?: boolean },
 ): Promise<number> {
   if (!replace && (await stat(path).catch(() => undefined)) !== undefined) {
-    throw new DtkdError('ALREADY_EXISTS', `${path} is there already`, { next: 'Choose another name, or say --replace.' });
+    throw new DtkdError('ALREADY_EXISTS', `${path} already exists`, { next: 'Choose another name, or overwrite it with --replace.' });
   }
   const part = join(dirname(path), `.${basename(path).slice(0, 200)}.part`);
   // ask before touching the partial file: if another command is having a backup made, that file belongs to it
@@ -86,7 +86,10 @@ async function* bytesOf(answer: HttpAnswer, { onProgress }: BackupOptions): Asyn
       yield chunk;
     }
   } catch (cause) {
-    throw new DtkdError('DAEMON_UNREACHABLE', 'the daemon ended within the backup', { next: 'See its log, then make it again.', cause });
+    throw new DtkdError('DAEMON_UNREACHABLE', 'the daemon stopped before the backup was complete', {
+      next: 'See its log, then make the backup again.',
+      cause,
+    });
   } finally {
     answer.message.destroy();
   }

@@ -39,7 +39,7 @@ export async function putContent(
   const body = await bodyOf(answer);
   const parsed = taken.safeParse(body);
   if (parsed.success) return parsed.data;
-  throw new DtkdError('NOT_DTKD', 'the daemon answered without the digest of what it was sent', { next: 'Check --url.' });
+  throw new DtkdError('NOT_DTKD', 'the answer of the daemon lacks the digest of the content', { next: 'Check --url.' });
 }
 
 export interface PutFileOptions {
@@ -70,7 +70,7 @@ export async function putFile(
     const content = await putContent(client, source, { length: stats.size });
     const now = await file.stat();
     if (now.mtimeMs !== stats.mtimeMs || now.size !== stats.size) {
-      throw new DtkdError('CONFLICT', `${path} changed while it was read`, { next: 'Copy it again when nobody writes to it.' });
+      throw new DtkdError('CONFLICT', `${path} changed while it was read`, { next: 'Copy it again while nothing writes to it.' });
     }
     return { ...content, mode: stats.mode & 0o777 };
   } finally {

@@ -138,16 +138,20 @@ export async function chooseDomains(client: ApiClient, given: readonly string[] 
   const known = all.filter((domain) => !left.includes(domain)).map(nameOf);
   const meant = given === undefined && known.length === 0 ? left[0] : left.find((domain) => given?.includes(nameOf(domain)) === true);
   if (meant !== undefined) {
-    throw new DtkdError('REMOVED', `this node is a member of ${nameOf(meant)} no more: nobody there would see it`, {
+    throw new DtkdError('REMOVED', `this node is no longer a member of ${nameOf(meant)}, so nobody there would see it`, {
       next: textAt(meant, 'message') ?? 'Join it again with a new invite.',
     });
   }
   if (known.length === 0) {
     const me = await client.daemon('GET', 'whoami');
     if (textAt(me, 'type') === 'user') {
-      throw new DtkdError('FORBIDDEN', `no domain of ${textAt(me, 'node') ?? 'this node'} shows to ${textAt(me, 'display') ?? 'you'}`, {
-        next: `Ask its operator for it: dtkd grant ${textAt(me, 'display') ?? 'USER@NODE'} READ --on dtdomain`,
-      });
+      throw new DtkdError(
+        'FORBIDDEN',
+        `no domain of ${textAt(me, 'node') ?? 'this node'} is visible to ${textAt(me, 'display') ?? 'you'}`,
+        {
+          next: `Ask its operator for this right: dtkd grant ${textAt(me, 'display') ?? 'USER@NODE'} READ --on dtdomain`,
+        },
+      );
     }
     throw new DtkdError('BAD_REQUEST', 'this node is in no domain', {
       next: 'Found one with "dtkd domain create NAME" or join one with "dtkd domain join".',
@@ -156,7 +160,7 @@ export async function chooseDomains(client: ApiClient, given: readonly string[] 
   const next = `This node is in: ${known.join(', ')}.`;
   if (given === undefined) {
     if (known.length === 1) return known;
-    throw new DtkdError('BAD_REQUEST', 'say with --domain into which domain', { next });
+    throw new DtkdError('BAD_REQUEST', 'this node is in several domains: name one with --domain', { next });
   }
   const unknown = given.find((name) => !known.includes(name));
   if (unknown === undefined) return [...new Set(given)];

@@ -38,7 +38,9 @@ export async function download(client: ApiClient, wanted: Wanted, path: string, 
   try {
     // Twice, since what an earlier attempt left may be wrong.
     if (!(await fill(client, wanted, part, options)) && !(await fill(client, wanted, part, options))) {
-      throw new DtkdError('CONTENT_ALTERED', `what came for ${path} is not what ${wanted.node} read`, { next: 'Copy it again.' });
+      throw new DtkdError('CONTENT_ALTERED', `the content of ${path} that arrived differs from what ${wanted.node} read`, {
+        next: 'Copy it again.',
+      });
     }
     await chmod(part, wanted.mode & PERMISSIONS);
     await rename(part, path);
@@ -81,7 +83,10 @@ async function fill(client: ApiClient, wanted: Wanted, part: string, { onProgres
 }
 
 function brokenOff(cause: unknown): DtkdError {
-  return new DtkdError('DAEMON_UNREACHABLE', 'the daemon ended within a file', { next: 'Do it again: it goes on from there.', cause });
+  return new DtkdError('DAEMON_UNREACHABLE', 'the daemon stopped in the middle of a file', {
+    next: 'Run the command again: it continues from there.',
+    cause,
+  });
 }
 
 /** Hashes what is there already and returns its size. */

@@ -59,13 +59,16 @@ export async function absentFrom(client: ApiClient, { kind, name, model, type }:
   const absent: string[] = [];
   const on = actNamed(kind) === undefined ? kindByAnyName(kind.split('.')[0] ?? '') : undefined;
   if (name !== undefined && on !== undefined && !(await isThere(on, name))) {
-    absent.push(`there is no ${on.singular} "${name}" yet; this counts once there is`);
+    absent.push(`there is no ${on.singular} "${name}" yet; the grant takes effect once there is`);
   }
   // other nodes deploy resources here whose models stay with them
   if (model !== undefined && !(await isThere(modelKind, model))) {
-    absent.push(`this node has no model "${model}" of its own; this counts for resources of such a model that other nodes deploy here`);
+    absent.push(
+      `this node has no model "${model}" of its own; the grant applies to resources of a model with this name that other nodes deploy here`,
+    );
   }
-  if (type !== undefined && !(await isType(type.toLowerCase()))) absent.push(`there is no type "${type}" yet; this counts once there is`);
+  if (type !== undefined && !(await isType(type.toLowerCase())))
+    absent.push(`there is no type "${type}" yet; the grant takes effect once there is`);
   return absent;
 
   async function isThere(of: Kind, called: string): Promise<boolean> {

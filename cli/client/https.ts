@@ -179,8 +179,8 @@ async function* partsOf(message: IncomingMessage): AsyncGenerator<Buffer> {
     for await (const part of message) yield Buffer.from(part);
   } catch (cause) {
     if (textAt(cause, 'code') !== 'ECONNRESET') throw cause;
-    throw new DtkdError('DAEMON_UNREACHABLE', 'the daemon, or the connection to it, ended within its answer', {
-      next: 'See whether it runs: dtkd status, dtkd doctor.',
+    throw new DtkdError('DAEMON_UNREACHABLE', 'the daemon, or the connection to it, ended in the middle of the answer', {
+      next: 'Check whether the daemon runs: dtkd status, dtkd doctor.',
       cause,
     });
   }

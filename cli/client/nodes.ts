@@ -8,7 +8,7 @@ import { whileRaced } from './raced.ts';
 async function ownNode(client: ApiClient): Promise<string> {
   const name = textAt(await client.daemon('GET', 'whoami'), 'node');
   if (name !== undefined && name !== '') return name;
-  throw new DtkdError('INTERNAL', 'the daemon did not tell the name of its node');
+  throw new DtkdError('INTERNAL', 'the answer of the daemon lacks the name of its node');
 }
 
 /**

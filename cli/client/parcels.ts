@@ -57,7 +57,7 @@ export async function exportParcel(
   { replace = false, onProgress }: TransferOptions & { replace?: boolean },
 ): Promise<InspectedParcel> {
   if (!replace && (await stat(path).catch(() => undefined)) !== undefined) {
-    throw new DtkdError('ALREADY_EXISTS', `${path} is there already`, { next: 'Choose another name, or say --replace.' });
+    throw new DtkdError('ALREADY_EXISTS', `${path} already exists`, { next: 'Choose another name, or overwrite it with --replace.' });
   }
   const answer = await client.https.send({
     method: 'POST',
@@ -80,7 +80,7 @@ export async function exportParcel(
     if (error instanceof DtkdError && error.code !== 'PARCEL_INVALID') throw error;
     const code = textAt(error, 'code');
     if (code === 'ECONNRESET' || code === 'PARCEL_INVALID') {
-      throw new DtkdError('DAEMON_UNREACHABLE', 'the daemon ended within the bundle', {
+      throw new DtkdError('DAEMON_UNREACHABLE', 'the daemon stopped before the bundle was complete', {
         next: 'See its log, then export again.',
         cause: error,
       });

@@ -46,7 +46,7 @@ function specOf(object: unknown): PolicySpec {
   const spec = typeof object === 'object' && object !== null && 'spec' in object ? object.spec : {};
   const parsed = policySpec.safeParse(spec);
   if (parsed.success) return parsed.data;
-  throw new DtkdError('INVALID', 'the policy of this node is not as this dtkd knows policies', {
-    next: 'Use the dtkd of the daemon, or "dtkd edit policy node".',
+  throw new DtkdError('INVALID', 'this dtkd does not understand the policy of this node', {
+    next: 'Use the dtkd that was installed with the daemon, or "dtkd edit policy node".',
   });
 }

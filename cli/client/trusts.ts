@@ -30,7 +30,7 @@ export function memberCount(trust: JsonRecord): string {
 function assertKeptHere(trust: JsonRecord): void {
   if (textAt(trust, 'metadata', 'annotations', AUTHOR_ANNOTATION) === undefined) return;
   const node = textAt(trust, 'metadata', 'namespace') ?? '';
-  throw new DtkdError('FORBIDDEN', `${displayOfTrust(trust)} is kept by ${node}, and only there is it known who belongs to it`, {
+  throw new DtkdError('FORBIDDEN', `${displayOfTrust(trust)} is kept by ${node}, and only ${node} knows its members`, {
     next: `Run this on ${node}.`,
   });
 }

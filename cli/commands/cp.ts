@@ -94,7 +94,8 @@ class Copying {
   }
 
   async from({ files, local }: CopyPlan & { direction: 'from' }): Promise<void> {
-    if (this.#flags.detach === true) throw new DtkdError('BAD_REQUEST', '--detach is for copies to nodes: here they have to be waited for');
+    if (this.#flags.detach === true)
+      throw new DtkdError('BAD_REQUEST', '--detach works only for copies to nodes, not for copies from them');
     const directory = (await isDirectory(local)) || local.endsWith('/') || files.length > 1;
     const client = await this.#cli.client();
     for (const file of files) {
@@ -116,7 +117,8 @@ class Copying {
   async #fetch(client: ApiClient, { path }: RemotePath, { node, file }: PartView, place: string): Promise<void> {
     const line = this.#progress(`${node}:${path}`);
     try {
-      if (file === undefined) throw new DtkdError('NOT_DTKD', `${node} did not tell what it read`, { next: 'Its dtkd may be older.' });
+      if (file === undefined)
+        throw new DtkdError('NOT_DTKD', `${node} did not report what it read`, { next: 'Its dtkd may be too old: upgrade it.' });
       const mode = this.#flags.mode ?? file.mode;
       await download(client, { ...file, mode, node }, place, { onProgress: (done, size) => line.show(done, size) });
       line.clear();
@@ -195,7 +197,7 @@ async function assertFile(path: string): Promise<void> {
   }
   if (stats.isDirectory())
     throw new DtkdError('BAD_REQUEST', `${path} is a directory`, { next: `Pack it first: tar -cf ${basename(path)}.tar ${path}` });
-  if (!stats.isFile()) throw new DtkdError('BAD_REQUEST', `${path} is no regular file`);
+  if (!stats.isFile()) throw new DtkdError('BAD_REQUEST', `${path} is not a regular file`);
 }
 
 async function hashed(path: string): Promise<{ digest: string; size: number; mode: number }> {
@@ -215,5 +217,5 @@ async function exists(path: string): Promise<boolean> {
 
 function parseMode(text: string): number {
   if (/^0?[0-7]{3}$/.test(text)) return Number.parseInt(text, 8);
-  throw new DtkdError('BAD_REQUEST', `"${text.slice(0, 40)}" is no mode`, { next: 'Write three octal digits, e.g. 644.' });
+  throw new DtkdError('BAD_REQUEST', `"${text.slice(0, 40)}" is not a mode`, { next: 'Write three octal digits, e.g. 644.' });
 }

@@ -112,7 +112,7 @@ function scopeOf({ project, type }: CtlFlags): { model?: string; type?: string }
 }
 
 function incomplete(): DtkdError {
-  return new DtkdError('BAD_REQUEST', 'a command needs to know of which resource it is, and a resource which command is meant', {
+  return new DtkdError('BAD_REQUEST', 'a resource and a command must be named together', {
     next: 'Write: dtkd ctl -t TYPE -r RESOURCE -c COMMAND [-- -opt value]. "dtkd ctl" alone lists what there is.',
   });
 }

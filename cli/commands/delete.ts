@@ -91,11 +91,12 @@ async function findDoomed(client: ApiClient, kindText: string | undefined, names
     // In reverse, so that dependents go first: a resource before its model and its type.
     return described.reverse();
   }
-  if (kindText === undefined) throw new DtkdError('BAD_REQUEST', 'nothing to delete is named', { next: 'See "dtkd delete --help".' });
+  if (kindText === undefined)
+    throw new DtkdError('BAD_REQUEST', 'there is nothing to delete: no object is named', { next: 'See "dtkd delete --help".' });
   const wanted = parseWanted([kindText, ...names]);
   if (wanted.some((one) => one.names.length > 0)) {
     if (flags.selector !== undefined || flags.where !== undefined || flags.all === true) {
-      throw new DtkdError('BAD_REQUEST', 'give either names, or -l, --where or --all', { next: 'An expression stands in quotes.' });
+      throw new DtkdError('BAD_REQUEST', 'give either names, or -l, --where or --all', { next: 'Put an expression in quotes.' });
     }
     return wanted.flatMap(({ kind, names: given }) => given.map((name) => ({ kind, namespace: flags.namespace, name })));
   }

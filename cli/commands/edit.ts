@@ -39,8 +39,8 @@ export function configure(command: Command, cli: Cli): void {
         throw new DtkdError('BAD_REQUEST', 'name one object: KIND NAME', { next });
       }
       if (!wanted.kind.verbs.includes('update')) {
-        throw new DtkdError('METHOD_NOT_ALLOWED', `${wanted.kind.plural} cannot be changed once they are made`, {
-          next: `They can: ${wanted.kind.verbs.join(', ')}.`,
+        throw new DtkdError('METHOD_NOT_ALLOWED', `${wanted.kind.plural} cannot be edited`, {
+          next: `Their verbs are: ${wanted.kind.verbs.join(', ')}.`,
         });
       }
       const client = await cli.client();
@@ -76,7 +76,7 @@ async function edit(client: ApiClient, kind: Kind, target: Target, file: string)
     try {
       const [edited, ...more] = await parseDocuments(text, 'the edited text');
       if (edited === undefined) return 'unchanged';
-      if (more.length > 0) throw new DtkdError('INVALID', 'leave one document only');
+      if (more.length > 0) throw new DtkdError('INVALID', 'the edited text must be one document');
       const wanted = replaceUserFields(kind, stored, edited.document);
       if (sameUserFields(kind, stored, wanted)) return 'unchanged';
       await client.replace(target, wanted);

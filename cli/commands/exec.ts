@@ -63,7 +63,7 @@ export function configure(command: Command, cli: Cli): void {
 /** Refuses a command line in one word, as one would write for ssh. */
 function assertProgram([program = '', ...rest]: readonly string[]): void {
   if (rest.length > 0 || !/\s/.test(program) || program.startsWith('/')) return;
-  throw new DtkdError('BAD_REQUEST', `"${program.slice(0, 120)}" would be the name of one program: no shell reads it`, {
+  throw new DtkdError('BAD_REQUEST', `"${program.slice(0, 120)}" would be the name of one program, because no shell reads it`, {
     next: `Write each word by itself, or: -- sh -c '${program.slice(0, 120).replaceAll("'", "'\\''")}'`,
   });
 }

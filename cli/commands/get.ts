@@ -225,7 +225,7 @@ async function watchOne(cli: Cli, wanted: readonly Wanted[], flags: ListFlags): 
   }
   if (flags.limit !== undefined || flags.requireComplete === true) {
     const written = flags.limit === undefined ? '--require-complete' : '--limit';
-    throw new DtkdError('BAD_REQUEST', `what is followed has no end, so ${written} cannot be given with -w`, {
+    throw new DtkdError('BAD_REQUEST', `a list that is followed has no end, so ${written} cannot be used with -w`, {
       next: `Leave out ${written}.`,
     });
   }

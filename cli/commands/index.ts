@@ -144,11 +144,11 @@ const SERVICE: readonly CommandEntry[] = [
   { name: 'ls', alias: 'list', summary: 'list services of this node, or of all', load: () => import('./service/ls.ts') },
   {
     name: 'status',
-    summary: 'show show what is edited, applied and running, and what is wrong',
+    summary: 'show what is edited, applied and running, and what is wrong',
     load: () => import('./service/status.ts'),
   },
   { name: 'show', summary: 'show its components, and what can be set', load: () => import('./service/show.ts') },
-  { name: 'diff', summary: 'show show what was changed, with old and new values', load: () => import('./service/diff.ts') },
+  { name: 'diff', summary: 'show what was changed, with old and new values', load: () => import('./service/diff.ts') },
   { name: 'log', summary: 'list its commits', load: () => import('./service/log.ts') },
   { name: 'path', summary: 'print its directory, a git repository', load: () => import('./service/path.ts') },
   { name: 'set', summary: 'set properties, parameters, nodes and counts', load: () => import('./service/set.ts') },

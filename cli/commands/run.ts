@@ -61,7 +61,7 @@ export function configure(command: Command, cli: Cli): void {
 }
 
 function turnedRound(resource: string, command: string): DtkdError {
-  return new DtkdError('BAD_REQUEST', `"${resource.slice(0, 120)}" is no command: a command has no "/"`, {
+  return new DtkdError('BAD_REQUEST', `"${resource.slice(0, 120)}" is not a command: a command has no "/"`, {
     next: `The command comes first: ${shellLine(['dtkd', 'run', command.slice(0, 120), resource.slice(0, 120)])}`,
   });
 }

@@ -89,7 +89,7 @@ export function parseAssembly(text: string, version: string | undefined): Pick<S
     });
   }
   if (range !== undefined && version !== undefined && range !== version) {
-    throw new DtkdError('BAD_REQUEST', 'a range of versions is given twice', { next: 'Give it after @, or with --version.' });
+    throw new DtkdError('BAD_REQUEST', 'the range of versions is given twice', { next: 'Give it after @, or with --version.' });
   }
   const wanted = range ?? version;
   return { module, assembly, ...(wanted === undefined ? {} : { version: wanted }) };

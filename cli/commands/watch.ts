@@ -110,7 +110,7 @@ export async function follow(cli: Cli, wanted: Wanted, flags: FollowFlags): Prom
 }
 
 function waitingLines(nodes: readonly string[]): string[] {
-  return nodes.length === 0 ? [] : [`Waiting for ${nodes.map(escapeControls).join(', ')}: what is there is shown on their answer.`];
+  return nodes.length === 0 ? [] : [`Waiting for ${nodes.map(escapeControls).join(', ')}: their objects are shown when they answer.`];
 }
 
 function printerOf(cli: Cli, wanted: Wanted, flags: FollowFlags): (event: JsonRecord) => Promise<void> {

@@ -78,7 +78,7 @@ async function printGrants(cli: Cli, client: ApiClient, recipients: readonly Rec
     cli.out.print('');
     new TablePrinter({ wide: false, namespaces: true, prefix: '', headers: true }, (lines) => cli.out.lines(lines)).print(whole);
   }
-  if (earlier > 0) cli.out.note(`note: not shown, as they give it nothing: ${earlier} granted to earlier ones of the same name`);
+  if (earlier > 0) cli.out.note(`note: not shown, because they give it nothing: ${earlier} granted to earlier users of the same name`);
 }
 
 /** Trusts that the user is a member of. */

@@ -22,7 +22,8 @@ export function conclude(cli: Cli, { execution, ending, missing }: Attended, opt
   const failedOn = failedNodesLine(failed);
   if (failed.length > 0) cli.out.note([...(failedOn === undefined ? [] : [escapeControls(failedOn)]), ...failureLines(failed)].join('\n'));
   if (execution.message !== undefined) cli.out.note(escapeControls(execution.message));
-  if (missing > 0) cli.out.note(`Of ${missing} more no node could tell: their nodes cannot be reached now, or you may not read them.`);
+  if (missing > 0)
+    cli.out.note(`No node could tell what became of ${missing} more: their nodes cannot be reached now, or you may not read them.`);
   if (ending === 'paused') {
     cli.out.note(`It is paused. ${goOn(execution, global)}\nOr end it: ${line(global, 'executions', 'abort', id)}`);
     return;

@@ -31,7 +31,7 @@ export function copyPlan(paths: readonly string[]): CopyPlan {
     throw wrong('there is nothing to copy to', 'Write: dtkd cp FILE… NODES:/path, or: dtkd cp NODES:/path… DIRECTORY');
   if (paths.includes('-'))
     throw wrong(
-      '"-" is no file: standard input and output are not copied',
+      '"-" is not a file: standard input and output cannot be copied',
       'Use a file, ./- for one of that name, or "dtkd exec --raw -- cat FILE".',
     );
   const remote = remotePath(destination);

@@ -17,7 +17,7 @@ export async function readFailedNodes(file: string): Promise<string[] | undefine
     if (code === 'ENOENT') return undefined;
     throw new DtkdError('BAD_REQUEST', `cannot read ${file}: ${code ?? String(error)}`, { cause: error });
   }
-  if (text.length > MAX_FILE_BYTES) throw new DtkdError('TOO_LARGE', `${file} is no list of nodes: it is too large`);
+  if (text.length > MAX_FILE_BYTES) throw new DtkdError('TOO_LARGE', `${file} is not a list of nodes: it is too large`);
   const names = text
     .split('\n')
     .map((line) => line.trim())

@@ -137,7 +137,7 @@ export class Following {
 
 function neverTold(cause: unknown): Error {
   if (cause instanceof DtkdError) return cause;
-  return new DtkdError('UNAVAILABLE', 'the connection to the daemon broke before it told whether anything was started', {
+  return new DtkdError('UNAVAILABLE', 'the connection to the daemon broke before it said whether anything was started', {
     next: 'See "dtkd executions ls" before you start it again.',
     cause,
   });

@@ -14,8 +14,8 @@ export function optionsOfWords(words: readonly string[]): Record<string, string>
     const word = words[at] ?? '';
     const match = OPTION.exec(word);
     if (match === null) {
-      throw new DtkdError('BAD_REQUEST', `"${word.slice(0, 120)}" is no option of a command`, {
-        next: 'Options of the command stand after --, e.g.: -- -port 8080 -verbose',
+      throw new DtkdError('BAD_REQUEST', `"${word.slice(0, 120)}" is not an option of a command`, {
+        next: 'Write the options of the command after --, e.g.: -- -port 8080 -verbose',
       });
     }
     const following = words[at + 1];
@@ -45,7 +45,7 @@ export function assertFlags(names: readonly string[], typeOf: (name: string) => 
     const type = typeOf(name);
     if (type === undefined || type === 'boolean') continue;
     throw new DtkdError('BAD_REQUEST', `the option "${name}" (${type}) has no value`, {
-      next: `Write: -${name} VALUE, or -${name}=-VALUE where the value begins with a dash.`,
+      next: `Write: -${name} VALUE, or -${name}=-VALUE if the value begins with a dash.`,
     });
   }
 }

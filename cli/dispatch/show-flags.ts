@@ -65,7 +65,7 @@ export async function loadView(flags: ShowFlags): Promise<ViewIn> {
 export function assertOneForm({ group, raw, output }: ShowFlags): void {
   if (raw !== true) return;
   const given = [group === true ? '--group' : '', output === undefined ? '' : '-o json'].filter(Boolean);
-  if (given.length > 0) throw new DtkdError('BAD_REQUEST', `${given.join(', ')} and --raw cannot be had together`);
+  if (given.length > 0) throw new DtkdError('BAD_REQUEST', `${given.join(', ')} and --raw cannot be used together`);
 }
 
 /** Writes straight to standard output and standard error. */

@@ -50,11 +50,13 @@ export interface RunFlags {
 export function runFields(flags: RunFlags): Pick<RunFlags, 'timeout' | 'queue' | 'batch' | 'pauseOnFailure' | 'allowEmpty'> {
   const { timeout, queue, batch, pauseOnFailure, allowEmpty } = flags;
   if (pauseOnFailure === true && batch === undefined) {
-    throw new DtkdError('BAD_REQUEST', '--pause-on-failure is about batches', { next: 'Say how large they are, e.g. --batch 10%.' });
+    throw new DtkdError('BAD_REQUEST', '--pause-on-failure works only with --batch', {
+      next: 'Give the size of the batches, e.g. --batch 10%.',
+    });
   }
   if (batch !== undefined && !/^[0-9]{1,6}%?$/.test(batch)) {
-    throw new DtkdError('BAD_REQUEST', `"${batch.slice(0, 40)}" is no batch`, {
-      next: 'Write a number of targets, or a part of them such as 10%.',
+    throw new DtkdError('BAD_REQUEST', `"${batch.slice(0, 40)}" is not the size of a batch`, {
+      next: 'Write a number of targets or a percentage, e.g. 10%.',
     });
   }
   return {

@@ -158,7 +158,7 @@ function checkDaemon({ answer }: Pick<LocalFacts, 'answer'>, path: string, { pid
     return [
       problem(
         'daemon',
-        `the daemon ended without a word: ${path}/endpoint.json names process ${pid}, which is gone`,
+        `the daemon ended unexpectedly: ${path}/endpoint.json names process ${pid}, which is gone`,
         `See its log (${path}/logs/dtkd.log). ${start}`,
       ),
     ];

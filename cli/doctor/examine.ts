@@ -47,7 +47,7 @@ async function ask(cli: Cli): Promise<Asked> {
     const answer = checkup.safeParse(await client.daemon('GET', 'checkup', undefined, limit));
     if (answer.success) return answer.data;
     return {
-      error: new DtkdError('NOT_DTKD', 'the daemon answers in a way that this dtkd does not understand', {
+      error: new DtkdError('NOT_DTKD', 'this dtkd does not understand the answer of the daemon', {
         next: 'Use the dtkd that was installed with it.',
       }),
     };

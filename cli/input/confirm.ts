@@ -4,7 +4,7 @@ import { textAt } from '../json.ts';
 /** Asks at the terminal; anything but y or yes is no. Errors: BAD_REQUEST if there is no terminal. */
 export async function confirm(question: string): Promise<boolean> {
   if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) {
-    throw new DtkdError('BAD_REQUEST', 'this has to be confirmed, and there is nobody at a terminal who could be asked', {
+    throw new DtkdError('BAD_REQUEST', 'this must be confirmed, and there is no terminal to ask at', {
       next: 'Add --yes to do it without asking, or --dry-run to see what it would do.',
     });
   }

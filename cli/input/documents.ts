@@ -65,12 +65,12 @@ export async function parseDocuments(text: string, source: string): Promise<Sour
     if (value === null || value === undefined) continue;
     if (!isRecord(value)) {
       throw new DtkdError('BAD_REQUEST', `${where}: a document must be an object with apiVersion and kind`, {
-        next: 'What Ansible, Rundeck or ControlTier wrote is brought in by: dtkd model import FILE.',
+        next: 'Files of Ansible, Rundeck or ControlTier are imported with: dtkd model import FILE.',
       });
     }
     const isList = textAt(value, 'kind') === 'List' && Array.isArray(value['items']);
     for (const item of isList ? listAt(value, 'items') : [value]) {
-      if (!isRecord(item)) throw new DtkdError('BAD_REQUEST', `${where}: an item of the List is no object`);
+      if (!isRecord(item)) throw new DtkdError('BAD_REQUEST', `${where}: an item of the List is not an object`);
       found.push({ source, line, document: item });
     }
   }

@@ -50,6 +50,6 @@ function textOf(bytes: Buffer, source: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new DtkdError('BAD_REQUEST', `${source} is no text`, { next: 'Encode it, e.g. with base64, and decode it in the command.' });
+    throw new DtkdError('BAD_REQUEST', `${source} is not text`, { next: 'Encode it, e.g. with base64, and decode it in the command.' });
   }
 }

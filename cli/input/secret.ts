@@ -27,7 +27,7 @@ async function source(argument: string, what: string, stdin: Readable & { isTTY?
   }
   if (!argument.startsWith('@')) {
     if (await isFile(argument)) {
-      throw new DtkdError('BAD_REQUEST', `${argument} is a file: an @ before its name says that the ${what} is to be read from it`, {
+      throw new DtkdError('BAD_REQUEST', `${argument} is a file: write @ before its name to read the ${what} from it`, {
         next: `Write: ${shellWord(`@${argument}`)}`,
       });
     }
@@ -54,7 +54,8 @@ async function readCapped(stream: Readable, what: string, oneLine: boolean): Pro
   for await (const part of stream) {
     const bytes = Buffer.from(part);
     size += bytes.length;
-    if (size > MAX_SECRET_BYTES) throw new DtkdError('TOO_LARGE', `that is no ${what}: it is larger than ${MAX_SECRET_BYTES} bytes`);
+    if (size > MAX_SECRET_BYTES)
+      throw new DtkdError('TOO_LARGE', `that is not a valid ${what}: it is larger than ${MAX_SECRET_BYTES} bytes`);
     parts.push(bytes);
     if (oneLine && bytes.includes(0x0a)) break;
   }

@@ -75,7 +75,7 @@ function listOf(document: Document, name: string, file: string): YAMLSeq {
 }
 
 function notKubeconfig(file: string): DtkdError {
-  return new DtkdError('CONFIG_INVALID', `${file} is no kubeconfig; it is left as it is`, {
+  return new DtkdError('CONFIG_INVALID', `${file} is not a kubeconfig; it was not changed`, {
     next: 'Name another file: --write FILE.',
   });
 }

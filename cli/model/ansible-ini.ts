@@ -18,12 +18,12 @@ export function readAnsibleIni(text: string, source: string): Draft {
     if (header !== null) {
       const [, name = '', kind = 'hosts'] = header;
       if (kind !== 'hosts' && kind !== 'children' && kind !== 'vars')
-        throw wrong(source, line, `[${name}:${kind}] is none of [group], [group:children], [group:vars]`);
+        throw wrong(source, line, `[${name}:${kind}] is not one of [group], [group:children], [group:vars]`);
       group = name.trim();
       section = kind;
       draft.group(group, line);
     } else if (said.startsWith('[') && !/^\[[^\]]*:[^\]]*\]\S/.test(said)) {
-      throw wrong(source, line, `"${said.slice(0, 80)}" is no section`);
+      throw wrong(source, line, `"${said.slice(0, 80)}" is not a section`);
     } else if (section === 'children') {
       draft.child(group, words(said, source, line)[0] ?? said, line);
     } else if (section === 'vars') {

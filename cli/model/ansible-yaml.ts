@@ -17,7 +17,7 @@ export async function readAnsibleYaml(text: string, source: string): Promise<Dra
   if (!isRecord(document.value)) throw new DtkdError('BAD_REQUEST', `${source}:1: an inventory is a mapping of groups`);
   if (Object.hasOwn(document.value, LISTED)) {
     throw new DtkdError('BAD_REQUEST', `${source}: this is the JSON of "ansible-inventory --list"`, {
-      next: `Bring its YAML, in which variables stand where they belong: ${WHOLE_INVENTORY}`,
+      next: `Import its YAML instead, which keeps variables where they belong: ${WHOLE_INVENTORY}`,
     });
   }
   const draft = new AnsibleDraft(source);
@@ -51,7 +51,7 @@ function readGroup(reader: Reader, name: string, value: unknown, path: readonly 
   const group = mapping(reader, value, path, `group "${name}"`);
   for (const key of Object.keys(group)) {
     if (!['hosts', 'children', 'vars'].includes(key))
-      draft.note(`${key} in group "${name}" is none of hosts, children, vars and was left out`, document.lineAt([...path, key]));
+      draft.note(`${key} in group "${name}" is not one of hosts, children, vars and was left out`, document.lineAt([...path, key]));
   }
   draft.groupVariables(
     name,

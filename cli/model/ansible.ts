@@ -65,7 +65,7 @@ export class AnsibleDraft {
 
   groupVariables(group: string, variables: Readonly<Record<string, DraftValue>>, line?: number): void {
     if (Object.keys(variables).length === 0) return;
-    if (group === UNGROUPED) this.note('variables of "ungrouped" have nothing that they belong to and were left out', line);
+    if (group === UNGROUPED) this.note('variables of "ungrouped" belong to no group and were left out', line);
     else this.#variables(this.#site(group, line), variables, line);
   }
 
@@ -75,7 +75,7 @@ export class AnsibleDraft {
       if (this.#groups.has(child)) continue;
       throw new DtkdError(
         'BAD_REQUEST',
-        `${this.#source}:${line ?? 1}: group "${group}" has the child "${child}", which is no group of this file`,
+        `${this.#source}:${line ?? 1}: group "${group}" has the child "${child}", which is not a group in this file`,
         {
           next: `Add the group "${child}", or remove it there.`,
         },

@@ -40,7 +40,7 @@ export async function readControlTier(text: string, source: string): Promise<Dra
   for (const element of root.children) {
     const base = BASES.get(element.name);
     if (base === undefined) {
-      builder.note(`<${element.name}> is no resource and was left out`, element.line);
+      builder.note(`<${element.name}> is not a resource and was left out`, element.line);
       continue;
     }
     declared.push({ element, draft: readResource(builder, element, base, source) });
@@ -51,7 +51,7 @@ export async function readControlTier(text: string, source: string): Promise<Dra
 
 function readResource(builder: DraftBuilder, element: XmlElement, base: string, source: string): ResourceDraft {
   const ref = refOf(element, source, base);
-  if (builder.find(ref) !== undefined) throw wrong(source, element, `${ref.type} "${ref.name}" stands here a second time`);
+  if (builder.find(ref) !== undefined) throw wrong(source, element, `${ref.type} "${ref.name}" is here a second time`);
   if (!BUILT_IN.has(ref.type.toLowerCase())) builder.type({ name: ref.type, extends: base, line: element.line });
   const draft = builder.resource(ref, element.line);
   const { description, tags } = element.attributes;
@@ -82,7 +82,7 @@ function readRelations(builder: DraftBuilder, element: XmlElement, draft: Resour
     if (list.name === 'referrers' && list.attributes['replace'] === 'true') draft.replaceParents = true;
     for (const item of list.children) {
       if (item.name !== 'resource') {
-        builder.note(`<${item.name}> in <${list.name}> is no relationship and was left out`, item.line);
+        builder.note(`<${item.name}> in <${list.name}> is not a relationship and was left out`, item.line);
         continue;
       }
       const other = builder.find(refOf(item, source));

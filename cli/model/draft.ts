@@ -80,7 +80,7 @@ export class DraftBuilder {
   /** Sets a property. A name that no document can have is left out and noted. */
   property(draft: ResourceDraft, name: string, value: DraftValue, line?: number): void {
     // assigning it would change the prototype of the record
-    if (name === '__proto__') this.note(`property "${name}" of ${draft.type} "${draft.name}" was left out: nothing can be called so`, line);
+    if (name === '__proto__') this.note(`property "${name}" of ${draft.type} "${draft.name}" was left out: this is not a valid name`, line);
     else draft.properties[name] = value;
   }
 

@@ -27,8 +27,8 @@ export async function readForeign(text: string, source: string, format?: ImportF
   if (format === 'rundeck' || (format === undefined && looksLikeRundeck(value))) return readRundeckYaml(text, source);
   if (format === 'ansible' || (format === undefined && looksLikeAnsible(value))) return readAnsibleYaml(text, source);
   if (format === 'controltier') throw notThat(source, format, 'YAML');
-  throw new DtkdError('BAD_REQUEST', `${source}: it cannot be told what this file is`, {
-    next: 'Say it with --format: controltier, rundeck, ansible or dtkd.',
+  throw new DtkdError('BAD_REQUEST', `${source}: the format of this file was not detected`, {
+    next: 'Name it with --format: controltier, rundeck, ansible or dtkd.',
   });
 }
 

@@ -18,7 +18,7 @@ export async function readRundeckXml(text: string, source: string): Promise<Draf
   const builder = new DraftBuilder();
   for (const element of root.children) {
     if (element.name !== 'node') {
-      builder.note(`<${element.name}> is no node and was left out`, element.line);
+      builder.note(`<${element.name}> is not a node and was left out`, element.line);
       continue;
     }
     const attributes: Record<string, DraftValue> = { ...element.attributes };
@@ -74,7 +74,7 @@ function addNode(
 ): void {
   if (name === undefined || name === '') throw new DtkdError('BAD_REQUEST', `${source}:${line ?? 1}: a node has no name`);
   if (builder.find({ type: HOST, name }) !== undefined) {
-    throw new DtkdError('BAD_REQUEST', `${source}:${line ?? 1}: node "${name}" stands here a second time`);
+    throw new DtkdError('BAD_REQUEST', `${source}:${line ?? 1}: node "${name}" is here a second time`);
   }
   const draft = builder.resource({ type: HOST, name }, line);
   const description = textOf(attributes['description']);

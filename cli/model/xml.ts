@@ -34,7 +34,7 @@ export async function parseXml(text: string, source: string): Promise<XmlElement
   parser.ondoctype = (doctype) => {
     if (/[[<]|ENTITY/i.test(String(doctype))) {
       throw new DtkdError('BAD_REQUEST', `${source}:${parser.line + 1}: the document type declares entities or elements`, {
-        next: 'Remove what stands in brackets in <!DOCTYPE …>; entities are not expanded here.',
+        next: 'Remove the part in brackets in <!DOCTYPE …>; entities are not expanded here.',
       });
     }
   };
@@ -56,6 +56,6 @@ export async function parseXml(text: string, source: string): Promise<XmlElement
     open.pop();
   };
   parser.write(text).close();
-  if (root === undefined || open.length > 0) throw new DtkdError('BAD_REQUEST', `${source}: this is no complete XML document`);
+  if (root === undefined || open.length > 0) throw new DtkdError('BAD_REQUEST', `${source}: this is not a complete XML document`);
   return root;
 }

@@ -41,7 +41,7 @@ async function read(root: string, below: string, files: ModuleFile[], sum: { byt
     if (!stats.isFile()) {
       throw new DtkdError(
         'BAD_REQUEST',
-        `${full} is ${stats.isSymbolicLink() ? 'a link' : 'no plain file'}, and a module has plain files only`,
+        `${full} is ${stats.isSymbolicLink() ? 'a link' : 'not a plain file'}, and a module can only have plain files`,
         {
           next: stats.isSymbolicLink() ? 'Put the file itself there.' : 'Take it out of the directory.',
         },
@@ -70,7 +70,7 @@ function unreadable(path: string, error: unknown): DtkdError {
     code === 'ENOENT'
       ? 'it is not there'
       : code === 'ENOTDIR'
-        ? 'it is no directory'
+        ? 'it is not a directory'
         : code === 'EACCES'
           ? 'permission denied'
           : String(code);

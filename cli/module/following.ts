@@ -34,7 +34,9 @@ export async function followModules(cli: Cli, client: ApiClient, action: string,
   } finally {
     line.clear();
   }
-  throw new DtkdError('DAEMON_UNREACHABLE', 'the daemon went away before it was done', { next: 'Do it again: what has come is kept.' });
+  throw new DtkdError('DAEMON_UNREACHABLE', 'the daemon stopped before it was done', {
+    next: 'Run the command again: what has arrived is kept.',
+  });
 }
 
 /** `acme/db 1.2.0, acme/os 0.3.0` */

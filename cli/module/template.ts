@@ -53,9 +53,9 @@ types:
               on-failure:
                 - command: startService
       Stop:
-        description: Stops it. To stop what does not run is no failure.
+        description: Stops it. Succeeds if it does not run.
         script: {file: bin/stop}
-      # for services: what a converge runs where the resource is new, other than it was, and taken away; and what drift looks at
+      # for services: a converge runs these when a resource is new, changed or removed; "service drift" runs check
       create:
         workflow: {steps: [{command: Start}]}
       converge:

@@ -67,7 +67,7 @@ export class Completeness {
 
 function missing(statement: NodeStatement, plural: string): DtkdError {
   const { node, state } = statement;
-  const message = `what ${plural} ${node} has is not known: ${completenessSentences([statement]).join()}`;
+  const message = `it is not known which ${plural} ${node} has: ${completenessSentences([statement]).join()}`;
   if (state === 'denied' || state === 'unasked') return new DtkdError('FORBIDDEN', message);
   return new DtkdError('PEER_AWAY', message, {
     next: `Try again when it is back, or see what it answered last: dtkd get ${plural} -n ${node} --stale`,

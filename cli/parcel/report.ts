@@ -34,7 +34,7 @@ export function importLines({ dryRun, domains, modules, skipped, refused }: Impo
       ...(answers.taken + answers.known === 0 ? [] : [`  ${some(answers.taken, 'answer')} (${answers.known} known)`]),
       ...(gaps.length === 0
         ? []
-        : [`  of ${some(gaps.length, 'member')} earlier entries are missing here: export without --since on the other side`]),
+        : [`  earlier entries of ${some(gaps.length, 'member')} are missing here: export without --since on the other side`]),
     ];
   });
   const { taken, known } = modules;

@@ -15,8 +15,8 @@ export async function readSince(text: string, now: number): Promise<ParcelReques
   }
   const time = DATE.test(text) ? Date.parse(text) : before(text, now);
   if (time !== undefined && time >= 0) return { time };
-  throw new DtkdError('BAD_REQUEST', `--since "${text.slice(0, 80)}" is no bundle file that is there, no date and no span of time`, {
-    next: 'Give the last bundle of the other side, or say 2026-11-20 or 2d.',
+  throw new DtkdError('BAD_REQUEST', `--since "${text.slice(0, 80)}" is not an existing bundle file, a date or a duration`, {
+    next: 'Give the last bundle of the other side, or e.g. 2026-11-20 or 2d.',
   });
 }
 

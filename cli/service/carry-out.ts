@@ -136,7 +136,7 @@ export async function carryOut(cli: Cli, errand: Errand): Promise<CarriedOut> {
   }
 }
 
-const NOTHING_TO_CHECK = 'There is nothing to check: nothing is applied whose type has a command check.';
+const NOTHING_TO_CHECK = 'There is nothing to check: no applied resource has a type with a command check.';
 
 const PROGRESS: Readonly<Record<Errand['verb'], string>> = {
   converge: 'Converging',

@@ -29,7 +29,7 @@ export function toldOf(cli: Cli, answer: unknown): Differences {
 
 export function showEdited(cli: Cli, service: Named, differences: Differences, global: GlobalFlags): void {
   if (differences.length === 0) {
-    cli.out.print('It was so already.');
+    cli.out.print('Nothing to change: it is like that already.');
     return;
   }
   cli.out.lines(differenceLines((colour, text) => cli.out.paint(colour, text), differences));

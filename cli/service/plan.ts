@@ -35,7 +35,7 @@ export function violationsOf(details: unknown): ViolationView[] {
 
 /** The error for an answer that cannot be parsed. */
 export function notKnown(what: string): DtkdError {
-  return new DtkdError('INTERNAL', `the daemon answered with something that this dtkd does not know as ${what}`, {
+  return new DtkdError('INTERNAL', `this dtkd does not understand the answer of the daemon: ${what} was expected`, {
     next: 'Compare "dtkd version" with the version of the daemon.',
   });
 }

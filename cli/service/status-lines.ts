@@ -19,7 +19,7 @@ export function statusLines(paint: Paint, state: ServiceState, { now, wide }: { 
     titled('Not applied yet:', differenceLines(paint, state.pending)),
     titled('Resources:', resourceLines(paint, state, now, wide)),
     titled('Apps:', appLines(state)),
-    titled('Violations, with which it is not converged:', violationLines(state.violations)),
+    titled('Violations, which prevent a converge:', violationLines(state.violations)),
   ].filter((lines) => lines.length > 0);
   return sections.flatMap((lines, at) => (at === 0 ? lines : ['', ...lines]));
 }
@@ -41,7 +41,7 @@ function headLines(
       'Applied:',
       applied === undefined
         ? phase === 'Deleted'
-          ? 'no more: it was taken down'
+          ? 'no longer: it was taken down'
           : 'never'
         : applied === head
           ? 'the last commit'

@@ -77,7 +77,7 @@ function guessed(path: string, text: string): unknown {
 function jsonOf(path: string, text: string): unknown {
   const value = parseJson(text);
   if (Array.isArray(value) || isRecord(value)) return value;
-  throw new DtkdError('BAD_REQUEST', `what ${path.slice(0, 120)} is to be begins as JSON and is none`, {
+  throw new DtkdError('BAD_REQUEST', `the value of ${path.slice(0, 120)} begins like JSON, but is not valid JSON`, {
     next: text.startsWith('[') ? `Write it like '["a", "b"]'.` : `Write it like '{"key": "value"}'.`,
   });
 }

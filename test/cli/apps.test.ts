@@ -171,7 +171,9 @@ describe('dtkd app', () => {
       });
       expect(await own.cli('app', 'expose', 'wiki', '--to', '8080')).toMatchObject({
         code: 4,
-        stderr: expect.stringMatching(/^error: no domain of node0 shows to ops@node0\nnext: .*dtkd grant ops@node0 READ --on dtdomain\n/),
+        stderr: expect.stringMatching(
+          /^error: no domain of node0 is visible to ops@node0\nnext: .*dtkd grant ops@node0 READ --on dtdomain\n/,
+        ),
       });
       own.put(dtDomainKind, 'mydomain', { status: 'Ready' });
       const exposed = await own.cli('app', 'expose', 'wiki', '--to', '8080');
@@ -181,7 +183,7 @@ describe('dtkd app', () => {
       });
       await own.cli('delete', 'endpoints', 'wiki');
       for (const [status, said] of [
-        ['Ready', 'service wiki, whose Endpoints do not show to you'],
+        ['Ready', 'service wiki, whose Endpoints you may not see'],
         ['NoEndpoints', 'service wiki, which has no Endpoints'],
       ]) {
         own.put(dtAppKind, 'wiki', { status, spec: { serviceSelector: { name: 'wiki' }, domainSelector: { name: ['mydomain'] } } });

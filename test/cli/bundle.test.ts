@@ -165,7 +165,7 @@ describe('dtkd bundle', () => {
       'domain field, from node1',
       '1 new fact, 2 new log entries (3 known)',
       ' 1 order or cancellation (0 known)',
-      'earlier entries are missing',
+      'earlier entries of',
       'domain other was left out',
       'refused: order 12: it is not signed (SIGNATURE_INVALID)',
       'and 1 more were refused',

@@ -132,7 +132,7 @@ describe('dtkd domain', () => {
     expect(await daemon.cli('domain', 'join', '192.0.2.1', someToken('mydomain'))).toEqual({
       code: 0,
       stdout: 'Joined mydomain.\n',
-      stderr: 'warning: not through 192.0.2.1 (nothing listens there), but through 192.0.2.9, which stands in the token\n',
+      stderr: 'warning: joined through 192.0.2.9, an address in the token, and not through 192.0.2.1 (nothing listens there)\n',
     });
   });
 

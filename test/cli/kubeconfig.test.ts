@@ -125,7 +125,7 @@ describe('dtkd kubeconfig', () => {
     });
     await rm(`${file}.lock`);
     await writeFile(file, 'kind: Pod\n');
-    expect(await daemon.cli('kubeconfig', '--write', file)).toMatchObject({ stderr: expect.stringContaining('it is left as it is') });
+    expect(await daemon.cli('kubeconfig', '--write', file)).toMatchObject({ stderr: expect.stringContaining('it was not changed') });
     expect(await readFile(file, 'utf8')).toBe('kind: Pod\n');
     expect((await readdir(daemon.dir)).filter((name) => name.startsWith('config'))).toEqual(['config']);
   });

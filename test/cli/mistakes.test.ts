@@ -76,7 +76,7 @@ describe('mistakes at the command line', () => {
       const { code, stderr } = await daemon.cli(...args);
       expect({ args, code, stderr }).toMatchObject({
         code: 2,
-        stderr: expect.stringMatching(/^(.*\n)?error: a name is empty, or only dots\nnext: /),
+        stderr: expect.stringMatching(/^(.*\n)?error: a name cannot be empty or only dots\nnext: /),
       });
     }
     expect(daemon.asked.slice(before)).toEqual([]);
@@ -111,7 +111,7 @@ describe('mistakes at the command line', () => {
     const { code, stderr } = await daemon.cliWith({ env: { EDITOR: 'false' } }, 'edit', 'capability', 'c-1');
     expect({ code, stderr }).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/^error: capabilities cannot be changed.*\nnext: They can: get/),
+      stderr: expect.stringMatching(/^error: capabilities cannot be edited\nnext: Their verbs are: get/),
     });
   });
 
@@ -142,7 +142,7 @@ describe('mistakes at the command line', () => {
       [['secret', 'set', 'pw', 'hunter2'], 'too many arguments', 'in a command line others could see it'],
       [['service', 'exec', 'shop', 'web', 'Restart'], 'too many arguments', 'COMPONENT.COMMAND'],
       [['get', 'models', '-o', 'jsonpath={.items}'], 'is invalid', 'kubectl'],
-      [['module', 'validate', 'package.json'], 'cannot read package.json: it is no directory', 'Name the directory that it is in: .'],
+      [['module', 'validate', 'package.json'], 'cannot read package.json: it is not a directory', 'Name the directory that it is in: .'],
       [['module', 'install', 'nowhere'], 'cannot read nowhere: it is not there', 'Name a directory'],
       [['apply', '-f', 'examples/models/rundeck-resources.json'], 'a document must be an object', 'dtkd model import'],
     ] as const) {
@@ -177,7 +177,7 @@ describe('mistakes at the command line', () => {
       [['describe', 'models', 'shop', '-l', 'tier=front'], '-l chooses'],
       [['describe', 'models', 'shop', '-A'], 'a name belongs to one node'],
       [['delete', '-f', 'shop.yaml', '-l', 'tier=front'], '-l chooses among all objects, and cannot be given with -f'],
-      [['get', 'models', '-w', '--limit', '1'], 'what is followed has no end'],
+      [['get', 'models', '-w', '--limit', '1'], 'a list that is followed has no end'],
     ] as const) {
       const { code, stderr } = await daemon.cli(...args);
       expect({ args, code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining(`error: ${what}`) });
@@ -252,7 +252,7 @@ describe('mistakes at the command line', () => {
 
   it('a grant of one object that is not there says so of that object', async () => {
     const { stderr } = await daemon.cli('grant', 'ops@node0', 'READ', '--on', 'model/shpo', '--name', 'c-8');
-    expect(stderr).toBe('note: there is no model "shpo" yet; this counts once there is\n');
+    expect(stderr).toBe('note: there is no model "shpo" yet; the grant takes effect once there is\n');
   });
 
   it('the same grant is made once, and anew for another user of that name', async () => {
@@ -322,7 +322,7 @@ describe('mistakes at the command line', () => {
     expect(await daemon.cli('whoami')).toEqual({
       code: 0,
       stdout: 'cat@node0\nMember of lab@node0: "dtkd trust show" tells what is shared there.\nNothing is granted to it by name.\n',
-      stderr: 'note: not shown, as they give it nothing: 2 granted to earlier ones of the same name\n',
+      stderr: 'note: not shown, because they give it nothing: 2 granted to earlier users of the same name\n',
     });
     putCapability('c-7', 'cat@node0', 'u2');
     expect((await daemon.cli('whoami')).stdout).toMatch(/\n\nNAMESPACE +NAME .*\nnode0 +c-7 .*\n$/);

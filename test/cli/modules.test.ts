@@ -78,14 +78,14 @@ describe('a module in a directory', () => {
     expect(checked).toMatchObject({ code: 0, stdout: 'acme/web 0.1.0 is valid: 4 files, types Web\n' });
     const again = await runCli({}, 'module', 'init', directory, 'acme/web');
     expect(again.code).toBe(6);
-    expect(again.stderr).toContain('is there already');
+    expect(again.stderr).toContain('already exists');
     // what has one of its files gets none of the others
     const own = join(root, 'own');
     await mkdir(join(own, 'bin'), { recursive: true });
     await writeFile(join(own, 'bin/stop'), 'mine');
     expect(await runCli({}, 'module', 'init', own, 'acme/web')).toMatchObject({
       code: 6,
-      stderr: expect.stringContaining('own/bin/stop is there'),
+      stderr: expect.stringContaining('own/bin/stop already exists'),
     });
     expect(await readdir(own, { recursive: true })).toEqual(['bin', 'bin/stop']);
     const below = await runCli({}, 'module', 'init', join(own, 'bin/stop/web'), 'acme/web');
@@ -127,7 +127,7 @@ describe('a module in a directory', () => {
       'dtk.module.yaml',
     ]);
     await symlink('/etc/passwd', join(directory, 'passwd'));
-    expect((await runCli({}, 'module', 'validate', directory)).stderr).toContain('is a link, and a module has plain files only');
+    expect((await runCli({}, 'module', 'validate', directory)).stderr).toContain('is a link, and a module can only have plain files');
     await rm(join(directory, 'passwd'));
     await rm(join(directory, 'dtk.module.yaml'));
     expect((await runCli({}, 'module', 'validate', directory)).stderr).toContain('there is no dtk.module.yaml');
@@ -198,7 +198,7 @@ describe('released modules', () => {
     expect((await daemon.cli('module', 'publish', 'acme/web', '-o', 'name')).code).toBe(0);
     expect(await daemon.cli('module', 'publish', 'acme/web', '--domain', 'corp')).toMatchObject({
       code: 4,
-      stderr: expect.stringContaining('a member of corp no more: nobody there would see it\nnext: this node was removed from the domain'),
+      stderr: expect.stringContaining('a member of corp, so nobody there would see it\nnext: this node was removed from the domain'),
     });
   });
 
@@ -242,7 +242,7 @@ describe('released modules', () => {
     const { code, stdout, stderr } = await daemon.cli('module', 'fetch', 'acme/web@^1.0', '--from', 'node1');
     expect({ code, stdout }).toEqual({
       code: 0,
-      stdout: 'acme/web 1.2.0, published by node1, is here to be staged, with acme/db 2.0.0.\n',
+      stdout: 'acme/web 1.2.0, published by node1, can be staged here, with acme/db 2.0.0.\n',
     });
     expect(stderr).toContain('Fetching acme/web 1.2.0, published by node1');
     expect(stderr).toContain('warning: node2 serves an altered copy');
@@ -250,7 +250,7 @@ describe('released modules', () => {
     daemon.script('POST', /daemon\/module-fetch$/, () => ({ lines: broken() }));
     expect(await daemon.cli('module', 'fetch', 'acme/web')).toMatchObject({ code: 5, stderr: expect.stringContaining('nobody has it') });
     daemon.script('POST', /daemon\/module-fetch$/, () => ({ lines: cut() }));
-    expect((await daemon.cli('module', 'fetch', 'acme/web')).stderr).toContain('the daemon went away before it was done');
+    expect((await daemon.cli('module', 'fetch', 'acme/web')).stderr).toContain('the daemon stopped before it was done');
   });
 
   async function* broken() {
@@ -270,7 +270,7 @@ describe('released modules', () => {
     }
     daemon.script('POST', /daemon\/module-lock$/, () => ({ lines: done() }));
     const installed = await daemon.cli('module', 'install', directory, '--no-types');
-    expect(installed, installed.stderr).toMatchObject({ code: 0, stdout: 'acme/web 0.1.0 is here to be staged\n' });
+    expect(installed, installed.stderr).toMatchObject({ code: 0, stdout: 'acme/web 0.1.0 can be staged here\n' });
     expect(installed.stderr).toContain('dtk.lock.yaml: acme/db 2.0.1');
     expect(await readLock(await readFile(join(directory, 'dtk.lock.yaml')))).toEqual(lock);
     const [asked, put, post] = daemon.asked.slice(-3);
@@ -298,7 +298,7 @@ describe('several versions of a module', () => {
     expect((await daemon.cli('module', 'ls')).stdout).toMatch(/2\.0\.0 +node0 +Web +false[\s\S]*1\.9\.0 +node0 +Web +true/);
     expect((await daemon.cli('module', 'show', 'acme/web')).stdout).toMatch(/acme\/web 1\.9\.0[\s\S]*those of this node/);
     const other = await daemon.cli('module', 'show', 'acme/web@2.0.0');
-    expect(other.stdout).toMatch(/it is here to be staged\nNeeds: +acme\/db \^1\nAssembly: +tier/);
+    expect(other.stdout).toMatch(/it is here only to be staged\nNeeds: +acme\/db \^1\nAssembly: +tier/);
     expect(other.stdout).toContain('\nTypes Web');
     expect((await daemon.cli('module', 'rm', 'acme/web@2.0.0', '--dry-run')).stdout).toBe('acme/web 2.0.0 can be removed (dry run)\n');
     expect((await daemon.cli('module', 'rm', 'acme/web')).stdout).toBe('Removed acme/web 1.9.0.\nRemoved acme/web 2.0.0.\n');

@@ -115,7 +115,7 @@ describe('commands about objects', () => {
     expect(json).toMatchObject({ code: 3, stderr });
     expect(JSON.parse(json.stdout)).toMatchObject({ items: [], metadata });
     const one = await daemon.cli('get', 'resources', '-n', 'node1');
-    expect(one).toMatchObject({ code: 4, stderr: 'error: what resources node1 has is not known: node1 was not asked: for a reason\n' });
+    expect(one).toMatchObject({ code: 4, stderr: 'error: it is not known which resources node1 has: node1 was not asked: for a reason\n' });
   });
 
   it('get takes what its limit has cut off for missing', async () => {
@@ -283,7 +283,7 @@ describe('commands about objects', () => {
     ])('%s %s %s says so and fails, and takes nothing for nothing', async (...args) => {
       const { code, stdout, stderr } = await daemon.cli(...args);
       expect([code, stdout]).toEqual([7, '']);
-      expect(stderr).toMatch(/^error: what \w+ node9 has is not known: node9 did not answer/);
+      expect(stderr).toMatch(/^error: it is not known which \w+ node9 has: node9 did not answer/);
     });
 
     it.each([
@@ -306,7 +306,7 @@ describe('commands about objects', () => {
       expect(await daemon.cli('watch', 'tasks', '-n', 'node9', '-o', 'json')).toEqual({
         code: 4,
         stdout: '',
-        stderr: 'error: what tasks node9 has is not known: node9 was not asked: for a reason\n',
+        stderr: 'error: it is not known which tasks node9 has: node9 was not asked: for a reason\n',
       });
     });
 
@@ -326,7 +326,7 @@ describe('commands about objects', () => {
       ['node', 'node9'],
     ])('describe %s %s does not say that there are no events', async (...args) => {
       const { stdout } = await daemon.cli('describe', ...args);
-      expect(stdout).toMatch(/Events: +<what events node9 has is not known: node9 did not answer/);
+      expect(stdout).toMatch(/Events: +<it is not known which events node9 has: node9 did not answer/);
     });
   });
 });

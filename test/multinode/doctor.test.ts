@@ -86,7 +86,7 @@ describe('dtkd doctor', () => {
     const { code, stdout } = await node1.cli('doctor');
     expect(code).toBe(PROBLEMS);
     expect(stdout).toMatch(
-      /^✗ daemon +the daemon ended without a word: .*endpoint\.json names process \d+, which is gone\n {2}→ See its log/m,
+      /^✗ daemon +the daemon ended unexpectedly: .*endpoint\.json names process \d+, which is gone\n {2}→ See its log/m,
     );
     const away = await waitFor(async () => (await examine(node0)).findings.get(`peer ${DOMAIN}/node1`), { what: 'node1 to be missed' });
     expect(away.finding).toMatch(/^node1 is away for \d+s: \S/);

@@ -19,7 +19,7 @@ Examples:
   dtkd app curl api /upload -X PUT -d @file.bin
 
 The request goes to this node's ingress with the app's name in it, so it works without DNS. An app for users
-is asked with the user's token that the command uses: dtkd --token @ops.token app curl desk`;
+gets the user token that the command runs with: dtkd --token @ops.token app curl desk`;
 
 interface CurlFlags {
   request?: string;

@@ -30,7 +30,7 @@ Examples:
   dtkd app expose wiki --to 10.1.2.3:8080 --domain mydomain
   dtkd app expose wiki --to 8080                            this machine; the only domain there is
   dtkd app expose db --to db.local:5432 --domain a --domain b
-  dtkd app expose db --to 10.1.2.3:5432 --to 10.1.2.4:5432  the second where the first does not answer
+  dtkd app expose db --to 10.1.2.3:5432 --to 10.1.2.4:5432  the second if the first does not answer
   dtkd app expose wiki --to 8080 --auth-url http://127.0.0.1:9000/check
   dtkd app expose desk --to 8080 --users                    then: dtkd grant ops@node1 REQUEST --on dtapp/desk
 
@@ -49,7 +49,7 @@ interface ExposeFlags {
 export function configure(command: Command, cli: Cli): void {
   command
     .argument('<name>', 'name of the app')
-    .requiredOption('--to <host:port>', 'where it listens; may be given again, for where the one before does not answer', collect)
+    .requiredOption('--to <host:port>', 'address where it listens; may be repeated: each is used if those before it do not answer', collect)
     .option('--domain <name...>', 'domains to share it into (default: the only one)')
     .option('--port <number>', 'port of the Service (default: that of the first --to)', (text) => parseHostPort(text).port)
     .option('--auth-url <url>', 'asked before each request: 2xx lets it through, 401 and 403 refuse it')
@@ -115,7 +115,7 @@ async function resolve(cli: Cli, host: string, port: number): Promise<HostPort[]
       cli.out.note(`note: ${host} is ${addresses.join(', ')} now, and the app keeps that; run this again if it changes`);
     return addresses.map((address) => ({ host: address, port }));
   } catch (error) {
-    throw new DtkdError('ADDRESS_INVALID', `the name ${host} leads to no address (${textAt(error, 'code') ?? 'error'})`, {
+    throw new DtkdError('ADDRESS_INVALID', `the name ${host} has no address (${textAt(error, 'code') ?? 'error'})`, {
       next: 'Check the name, or give an address.',
       cause: error,
     });

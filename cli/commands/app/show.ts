@@ -46,7 +46,7 @@ async function endpointsOf(client: ApiClient, app: AppInfo): Promise<string> {
   if (endpoints === undefined) {
     // the status tells whether they are missing, since the daemon sees everything
     const isMissing = app.status === 'NoService' || app.status === 'NoEndpoints';
-    return `service ${app.service}, ${isMissing ? 'which has no Endpoints' : 'whose Endpoints do not show to you'}`;
+    return `service ${app.service}, ${isMissing ? 'which has no Endpoints' : 'whose Endpoints you may not see'}`;
   }
   const addresses = addressesOf(endpoints);
   const silent = await isSilent(client.https.connection.url, addresses);

@@ -47,7 +47,7 @@ export function configure(command: Command, cli: Cli): void {
       const used = textAt(answer, 'elsewhere', 'address');
       if (used !== undefined) {
         const failure = textAt(answer, 'elsewhere', 'failure') ?? '';
-        cli.out.note(escapeControls(`warning: not through ${address} (${failure}), but through ${used}, which stands in the token`));
+        cli.out.note(escapeControls(`warning: joined through ${used}, an address in the token, and not through ${address} (${failure})`));
       }
       if (flags.wait === true) await waitForMember(client, name);
       if (flags.output === 'json' || flags.output === 'yaml') return printValue(cli.out, domain, flags.output);

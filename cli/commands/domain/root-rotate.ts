@@ -9,7 +9,7 @@ Examples:
   dtkd domain root rotate mydomain @recovery.key
 
 Any member can do this, for instance when the founder's machine is lost. Members stay,
-all invites become void, and the old root key and recovery key are worth nothing any more.`;
+all invites become void, and the old root key and recovery key no longer work.`;
 
 export function configure(command: Command, cli: Cli): void {
   command

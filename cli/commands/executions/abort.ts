@@ -35,7 +35,7 @@ export function configure(command: Command, cli: Cli): void {
         else cli.out.print(`Aborted ${which}: no target was running, and none starts any more`);
         if (notTold.length > 0) {
           const rows = notTold.map((one) => [`  ${textAt(one, 'node') ?? ''}`, textAt(one, 'reason') ?? '']);
-          cli.out.note(['Not told, where it may go on:', ...alignColumns(rows)].join('\n'));
+          cli.out.note(['These could not be told, and it may go on there:', ...alignColumns(rows)].join('\n'));
         }
       }
       if (notTold.length > 0) cli.exitWith(EXIT.unknown);

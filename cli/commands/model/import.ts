@@ -101,7 +101,7 @@ async function variablesBeside(file: string, model: string): Promise<Note[]> {
   if (found.length === 0) return [];
   return [
     {
-      text: `what stands in ${found.join(' and ')} beside it was left out; this brings all: ${WHOLE_INVENTORY} | dtkd model import - --model ${model}`,
+      text: `${found.join(' and ')} beside the file was left out; to import everything: ${WHOLE_INVENTORY} | dtkd model import - --model ${model}`,
     },
   ];
 }

@@ -65,7 +65,7 @@ async function draw(cli: Cli, model: string | undefined, flags: TreeFlags): Prom
 }
 
 function nothingFrom(from: string, model: string | undefined): DtkdError {
-  return new DtkdError('NOT_FOUND', `nothing stands below ${from.slice(0, 200)}${model === undefined ? '' : ` in ${model}`}`, {
-    next: 'See all with "dtkd model tree", and name one as it stands there.',
+  return new DtkdError('NOT_FOUND', `there is nothing below ${from.slice(0, 200)}${model === undefined ? '' : ` in ${model}`}`, {
+    next: 'Run "dtkd model tree" alone, and name a resource as it is shown there.',
   });
 }

@@ -40,7 +40,7 @@ export function configure(command: Command, cli: Cli): void {
       const title = `${textAt(done, 'module') ?? ''} ${textAt(done, 'version') ?? ''}`;
       if (flags.output === 'name') return cli.out.print(title);
       const needed = neededText(done);
-      const how = done['known'] === true ? 'is here already' : 'is here to be staged';
+      const how = done['known'] === true ? 'is here already' : 'can be staged here';
       cli.out.print(
         escapeControls(`${title}, published by ${textAt(done, 'publisher') ?? ''}, ${how}${needed === '' ? '' : `, with ${needed}`}.`),
       );

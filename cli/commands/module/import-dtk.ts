@@ -78,10 +78,10 @@ async function convert(directory: string, source: string, out: string): Promise<
     (checked) => checked.faults,
     () => faults,
   );
-  for (const { field, message } of faults) converted.notes.push({ text: `${field} is to be corrected in the new module: ${message}` });
+  for (const { field, message } of faults) converted.notes.push({ text: `correct ${field} in the new module: ${message}` });
   if (grave.length > 0) {
     const shown = grave.slice(0, 20).map(({ field, message }) => `${field}: ${message}`);
-    throw new DtkdError('INVALID', `nothing was written: what ${source} says makes no module\n  ${shown.join('\n  ')}`);
+    throw new DtkdError('INVALID', `nothing was written: ${source} cannot be made into a module\n  ${shown.join('\n  ')}`);
   }
   return { converted, files };
 }
@@ -93,7 +93,7 @@ function textOf(data: Uint8Array, source: string): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(data);
   } catch (cause) {
-    throw new DtkdError('BAD_REQUEST', `${source}: it is not UTF-8 text`, { cause });
+    throw new DtkdError('BAD_REQUEST', `${source}: the file is not UTF-8 text`, { cause });
   }
 }
 

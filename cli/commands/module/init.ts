@@ -21,7 +21,7 @@ export function configure(command: Command, cli: Cli): void {
       const parsed = moduleName.safeParse(name);
       if (!parsed.success) {
         throw new DtkdError('NAME_INVALID', `"${name.slice(0, 120)}" is not the name of a module`, {
-          next: 'Write who makes it and what it is, in lower-case letters, digits and hyphens: acme/web.',
+          next: 'Write NAMESPACE/NAME in lower-case letters, digits and hyphens, e.g. acme/web.',
         });
       }
       const files = newModuleFiles(parsed.data);
@@ -53,7 +53,7 @@ async function assertFree(path: string): Promise<void> {
 function notWritten(path: string, code: unknown): DtkdError {
   const isThere = code === 'EEXIST' || code === 'ENOTDIR';
   return isThere
-    ? new DtkdError('ALREADY_EXISTS', `${path} is there already`, { next: 'Choose another directory.' })
+    ? new DtkdError('ALREADY_EXISTS', `${path} already exists`, { next: 'Choose another directory.' })
     : new DtkdError('BAD_REQUEST', `cannot write ${path}: ${String(code)}`, { next: 'Choose a directory that you may write to.' });
 }
 

@@ -67,7 +67,7 @@ function reportLines(answer: JsonRecord, { dryRun, types }: Flags): string[] {
     return types.length === 0 ? [] : [`  types ${what}: ${types.join(', ')}`];
   });
   const title = moduleTitle(answer);
-  if (!types) return [dryRun === true ? `${title} would be here to be staged (dry run)` : `${title} is here to be staged`];
-  if (changes.length === 0) return [`${title} is installed; its types are as they were`];
+  if (!types) return [dryRun === true ? `${title} could be staged here (dry run)` : `${title} can be staged here`];
+  if (changes.length === 0) return [`${title} is installed; its types are unchanged`];
   return [dryRun === true ? `${title} would be installed (dry run)` : `Installed ${title}`, ...changes];
 }

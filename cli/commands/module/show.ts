@@ -38,7 +38,7 @@ function headLines(module: JsonRecord): string[] {
     ...line('License', spec['license']),
     ...line('Digest', spec['digest']),
     ...line('Size', `${String(spec['size'])} bytes in ${String(spec['files'])} files`),
-    ...line('Types', isActive(module) ? 'those of this node' : 'not those of this node: it is here to be staged'),
+    ...line('Types', isActive(module) ? 'those of this node' : 'not those of this node: it is here only to be staged'),
     ...Object.entries(recordAt(spec, 'dependencies')).flatMap(([name, range]) => line('Needs', `${name} ${String(range)}`)),
     ...textsAt(spec, 'assemblies').flatMap((name) => line('Assembly', name)),
     ...line('Publisher', `${textAt(spec, 'publisher', 'node') ?? ''} (${textAt(spec, 'publisher', 'key') ?? ''})`),

@@ -21,7 +21,7 @@ export function configure(command: Command, cli: Cli): void {
       const client = await cli.client();
       for (const release of await findReleases(client, name)) {
         await client.delete({ kind: releaseKind, namespace: THIS_NODE, name: textAt(release, 'metadata', 'name') ?? '' });
-        cli.out.print(`${moduleTitle(release)} is published no more; whoever has fetched it keeps it.`);
+        cli.out.print(`${moduleTitle(release)} is no longer published; whoever has fetched it keeps it.`);
       }
     });
 }

@@ -17,7 +17,7 @@ export function configure(command: Command, cli: Cli): void {
     .option('--reason <text>', 'why, shown to those whose commands skip it')
     .addHelpText('after', EXAMPLES)
     .action(async (state: string, flags: { reason?: string }) => {
-      if (state === 'off' && flags.reason !== undefined) throw new DtkdError('BAD_REQUEST', 'a reason is given with "on"');
+      if (state === 'off' && flags.reason !== undefined) throw new DtkdError('BAD_REQUEST', '--reason can only be given with "on"');
       const { name, changed } = await changeOwnNode(await cli.client(), (spec) => {
         const before = recordAt(spec, 'maintenance');
         if (state === 'off') return valueAt(spec, 'maintenance') === undefined ? undefined : { maintenance: null };
@@ -25,6 +25,6 @@ export function configure(command: Command, cli: Cli): void {
         return { maintenance: { ...before, since, ...(flags.reason === undefined ? {} : { reason: flags.reason }) } };
       });
       if (state === 'on') cli.out.print(`${name} is in maintenance: commands of others skip it.`);
-      else cli.out.print(changed ? `${name} is not in maintenance any more.` : `${name} is not in maintenance.`);
+      else cli.out.print(changed ? `${name} is no longer in maintenance.` : `${name} is not in maintenance.`);
     });
 }

@@ -25,6 +25,6 @@ export function configure(command: Command, cli: Cli): void {
         }
         return { tags: before.filter((tag) => !tags.includes(tag)) };
       });
-      cli.out.print(`${name} has not ${tags.length === 1 ? 'the tag' : 'the tags'} ${tags.join(', ')} any more.`);
+      cli.out.print(`${name} no longer has ${tags.length === 1 ? 'the tag' : 'the tags'} ${tags.join(', ')}.`);
     });
 }

@@ -15,7 +15,7 @@ The refusal of newer code names the digest, and so does "dtkd module show" at th
 
 export function configure(command: Command, cli: Cli): void {
   command
-    .argument('<code>', 'acme/web, acme/web@SERVICE for the copy of a service, or type/NAME for scripts that stand in a Type')
+    .argument('<code>', 'acme/web, acme/web@SERVICE for the copy of a service, or type/NAME for scripts inside a Type')
     .argument('<digest>')
     .option('--of <node>', 'the trusted node that publishes it')
     .addHelpText('after', EXAMPLES)
@@ -53,7 +53,7 @@ function assertOfNoNode({ trust = [] }: PolicySpec, code: string): void {
   const { code: named, node } = pinParts(code);
   const [module = '', service] = named.split('@');
   if (node !== undefined || service === undefined || !trust.some((one) => one.node === service)) return;
-  throw new DtkdError('AMBIGUOUS', `${code} means the copy that a service called "${service}" has, and ${service} is a node`, {
+  throw new DtkdError('AMBIGUOUS', `${code} names the copy of a service called "${service}", but ${service} is a node`, {
     next: `For the module of that node, write: ${module} with --of ${service}. For the copy, name the node that has the service with --of.`,
   });
 }

@@ -54,7 +54,7 @@ function withLimits(before: Limits, given: readonly (readonly [name: string, val
   const parsed = policySpec.shape.limits.safeParse(limits);
   if (parsed.success) return parsed.data ?? {};
   const issue = parsed.error.issues[0];
-  throw new DtkdError('BAD_REQUEST', `${issue?.path.join('.') ?? 'a limit'}: ${issue?.message ?? 'cannot be so'}`, {
+  throw new DtkdError('BAD_REQUEST', `${issue?.path.join('.') ?? 'a limit'}: ${issue?.message ?? 'is not valid'}`, {
     next: 'See "dtkd explain policy.spec.limits".',
   });
 }

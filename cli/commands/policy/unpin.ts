@@ -21,6 +21,6 @@ export function configure(command: Command, cli: Cli): void {
         name = known;
         return { ...before, pins: Object.fromEntries(Object.entries(before.pins ?? {}).filter(([one]) => one !== known)) };
       });
-      cli.out.print(`${name} is not pinned any more.`);
+      cli.out.print(`${name} is no longer pinned.`);
     });
 }

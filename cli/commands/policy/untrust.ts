@@ -21,6 +21,6 @@ export function configure(command: Command, cli: Cli): void {
         const pins = Object.entries(before.pins ?? {}).filter(([, { publisher }]) => publisher !== entry.key);
         return { ...before, trust: before.trust?.filter((one) => one !== entry) ?? [], pins: Object.fromEntries(pins) };
       });
-      cli.out.print(`${node} is not trusted any more.`);
+      cli.out.print(`${node} is no longer trusted.`);
     });
 }

@@ -7,7 +7,7 @@ import { show } from '../get.ts';
 
 const EXAMPLES = `
 Examples:
-  dtkd secret ls                        names, lengths and when they were set; never what they say`;
+  dtkd secret ls                        names, lengths and when they were set; never their values`;
 
 export function configure(command: Command, cli: Cli): void {
   command

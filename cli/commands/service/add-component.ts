@@ -48,7 +48,7 @@ export function configure(command: Command, cli: Cli): void {
       } catch (error) {
         const client = await cli.client();
         await client.call('POST', serviceTarget(service, 'edit'), { edits: [{ op: 'rm-component', name: component }] });
-        cli.out.note(`${component} is taken out again.`);
+        cli.out.note(`${component} was removed again.`);
         throw error;
       }
     });
@@ -57,5 +57,5 @@ export function configure(command: Command, cli: Cli): void {
 function parseCount(text: string): number | 'all' {
   if (text === 'all') return text;
   if (/^[0-9]{1,6}$/.test(text)) return Number(text);
-  throw new DtkdError('BAD_REQUEST', `--count is a number or all, not "${text.slice(0, 40)}"`);
+  throw new DtkdError('BAD_REQUEST', `--count must be a number or all, not "${text.slice(0, 40)}"`);
 }

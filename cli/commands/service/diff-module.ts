@@ -40,11 +40,13 @@ export function configure(command: Command, cli: Cli): void {
       for (const copy of copies) cli.out.lines(fileLines(paint, copy.files, module !== undefined));
       const newer = copies.find(({ newest }) => newest !== undefined);
       if (newer !== undefined)
-        cli.out.note(`Take a newer one: ${line(flags, 'service', 'pull-module', service.name, newer.module, ...nodeWords(service))}`);
+        cli.out.note(
+          `Update the copy to a newer version: ${line(flags, 'service', 'pull-module', service.name, newer.module, ...nodeWords(service))}`,
+        );
       const changed = copies.find(({ files }) => files.length > 0);
       if (changed !== undefined) {
         cli.out.note(
-          `Give a change to the module: ${line(flags, 'service', 'push-module', service.name, changed.module, ...nodeWords(service))}`,
+          `Make a version of the module from the copy: ${line(flags, 'service', 'push-module', service.name, changed.module, ...nodeWords(service))}`,
         );
       }
     });

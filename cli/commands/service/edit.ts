@@ -108,7 +108,7 @@ function kept(error: unknown, file: string, { name }: Named): unknown {
   const known = error instanceof DtkdError ? error : new DtkdError('INTERNAL', error instanceof Error ? error.message : String(error));
   const again =
     known.code === 'CONFLICT'
-      ? `Take what is yours out of it: "dtkd service edit ${name}" begins with how the file is now.`
+      ? `Copy your changes from there: "dtkd service edit ${name}" opens the file as it is now.`
       : (known.next ?? '');
   return new DtkdError(known.code, known.message, {
     next: `What you wrote is in ${file}. ${again}`.trim(),

@@ -34,7 +34,9 @@ export function configure(command: Command, cli: Cli): void {
       const flags = command.optsWithGlobals<Flags & GlobalFlags>();
       const { set, batch } = flags;
       if (batch !== undefined && !/^[1-9][0-9]{0,5}%?$/.test(batch)) {
-        throw new DtkdError('BAD_REQUEST', `"${batch.slice(0, 40)}" is no batch`, { next: 'Write a number, or a part such as 25%.' });
+        throw new DtkdError('BAD_REQUEST', `"${batch.slice(0, 40)}" is not the size of a batch`, {
+          next: 'Write a number or a percentage, e.g. 25%.',
+        });
       }
       await carryOut(cli, {
         service: named(name, flags),

@@ -15,7 +15,7 @@ export function configure(command: Command, cli: Cli): void {
     .addHelpText('after', EXAMPLES)
     .action(async (name: string) => {
       const directory = textAt(await (await cli.client()).get(serviceTarget(named(name, {}))), 'spec', 'directory');
-      if (directory === undefined) throw new DtkdError('INTERNAL', 'the daemon does not say where its directory is');
+      if (directory === undefined) throw new DtkdError('INTERNAL', 'the daemon does not say where the directory of the service is');
       cli.out.print(directory);
     });
 }

@@ -27,8 +27,8 @@ export function configure(command: Command, cli: Cli): void {
       const service = named(name, flags);
       const done = await moveCopy(cli, service, { op: 'pull', module, ...(flags.force === true ? { force: true } : {}) }, flags);
       if (done === undefined) return;
-      if (!done.changed) return cli.out.print(`${service.name} has ${done.title} as it is.`);
-      if (flags.dryRun === true) return cli.out.print(`${service.name} would have ${done.title} (dry run).`);
+      if (!done.changed) return cli.out.print(`${service.name} already has ${done.title}, unchanged.`);
+      if (flags.dryRun === true) return cli.out.print(`${service.name} would get ${done.title} (dry run).`);
       cli.out.print(`${service.name} has ${done.title} now.`);
       cli.out.note(`Next: ${line(flags, 'converge', service.name, ...nodeWords(service))}`);
     });

@@ -24,7 +24,7 @@ export function configure(command: Command, cli: Cli): void {
       const service = named(name, flags);
       const done = await moveCopy(cli, service, { op: 'push', module }, flags);
       if (done === undefined) return;
-      if (!done.changed) return cli.out.print(`${service.name} changed nothing of ${done.title}.`);
+      if (!done.changed) return cli.out.print(`${service.name} has changed nothing in ${done.title}.`);
       if (flags.dryRun === true) return cli.out.print(`${done.title} would be made (dry run).`);
       cli.out.print(`Made ${done.title}.`);
       cli.out.note(`Others take it with: ${line(flags, 'service', 'pull-module', 'SERVICE', module)}`);

@@ -26,7 +26,7 @@ export function configure(command: Command, cli: Cli): void {
       cli.out.lines(statusLines((colour, text) => cli.out.paint(colour, text), state, { now: Date.now(), wide: flags.output === 'wide' }));
       const drifted = state.resources.some(({ check }) => check?.ok === false);
       const isAsWanted = !drifted && state.violations.length + state.edited.length + state.pending.length === 0 && state.phase === 'Ready';
-      if (state.violations.length > 0) cli.out.note('Next: mend what is wrong; then it can be converged.');
+      if (state.violations.length > 0) cli.out.note('Next: correct what is wrong; then the service can be converged.');
       else if (!isAsWanted && state.task?.state !== 'executing')
         cli.out.note(`Next: ${line(flags, 'converge', service.name, ...nodeWords(service))}`);
     });

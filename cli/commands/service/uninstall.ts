@@ -13,7 +13,7 @@ const EXAMPLES = `
 Examples:
   dtkd service uninstall shop --yes          takes its resources down, then removes it; its repository is kept aside
   dtkd service uninstall prod --recursive    a target: those that are staged against it first
-  dtkd service uninstall shop --abandon      run nothing: what runs goes on, and is nobody's
+  dtkd service uninstall shop --abandon      run nothing: what runs goes on, and belongs to no service
 
 ${TASK_EXIT_HELP}`;
 
@@ -75,8 +75,8 @@ async function untilGone(client: ApiClient, service: Named): Promise<void> {
   const until = performance.now() + PUT_AWAY_MS;
   while ((await client.find(serviceTarget(service))) !== undefined) {
     if (performance.now() > until) {
-      throw new DtkdError('CONFLICT', `${service.name} was taken down, and is still there`, {
-        next: `Look at it with "dtkd service status ${service.name}", and uninstall it again.`,
+      throw new DtkdError('CONFLICT', `${service.name} was taken down, but not removed`, {
+        next: `Look at it with "dtkd service status ${service.name}", then uninstall it again.`,
       });
     }
     await setTimeout(PUT_AWAY_PAUSE_MS);

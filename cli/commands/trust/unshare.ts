@@ -52,7 +52,7 @@ export function configure(command: Command, cli: Cli): void {
 }
 
 function incomplete(): DtkdError {
-  return new DtkdError('BAD_REQUEST', '--model, --type and -l say more of what was shared, and that is not named', {
+  return new DtkdError('BAD_REQUEST', '--model, --type and -l narrow down what was shared, but no KIND is named', {
     next: 'Write it as it was shared, e.g. dtkd trust unshare research@node0 resource --model web.',
   });
 }

@@ -35,7 +35,7 @@ export function configure(command: Command, cli: Cli): void {
       const user = await client.create({ kind: userKind, namespace: THIS_NODE }, document).catch((error: unknown) => {
         if (!(error instanceof DtkdError) || error.code !== 'ALREADY_EXISTS') throw error;
         throw new DtkdError('ALREADY_EXISTS', `there is a user "${name}" on this node`, {
-          next: `Choose another name. Where its token was lost: dtkd user rotate ${name}.`,
+          next: `Choose another name. If its token is lost: dtkd user rotate ${name}.`,
           cause: error,
         });
       });

@@ -47,7 +47,7 @@ export function readActions(part: Part, owner: ActionsOf, files: Files): Command
   const commands: Commands = {};
   for (const [name, action] of part.entries(`the actions of ${owner.title}`)) {
     const command = commandNameOf(name);
-    if (command === undefined) action.note(`action ${shown(name)} of ${owner.title} was left out: no command can be called so`);
+    if (command === undefined) action.note(`action ${shown(name)} of ${owner.title} was left out: this is not a valid name for a command`);
     else {
       const read = readAction(action, command, owner, files);
       if (read !== undefined) commands[command] = read;
@@ -97,13 +97,13 @@ function readAction(part: Part, name: string, owner: ActionsOf, files: Files): C
     part.note(`${what} was left out: parts of its text depend on attributes ({{#…}}); write it as a script`);
     return undefined;
   }
-  for (const unknown of made.unknown) part.note(`${what} speaks of {{${unknown}}}, which is no attribute; it stays as it is`);
+  for (const unknown of made.unknown) part.note(`${what} mentions {{${unknown}}}, which is not an attribute; it stays as it is`);
   for (const unread of made.unread)
     part.note(
       `${what} has {{${unread}}} between lines that the shell takes as they are (<<'END'): it stays as it is; write what it should be`,
     );
   for (const property of used)
-    part.note(`${what} gets the secret {{${property}}} as a file, whose path stands in its place: let it read that file`);
+    part.note(`${what} gets the secret {{${property}}} as a file, whose path takes its place: make it read that file`);
   const path = fileFor(owner.component, name, files, owner.present);
   files.set(path, { text: made.text, executable: true });
   return { ...command, script: { file: path, ...withSecrets } };
@@ -178,7 +178,7 @@ function readOptions(part: Part, what: string): Record<string, OptionRule> {
   }
   for (const [name, said] of part.named(`the parameters of ${what}`)) {
     const option = optionNameOf(name);
-    if (option === undefined) said.note(`parameter ${shown(name)} of ${what} was left out: no option can be called so`);
+    if (option === undefined) said.note(`parameter ${shown(name)} of ${what} was left out: this is not a valid name for an option`);
     else options[option] = readOption(said, `${name} of ${what}`);
   }
   return options;
@@ -194,21 +194,20 @@ function readOption(part: Part, what: string): OptionRule {
   const said = part.get('type').text(`the type of ${what}`)?.trim().toLowerCase();
   const type = said === 'integer' || said === 'boolean' ? said : 'string';
   if (said !== undefined && said !== type)
-    part.get('type').note(`the type ${shown(said)} of parameter ${what} has no counterpart: it is a string here`);
+    part.get('type').note(`the type ${shown(said)} of parameter ${what} has no counterpart: it becomes a string`);
   const description = readDescription(part);
   const encrypted = part.get('encrypted').flag(`encrypted of ${what}`);
   if (encrypted)
     part
       .get('encrypted')
-      .note(`parameter ${what} is encrypted in DTK; here options are kept as they are given: let a property of type secret take its place`);
+      .note(`parameter ${what} is encrypted in DTK; dtkd keeps options as they are given: use a property of type secret instead`);
   const given = part.get('default');
   const read = given.isThere && !encrypted ? valueFor(type, given.value) : undefined;
   const allowed = readAllowed(part, type, what);
   const value = allowed === undefined || allowed.some((one) => one === read) ? read : undefined;
   if (given.isThere && encrypted) given.note(`the default of ${what} is a secret and was not kept`);
   else if (given.isThere && read === undefined) given.note(`the default of ${what} was left out: it is not of the type ${type}`);
-  else if (given.isThere && value === undefined)
-    given.note(`the default of ${what} was left out: it is none of the values that it may have`);
+  else if (given.isThere && value === undefined) given.note(`the default of ${what} was left out: it is not one of the allowed values`);
   return {
     type,
     ...(allowed === undefined ? {} : { allowed }),
@@ -223,7 +222,7 @@ function timeoutOf(part: Part, what: string): { timeout?: string } {
   if (said === undefined || !said.isThere) return {};
   const seconds = valueFor('integer', said.value);
   if (typeof seconds === 'number' && seconds > 0 && seconds < 1_000_000) return { timeout: `${seconds}s` };
-  said.note(`the timeout of ${what} was left out: it is no number of seconds`);
+  said.note(`the timeout of ${what} was left out: it is not a number of seconds`);
   return {};
 }
 

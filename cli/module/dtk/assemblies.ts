@@ -74,7 +74,7 @@ function readTarget(part: Part, { title }: AssemblyOf, assembly: Assembly): void
   } else if (typeof said.value === 'string') {
     const kind = partNameOf(said.value);
     if (kind === undefined)
-      said.note(`the target ${shown(said.value)} of assembly ${title} was left out: no kind of targets can be called so`);
+      said.note(`the target ${shown(said.value)} of assembly ${title} was left out: this is not a valid name for a kind of target`);
     else assembly.target = kind;
   } else if (said.isThere && said.value !== false) said.fault(`the target of assembly ${title} must be true, or a text`);
 }
@@ -83,7 +83,7 @@ function readTarget(part: Part, { title }: AssemblyOf, assembly: Assembly): void
 function readNode(node: string, part: Part, owner: AssemblyOf, drafts: Map<string, Draft>, parameters: Record<string, PropertyRule>): void {
   const name = partNameOf(node);
   if (name === undefined) {
-    part.note(`node ${shown(node)} of assembly ${owner.title} was left out with its components: nothing can be called so`);
+    part.note(`node ${shown(node)} of assembly ${owner.title} was left out with its components: this is not a valid name`);
     return;
   }
   if (part.isThere && !isRecord(part.value)) {
@@ -97,7 +97,7 @@ function readNode(node: string, part: Part, owner: AssemblyOf, drafts: Map<strin
     if (key === 'cardinality') {
       count = cardinality(value);
       if (count === undefined)
-        said.note(`the cardinality ${shown(value)} of node ${node} was left out: it is no number of up to ${MAX_NODES}`);
+        said.note(`the cardinality ${shown(value)} of node ${node} was left out: it is not a number up to ${MAX_NODES}`);
     } else if (key !== 'type') said.note(`${key} of node ${node} was left out: nodes are there before a service is staged`);
   }
   for (const [key, said] of part.entries(`node ${node}`))
@@ -128,12 +128,12 @@ function place(name: string, part: Part, node: string | undefined, owner: Assemb
   const type = ref === undefined ? undefined : typeNameOf(ref.component, owner.module);
   const wanted = ref === undefined ? undefined : partNameOf(...ref.component.split('::'), ref.title ?? '');
   if (ref === undefined || type === undefined || wanted === undefined) {
-    part.note(`component ${shown(name)} of assembly ${owner.title} was left out: nothing can be called so`);
+    part.note(`component ${shown(name)} of assembly ${owner.title} was left out: this is not a valid name`);
     return undefined;
   }
   if (!owner.types.has(type) && !owner.hasDependencies) {
     part.note(
-      `component ${name} of assembly ${owner.title} was left out: the module neither has ${ref.component} nor depends on one that could`,
+      `component ${name} of assembly ${owner.title} was left out: the module neither has ${ref.component} nor depends on a module that could`,
     );
     return undefined;
   }
@@ -199,7 +199,7 @@ function set(
   const rule = property !== undefined && Object.hasOwn(rules, property) ? rules[property] : undefined;
   const fitting = rule?.type === undefined ? value : valueFor(rule.type, value);
   const fault = rule === undefined || fitting === undefined ? undefined : valueFault(rule, fitting);
-  if (property === undefined) said.note(`attribute ${shown(name)} of ${what} was left out: no property can be called so`);
+  if (property === undefined) said.note(`attribute ${shown(name)} of ${what} was left out: this is not a valid name for a property`);
   else if (value === undefined || value === null) return;
   else if (rule?.type === 'secret' || /passw(or)?d|secret|private_key|token/i.test(property))
     said.note(`${name} of ${what} may be a secret and was not kept: put it into a Secret and set the property`);

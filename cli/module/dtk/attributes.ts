@@ -27,7 +27,8 @@ export function readAttributes(part: Part, owner: string, wanted: (name: string)
   for (const [name, attribute] of part.entries(`the attributes of ${owner}`)) {
     if (!wanted(name)) continue;
     const property = propertyNameOf(name);
-    if (property === undefined) attribute.note(`attribute ${shown(name)} of ${owner} was left out: no property can be called so`);
+    if (property === undefined)
+      attribute.note(`attribute ${shown(name)} of ${owner} was left out: this is not a valid name for a property`);
     else rules[property] = readAttribute(attribute, `${name} of ${owner}`);
   }
   return rules;
@@ -46,7 +47,7 @@ function readAttribute(part: Part, what: string): PropertyRule {
   if (part.get('required').flag(`required of ${what}`)) rule.required = true;
   if (part.get('dynamic').flag(`dynamic of ${what}`)) rule.dynamic = true;
   if (part.get('hidden').flag(`hidden of ${what}`) && !encrypted)
-    part.get('hidden').note(`attribute ${what} is hidden in DTK; here its value is shown`);
+    part.get('hidden').note(`attribute ${what} is hidden in DTK; dtkd shows its value`);
   const given = part.get('default').isThere ? part.get('default') : part.get('value');
   if (given.isThere && encrypted)
     given.note(`the default of ${what} is a secret and was not kept: the property has the name of a Secret of the node`);
@@ -58,7 +59,7 @@ function readAttribute(part: Part, what: string): PropertyRule {
   const allowed = readAllowed(part, type, what);
   if (allowed !== undefined) rule.allowed = allowed;
   if (rule.default !== undefined && allowed !== undefined && !allowed.some((one) => one === rule.default)) {
-    given.note(`the default of ${what} was left out: it is none of the values that it may have`);
+    given.note(`the default of ${what} was left out: it is not one of the allowed values`);
     delete rule.default;
   }
   return rule;
@@ -83,7 +84,7 @@ function readType(part: Part, what: string): PropertyType {
     if (Array.isArray(example)) return 'array';
     if (example === undefined || example === null || isRecord(example)) return 'object';
   }
-  said.note(`the type ${shown(name)} of ${what} has no counterpart: it is a string here`);
+  said.note(`the type ${shown(name)} of ${what} has no counterpart: it becomes a string`);
   return 'string';
 }
 

@@ -29,7 +29,7 @@ export function readComponentLinks(draft: Draft, all: readonly Draft[], owner: O
       const [other = meant[0], ...more] = nearest(draft, meant);
       const link = linkNameOf(name);
       if (link !== undefined && owner.types.has(draft.type) && !Object.hasOwn(owner.types.get(draft.type)?.links ?? {}, link)) {
-        end.note(`the link ${name} of ${what} was left out: its component has none of that name`);
+        end.note(`the link ${name} of ${what} was left out: its component has no link with this name`);
       } else if (other === draft) {
         end.note(`the link ${name} of ${what} was left out: it leads to the component itself`);
       } else if (other === undefined || link === undefined) {

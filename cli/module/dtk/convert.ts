@@ -103,7 +103,7 @@ function readVersion(part: Part): string {
   const text = part.written?.replace(/^["']|["']$/g, '');
   const version = text === undefined ? undefined : versionOf(text);
   if (version === undefined)
-    part.note(`${text === undefined ? 'it has no version' : `the version ${shown(text)} is no number`}: it is ${FIRST_VERSION} here`);
+    part.note(`${text === undefined ? 'it has no version' : `the version ${shown(text)} is not a number`}: it becomes ${FIRST_VERSION}`);
   return version ?? FIRST_VERSION;
 }
 
@@ -112,7 +112,7 @@ function readDependencies(root: Part): Record<string, string> {
   for (const key of ['dependencies', 'dependent_modules']) {
     for (const [text, said] of root.get(key).named('the dependencies of the module')) {
       const name = moduleNameOf(text);
-      if (name === undefined) said.note(`the dependency ${shown(text)} was left out: no module can be called so`);
+      if (name === undefined) said.note(`the dependency ${shown(text)} was left out: this is not a valid name for a module`);
       else if (name.startsWith('dtk-provider/') || name === 'dtk-stdlib/dtk-stdlib')
         said.note(`the dependency ${text} was left out: it is a part of DTK itself`);
       else dependencies[name] = readRange(said, text);
@@ -127,7 +127,7 @@ function readRange(part: Part, name: string): string {
   const text = said.isThere ? said.written?.replace(/^["']|["']$/g, '') : undefined;
   const range = text === undefined ? undefined : rangeOf(text);
   if (range === undefined)
-    part.note(`any version of ${name} will do: ${text === undefined ? 'none is named' : `${shown(text)} is no number`}`);
+    part.note(`any version of ${name} will do: ${text === undefined ? 'none is named' : `${shown(text)} is not a number`}`);
   return range ?? '*';
 }
 
@@ -136,7 +136,7 @@ function readTypes(part: Part, module: string, files: Files, present: ReadonlySe
   for (const [name, said] of part.entries('component_defs')) {
     const title = `component ${name}`;
     const type = typeNameOf(name, module);
-    if (type === undefined) said.note(`${title} was left out: no type can be called so`);
+    if (type === undefined) said.note(`${title} was left out: this is not a valid name for a type`);
     else if ([...types.keys()].some((one) => one.toLowerCase().replace(/[^a-z0-9]/g, '') === type.toLowerCase().replace(/[^a-z0-9]/g, '')))
       said.fault(`${title} becomes the type ${type}, which another component is already`);
     else if (types.size >= MAX_MODULE_TYPES) said.fault(`a module has at most ${MAX_MODULE_TYPES} types`);
@@ -188,7 +188,7 @@ function dropForeignLinks(types: ReadonlyMap<string, ModuleType>, root: Part): v
       if (rule.type === undefined || types.has(rule.type)) continue;
       root
         .get('component_defs')
-        .note(`the link ${link} of type ${name} was left out: the module neither has ${rule.type} nor depends on one that could`);
+        .note(`the link ${link} of type ${name} was left out: the module neither has ${rule.type} nor depends on a module that could`);
       delete type.links?.[link];
     }
     if (type.links !== undefined && Object.keys(type.links).length === 0) delete type.links;
@@ -212,7 +212,7 @@ function readAssemblies(part: Part, owner: Omit<AssemblyOf, 'title'>): Record<st
   const assemblies = new Map<string, Assembly>();
   for (const [name, said] of part.entries('assemblies')) {
     const wanted = partNameOf(name);
-    if (wanted === undefined) said.note(`assembly ${shown(name)} was left out: nothing can be called so`);
+    if (wanted === undefined) said.note(`assembly ${shown(name)} was left out: this is not a valid name`);
     else if (said.isThere && (typeof said.value !== 'object' || Array.isArray(said.value)))
       said.fault(`assembly ${name} must be a mapping`);
     else assemblies.set(unique(wanted, assemblies), readAssembly(said, { ...owner, title: name }));

@@ -40,7 +40,7 @@ function addLink(links: Record<string, LinkRule>, name: string, said: Part, owne
   const ref = parseRef(to);
   const type = ref === undefined ? undefined : typeNameOf(ref.component, owner.module);
   if (link === undefined || type === undefined || Object.keys(links).length >= MAX_LINKS) {
-    said.note(`${what} was left out: no link can be called so`);
+    said.note(`${what} was left out: this is not a valid name for a link`);
     return;
   }
   const rule: LinkRule = Object.hasOwn(links, link) ? (links[link] ?? { type }) : { type };
@@ -83,7 +83,7 @@ function addMapping(rule: LinkRule, part: Part, owner: LinksOf, what: string, en
   }
   const match = /^\s*(\S+)\s*(->|<-)\s*(\S+)\s*$/.exec(text);
   if (match === null) {
-    part.note(`the mapping ${shown(text)} of ${what} was left out: it is none of "$a -> b" and "a <- $b"`);
+    part.note(`the mapping ${shown(text)} of ${what} was left out: it is neither "$a -> b" nor "a <- $b"`);
     return;
   }
   const [, left = '', arrow, right = ''] = match;

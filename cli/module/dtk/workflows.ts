@@ -58,7 +58,7 @@ export function readWorkflows(
   ];
   for (const [name, said] of all) {
     const what = `workflow ${name} of assembly ${assembly}`;
-    if (name === '__proto__' || !workflowName.safeParse(name).success) said.note(`${what} was left out: nothing can be called so`);
+    if (name === '__proto__' || !workflowName.safeParse(name).success) said.note(`${what} was left out: this is not a valid name`);
     else if (!isRecord(said.value)) said.fault(`${what} must be a mapping`);
     else {
       const workflow = readWorkflow(said, { what, workflow: name, placed, types });
@@ -94,7 +94,7 @@ function readWorkflow(part: Part, context: Context): ServiceWorkflow | undefined
 function orderOf(part: Part, { what }: Context): 'sequential' | 'concurrent' {
   const order = part.get('subtask_order').text(`subtask_order of ${what}`);
   if (order !== undefined && order !== 'sequential' && order !== 'concurrent')
-    part.get('subtask_order').note(`the order ${shown(order)} of ${what} has no counterpart: one after the other`);
+    part.get('subtask_order').note(`the order ${shown(order)} of ${what} has no counterpart: its steps run one after the other`);
   return order === 'concurrent' ? 'concurrent' : 'sequential';
 }
 
@@ -203,7 +203,7 @@ function optionsFor(
     const value = valueFor(rule?.type ?? 'string', said.value);
     const option = own !== undefined && rule === undefined ? undefined : optionNameOf(name);
     if (option === undefined || (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean'))
-      said.note(`${shown(name)} for ${command} in ${what} was left out: it is no option, or has no such value`);
+      said.note(`${shown(name)} for ${command} in ${what} was left out: it is not an option, or cannot have this value`);
     else options[option] = typeof value === 'string' ? value.replaceAll('${', () => '$${') : value;
   }
   const missing = Object.entries(rules ?? {}).find(
@@ -224,11 +224,11 @@ function extraOf(part: Part, what: string): Partial<ServiceStep> {
   // a plain `retry` counts the attempts after the first
   const attempts = typeof number === 'number' ? number + (said === again ? 1 : 0) : undefined;
   if (said.isThere && (attempts === undefined || attempts > MAX_ATTEMPTS))
-    said.note(`the attempts in ${what} were left out: they are no number of up to ${MAX_ATTEMPTS}`);
+    said.note(`the attempts in ${what} were left out: they are not a number up to ${MAX_ATTEMPTS}`);
   const timeout = valueFor('integer', part.get('timeout').value);
   const limit = typeof timeout === 'number' && timeout > 0 && timeout < 1_000_000 ? timeout : undefined;
   if (part.get('timeout').isThere && limit === undefined)
-    part.get('timeout').note(`a timeout in ${what} was left out: it is no number of seconds`);
+    part.get('timeout').note(`a timeout in ${what} was left out: it is not a number of seconds`);
   return {
     ...(attempts !== undefined && attempts >= 2 && attempts <= MAX_ATTEMPTS ? { retry: { attempts } } : {}),
     ...(limit === undefined ? {} : { timeout: `${limit}s` }),

@@ -26,9 +26,9 @@ export async function writeModule(
   if (written.changed.length > 0 && !replace) {
     throw new DtkdError(
       'ALREADY_EXISTS',
-      `nothing was written: other files are there already\n  ${written.changed.slice(0, 20).join('\n  ')}`,
+      `nothing was written: these files exist with other content\n  ${written.changed.slice(0, 20).join('\n  ')}`,
       {
-        next: 'Name another directory with --out, or let them be replaced with --replace.',
+        next: 'Name another directory with --out, or overwrite them with --replace.',
       },
     );
   }
@@ -56,7 +56,7 @@ async function stateOf(path: string, { data, executable }: ModuleFile): Promise<
 }
 
 function inTheWay(path: string, cause?: unknown): DtkdError {
-  return new DtkdError('ALREADY_EXISTS', `nothing was written: something that is no plain file is in the way of ${path}`, {
+  return new DtkdError('ALREADY_EXISTS', `nothing was written: something that is not a plain file is in the way of ${path}`, {
     next: 'Name another directory with --out.',
     ...(cause === undefined ? {} : { cause }),
   });

@@ -251,7 +251,7 @@ No answer from node9: what they have may be missing here.
     daemon.put(typeKind, 'service', { spec: { name: 'Service', commands: { Stop: {}, Start: {} } } });
     expect((await daemon.cli('ctl', '--list', 'commands')).stdout).toBe('Start\nStop\n');
     const withOptions = await daemon.cli('ctl', '-c', 'Start', '--', '-port', '80');
-    expect(withOptions).toMatchObject({ code: 2, stderr: expect.stringContaining('of which resource') });
+    expect(withOptions).toMatchObject({ code: 2, stderr: expect.stringContaining('must be named together') });
   });
 
   it('lists resources that have the command, where only the resource is left out', async () => {

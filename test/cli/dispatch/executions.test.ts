@@ -67,11 +67,11 @@ describe('dtkd run, exec and executions', () => {
     [['run', 'Start', 'service/'], 'is not TYPE/NAME'],
     [['run', 'service/web', 'Start'], 'dtkd run Start service/web'],
     [['run', 'Start', 'web', '--set', 'port'], 'is not NAME=VALUE'],
-    [['run', 'Start', 'web', '--pause-on-failure'], 'is about batches'],
-    [['run', 'Start', 'web', '--batch', 'half'], 'is no batch'],
+    [['run', 'Start', 'web', '--pause-on-failure'], 'works only with --batch'],
+    [['run', 'Start', 'web', '--batch', 'half'], 'is not the size of a batch'],
     [['run', 'Start', 'web', '--timeout', 'soon'], 'is not a duration'],
-    [['run', 'Start', 'web', '--group', '--raw'], 'cannot be had together'],
-    [['run', 'Start', 'web', '--raw', '-o', 'json'], 'cannot be had together'],
+    [['run', 'Start', 'web', '--group', '--raw'], 'cannot be used together'],
+    [['run', 'Start', 'web', '--raw', '-o', 'json'], 'cannot be used together'],
     [['exec', '-I', '.*', '--', 'df -h | tail'], 'no shell reads it'],
     [['executions', 'show', 'zz'], 'is not the id of an execution'],
   ])('refuses %j before anything is asked', async (args, message) => {
@@ -217,7 +217,7 @@ b2
     }));
     const { code, stderr } = await daemon.cli('executions', 'follow', '1a2b3c');
     expect(code).toBe(22);
-    expect(stderr).toContain('Of 2 more no node could tell');
+    expect(stderr).toContain('No node could tell what became of 2 more');
   });
 
   it('does not wait for absent targets, unless it is asked to', async () => {
@@ -283,7 +283,7 @@ b2
     }));
     const { code, stdout, stderr } = await daemon.cli('executions', 'abort', '1a2b3c');
     expect({ code, stdout }).toEqual({ code: 22, stdout: 'Aborted 1a2b3c4d5e6f: node1\n' });
-    expect(stderr).toBe('Not told, where it may go on:\n  node2   it does not answer\n');
+    expect(stderr).toBe('These could not be told, and it may go on there:\n  node2   it does not answer\n');
     daemon.script('POST', about('/abort'), () => ({
       id: ID,
       told: [],

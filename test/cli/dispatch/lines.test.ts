@@ -73,7 +73,7 @@ describe('options of a command', () => {
 
   it('are flags where no value follows', () => {
     expect(optionsOfWords(['-force', '-port', '80', '--verbose'])).toEqual({ force: 'true', port: '80', verbose: 'true' });
-    expect(() => optionsOfWords(['port', '80'])).toThrow('is no option');
+    expect(() => optionsOfWords(['port', '80'])).toThrow('is not an option');
     expect(optionsOfPairs(['a=', 'b=c=d'])).toEqual({ a: '', b: 'c=d' });
   });
 });

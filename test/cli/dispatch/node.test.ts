@@ -21,7 +21,7 @@ describe('dtkd node', () => {
     });
     expect(written()).toMatchObject({ spec: { maintenance: { reason: 'new disks', since: expect.stringMatching(/Z$/) } } });
     daemon.asked.length = 0;
-    expect((await daemon.cli('node', 'maintain', 'off')).stdout).toBe('node0 is not in maintenance any more.\n');
+    expect((await daemon.cli('node', 'maintain', 'off')).stdout).toBe('node0 is no longer in maintenance.\n');
     expect(written()).toMatchObject({ spec: { maintenance: null } });
     expect((await daemon.cli('node', 'maintain', 'off', '--reason', 'x')).code).toBe(2);
   });

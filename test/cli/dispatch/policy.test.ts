@@ -53,7 +53,7 @@ describe('dtkd policy', () => {
     expect(written()).toMatchObject({ spec: { trust: [{ node: 'builder', key: KEY, follow: true }] } });
     await daemon.cli('policy', 'trust', 'builder', '--no-follow');
     expect(written()).toMatchObject({ spec: { trust: [{ node: 'builder', key: KEY, follow: false }] } });
-    expect((await daemon.cli('policy', 'untrust', 'builder')).stdout).toBe('builder is not trusted any more.\n');
+    expect((await daemon.cli('policy', 'untrust', 'builder')).stdout).toBe('builder is no longer trusted.\n');
     expect(written()).toMatchObject({ spec: { trust: [], pins: {} } });
     expect(await daemon.cli('policy', 'untrust', 'nobody')).toMatchObject({ code: 5 });
   });
@@ -64,7 +64,7 @@ describe('dtkd policy', () => {
     expect(written()).toMatchObject({ spec: { pins: { 'type/Service@builder': { digest: DIGEST, publisher: KEY, node: 'builder' } } } });
     expect((await daemon.cli('policy', 'pin', 'acme/web@shop', DIGEST)).stdout).toBe(`acme/web@shop@builder is pinned to ${DIGEST}.\n`);
     expect((await daemon.cli('policy', 'pin', 'acme/web@shop', DIGEST)).stdout).toBe(`acme/web@shop@builder is pinned to ${DIGEST}.\n`);
-    expect((await daemon.cli('policy', 'unpin', 'acme/web@shop')).stdout).toBe('acme/web@shop@builder is not pinned any more.\n');
+    expect((await daemon.cli('policy', 'unpin', 'acme/web@shop')).stdout).toBe('acme/web@shop@builder is no longer pinned.\n');
     const ofNode = await daemon.cli('policy', 'pin', 'acme/web@builder', DIGEST);
     expect(ofNode).toMatchObject({
       code: 6,
@@ -75,7 +75,7 @@ describe('dtkd policy', () => {
     expect(await daemon.cli('policy', 'pin', 'acme/web', 'short')).toMatchObject({ code: 2 });
     expect(await daemon.cli('policy', 'pin', 'acme/web', DIGEST, '--of', 'nobody')).toMatchObject({ code: 5 });
     given({ pins: { 'type/Service@builder': { digest: DIGEST, publisher: KEY, node: 'builder' } } });
-    expect((await daemon.cli('policy', 'unpin', 'type/Service')).stdout).toBe('type/Service@builder is not pinned any more.\n');
+    expect((await daemon.cli('policy', 'unpin', 'type/Service')).stdout).toBe('type/Service@builder is no longer pinned.\n');
     expect(await daemon.cli('policy', 'unpin', 'acme/web')).toMatchObject({ code: 5 });
   });
 

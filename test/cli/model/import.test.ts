@@ -17,7 +17,7 @@ it('says which variables of an Ansible inventory do not stand in it, and how to 
   await mkdir(join(daemon.dir, 'group_vars'));
   const { stderr } = await daemon.cli('model', 'import', inventory, '--model', 'lab');
   expect(stderr).toContain(
-    'what stands in group_vars beside it was left out; this brings all: ' +
+    'group_vars beside the file was left out; to import everything: ' +
       'ansible-inventory -i INVENTORY --list --yaml --export | dtkd model import - --model lab\n',
   );
 });

@@ -65,7 +65,7 @@ describe('ControlTier project XML', () => {
   it('names the line of what is wrong', async () => {
     const project = (inner: string) => `<?xml version="1.0"?>\n<project>\n<setting name="s" type="Setting"/>\n${inner}\n</project>`;
     expect(await refusal(project('<setting type="Setting"/>'))).toBe('x.xml:4: <setting> has no name');
-    expect(await refusal(project('<setting name="s" type="Setting"/>'))).toMatch(/^x\.xml:4: Setting "s" stands here a second time/);
+    expect(await refusal(project('<setting name="s" type="Setting"/>'))).toMatch(/^x\.xml:4: Setting "s" is here a second time/);
     expect(
       await refusal(
         project('<deployment name="d" type="Service"><resources>\n<resource type="Site" name="gone"/></resources></deployment>'),
@@ -126,7 +126,7 @@ describe("Rundeck's resource models", () => {
 
   it('names the line of what is wrong', async () => {
     expect(await refusal('web1:\n  nodename: web1\n  hostname: a\nweb2:\n  nodename: web1\n  hostname: b\n', 'r.yaml')).toMatch(
-      /^r\.yaml:5?4?.*"web1" stands here a second time/,
+      /^r\.yaml:5?4?.*"web1" is here a second time/,
     );
     expect(await refusal('web1:\n  hostname: a\n  hostname: b\n', 'r.yaml')).toMatch(/^r\.yaml:3/);
     expect(await refusal('<project>\n<node hostname="h"/></project>')).toBe('x.xml:2: a node has no name');
@@ -172,9 +172,9 @@ describe("Ansible's inventories", () => {
 
   it('names the line of what is wrong', async () => {
     expect(await refusal('[web]\nweb1 http_port\n', 'i.ini')).toBe('i.ini:2: "http_port" is not NAME=VALUE');
-    expect(await refusal('[web:kids]\n', 'i.ini')).toMatch(/^i\.ini:1: \[web:kids\] is none of/);
+    expect(await refusal('[web:kids]\n', 'i.ini')).toMatch(/^i\.ini:1: \[web:kids\] is not one of/);
     expect(await refusal('[web]\na x="1\n', 'i.ini')).toMatch(/^i\.ini:2: a " is not closed/);
-    expect(await refusal('[web:children]\nfront\n', 'i.ini')).toMatch(/^i\.ini:2: group "web" has the child "front", which is no group/);
+    expect(await refusal('[web:children]\nfront\n', 'i.ini')).toMatch(/^i\.ini:2: group "web" has the child "front", which is not a group/);
     expect(await refusal('[web\nx\n[a]\n', 'i.ini')).toMatch(/^i\.ini:1: /);
     expect(await refusal('all:\n  hosts:\n    - web1\n', 'i.yaml')).toMatch(/^i\.yaml:3: hosts of group "all" must be a mapping/);
     expect(await refusal('{"web": {"hosts": ["a"]}, "_meta": {"hostvars": {}}}', 'i.json')).toMatch(
@@ -201,7 +201,7 @@ describe("Ansible's inventories", () => {
 });
 
 it('says so when it cannot tell what a file is', async () => {
-  expect(await refusal('a: 1\n', 'x.yaml')).toMatch(/cannot be told/);
+  expect(await refusal('a: 1\n', 'x.yaml')).toMatch(/was not detected/);
   expect(await refusal('  \n', 'x.yaml')).toMatch(/empty/);
   expect(await readForeign('apiVersion: dtkd.dev/v1\nkind: Model\nmetadata: {name: m}\n', 'x.yaml')).toBe('dtkd');
 });
@@ -220,5 +220,5 @@ it.each([
 });
 
 it('is not held up by much white space', async () => {
-  expect(await refusal(`${'\n'.repeat(200_000)}a: 1\n`, 'x.txt')).toMatch(/cannot be told/);
+  expect(await refusal(`${'\n'.repeat(200_000)}a: 1\n`, 'x.txt')).toMatch(/was not detected/);
 });

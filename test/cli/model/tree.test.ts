@@ -157,7 +157,7 @@ describe('dtkd model tree', () => {
       daemon.cli('model', 'tree', 'empty'),
     ]);
     expect([model.code, root.code]).toEqual([5, 5]);
-    expect(root.stderr).toMatch(/^error: nothing stands below node\/nope\nnext: /);
+    expect(root.stderr).toMatch(/^error: there is nothing below node\/nope\nnext: /);
     expect(empty).toEqual({ code: 0, stdout: '', stderr: 'No resources of empty found.\n' });
     const json = await daemon.cli('model', 'tree', '--from', 'node/nope', '-o', 'json');
     expect(json).toEqual({ code: 5, stdout: '', stderr: root.stderr });

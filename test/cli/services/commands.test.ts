@@ -305,7 +305,7 @@ NO | STEP | NODE | COMMAND
         { edits: [{ op: 'add-component', name: 'web', type: 'WebServer', on: 'tags=web', count: 'all' }] },
         { edits: [{ op: 'set', path: 'web.port', value: 81 }], base: BASE },
       ]);
-      expect(await daemon.cli(...args, 'tags=[1')).toMatchObject({ code: 2, stderr: expect.stringContaining('taken out again') });
+      expect(await daemon.cli(...args, 'tags=[1')).toMatchObject({ code: 2, stderr: expect.stringContaining('removed again') });
       expect(sent(about('edit'))).toEqual({ edits: [{ op: 'rm-component', name: 'web' }] });
       expect(await daemon.cli('service', 'add-component', 'shop', 'x', '--type', 'X', '--count', 'some')).toMatchObject({ code: 2 });
     });
@@ -344,7 +344,7 @@ NO | STEP | NODE | COMMAND
       const kept = /What you wrote is in (\S+)\.\s/.exec(stderr)?.[1] ?? '';
       expect(await readFile(kept, 'utf8')).toMatch(/^dsl_version[\s\S]*greeting: x/);
       const raced = await daemon.cliWith(options, 'service', 'edit', 'shop');
-      expect(raced).toMatchObject({ code: 6, stderr: expect.stringContaining('begins with how the file is now') });
+      expect(raced).toMatchObject({ code: 6, stderr: expect.stringContaining('opens the file as it is now') });
     });
   });
 
@@ -394,7 +394,7 @@ NO | STEP | NODE | COMMAND
         return /Applied: +(.*)/.exec((await daemon.cli('service', 'status', 'shop')).stdout)?.[1];
       };
       expect(await appliedOf('Staged')).toBe('never');
-      expect(await appliedOf('Deleted')).toBe('no more: it was taken down');
+      expect(await appliedOf('Deleted')).toBe('no longer: it was taken down');
     });
 
     it('show tells what can be set', async () => {
@@ -566,7 +566,7 @@ NO | STEP | NODE | COMMAND
       const { code, stdout } = await daemon.cli('service', 'drift', 'shop');
       expect({ code, stdout }).toEqual({
         code: 0,
-        stdout: 'There is nothing to check: nothing is applied whose type has a command check.\n',
+        stdout: 'There is nothing to check: no applied resource has a type with a command check.\n',
       });
     });
 
@@ -595,7 +595,7 @@ NO | STEP | NODE | COMMAND
       );
       expect(sent(about('modules'))).toEqual({ op: 'pull', module: 'acme/web', version: '1.3.0' });
       expect((await daemon.cli('service', 'pull-module', 'shop', 'acme/web', '--force')).stdout).toBe(
-        'shop has acme/web 1.3.0 as it is.\n',
+        'shop already has acme/web 1.3.0, unchanged.\n',
       );
       expect((await daemon.cli('service', 'push-module', 'shop', 'acme/web')).stdout).toBe('~ bin/x\nMade acme/web 1.3.0.\n');
     });

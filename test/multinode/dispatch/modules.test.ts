@@ -123,6 +123,6 @@ describe('a module', () => {
     await ok(owner, 'module', 'install', directory);
     await owner.restart();
     expect((await owner.cli('module', 'show', 'test/ticker')).stdout).toContain('Type Ticker, a Service');
-    expect((await owner.cli('module', 'install', directory)).stdout).toContain('its types are as they were');
+    expect((await owner.cli('module', 'install', directory)).stdout).toContain('its types are unchanged');
   });
 });

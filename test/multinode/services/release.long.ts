@@ -80,7 +80,7 @@ describe('a released module', () => {
     for (const other of [site(1), site(2)]) {
       const { code, stdout, stderr } = await other.cli('module', 'fetch', 'acme/web');
       expect(code, stderr).toBe(0);
-      expect(stdout).toContain('acme/web 1.0.0, published by maker, is here to be staged, with acme/base 1.1.0.');
+      expect(stdout).toContain('acme/web 1.0.0, published by maker, can be staged here, with acme/base 1.1.0.');
       expect(specOf(await other.get('module', 'acme.web-1.0.0'))).toMatchObject({ active: false, digest, publisher: { node: 'maker' } });
       expect(await other.get('assembly', 'acme.web-1.0.0.tier')).toBeDefined();
       expect(await other.get('type', 'web')).toBeUndefined();
@@ -112,7 +112,7 @@ describe('a released module', () => {
     await waitFor(async () => (await site(3).list('releases', { all: true })).every(({ metadata }) => metadata.name !== 'acme.web-1.0.0'), {
       what: 'the release to go',
     });
-    expect(await ok(site(3), 'module', 'show', 'acme/web')).toContain('it is here to be staged');
+    expect(await ok(site(3), 'module', 'show', 'acme/web')).toContain('it can be staged here');
     await ok(site(3), 'module', 'rm', 'acme/web');
     expect(await site(3).get('assembly', 'acme.web-1.0.0.tier')).toBeUndefined();
     expect((await site(3).cli('module', 'fetch', 'acme/web')).stderr).toContain('nobody has released');
