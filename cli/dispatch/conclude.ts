@@ -36,9 +36,10 @@ export function conclude(cli: Cli, { execution, ending, missing }: Attended, opt
   if (options.againOn !== undefined) cli.out.note(`Or:         ${options.againOn(nodesOf(failed))}`);
 }
 
-/** How to resume it. That works at the node that started it, and only that node shows the request. */
-function goOn({ id, starter, request }: ExecutionView, global: GlobalFlags): string {
-  if (Object.keys(request).length > 0) return `Go on: ${line(global, 'executions', 'resume', shortId(id))}`;
+/** How to resume it after this pause. That works at the node that started it, and only that node shows the request. */
+function goOn({ id, starter, request, pauses }: ExecutionView, global: GlobalFlags): string {
+  const which = pauses === undefined ? [] : ['--pause', String(pauses)];
+  if (Object.keys(request).length > 0) return `Go on: ${line(global, 'executions', 'resume', shortId(id), ...which)}`;
   return `Go on, at ${escapeControls(starter)}: ${line({}, 'executions', 'resume', shortId(id))}`;
 }
 

@@ -58,6 +58,8 @@ export interface ExecutionView {
   user: string;
   phase: ExecutionPhase;
   message: string | undefined;
+  /** How often it has paused, as far as the daemon knows. */
+  pauses: number | undefined;
   startedAt: number | undefined;
   finishedAt: number | undefined;
   /** By index. */
@@ -87,6 +89,7 @@ export function executionOf(object: unknown): ExecutionView {
     user: textAt(object, 'spec', 'user') ?? '',
     phase: phaseOf(object, 'status', 'phase') ?? 'Running',
     message: textAt(object, 'status', 'message'),
+    pauses: numberAt(object, 'status', 'pauses'),
     startedAt: timeAt(object, 'status', 'startedAt') ?? timeAt(object, 'metadata', 'creationTimestamp'),
     finishedAt: timeAt(object, 'status', 'finishedAt'),
     parts: new Map(parts.filter((part) => part !== undefined).map((part) => [part.index, part])),

@@ -36,7 +36,7 @@ export type FollowEvent =
   | { type: 'part'; part: PartView }
   | OutputEvent
   | NoteEvent
-  | { type: 'end'; phase: ExecutionPhase; missing: number };
+  | { type: 'end'; phase: ExecutionPhase; missing: number; pause: number | undefined };
 
 const STREAMS = ['out', 'err', 'log'] as const;
 
@@ -59,7 +59,7 @@ export function followEventOf(line: unknown): FollowEvent | undefined {
     };
   }
   if (!isRecord(end)) return undefined;
-  return { type: 'end', phase: phaseOf(end, 'phase') ?? 'Running', missing: numberAt(end, 'missing') ?? 0 };
+  return { type: 'end', phase: phaseOf(end, 'phase') ?? 'Running', missing: numberAt(end, 'missing') ?? 0, pause: numberAt(end, 'pause') };
 }
 
 function outputOf(output: unknown): OutputEvent | undefined {

@@ -112,6 +112,7 @@ export class Following {
       return !this.#shown.has(event.part.index);
     } else if (event.type === 'end') {
       this.#execution.phase = event.phase;
+      this.#execution.pauses = event.pause;
       this.#missing = event.missing;
     }
     return true;

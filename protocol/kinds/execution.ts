@@ -117,6 +117,7 @@ const schema = z.object({
       startedAt: z.string().max(40).optional().describe('When the execution started, in RFC 3339.'),
       finishedAt: z.string().max(40).optional().describe('When the execution ended, in RFC 3339.'),
       message: z.string().max(1_024).optional().describe('A message about the state of the execution.'),
+      pauses: z.number().int().positive().optional().describe('How often the execution has paused. Set only on the starting node.'),
       ...conditionFields,
     })
     .optional()

@@ -15,6 +15,15 @@ export const dispatchRequest = z.strictObject({
   request: z.strictObject(dispatchRequestSpec.shape).describe('What to run, and where.'),
   ...how,
 });
+/** `POST executions/ID/resume`. */
+export const resumeRequest = z.strictObject({
+  pause: z
+    .number()
+    .int()
+    .nonnegative()
+    .optional()
+    .describe('The pause to end, as `status.pauses` counts them: a later pause is not ended. Default: the present one.'),
+});
 /** `POST executions/ID/retry`. */
 export const retryRequest = z.strictObject(how);
 /** `POST executions/ID/abort`. */

@@ -43,7 +43,14 @@ export const followLine = z.object({
     })
     .optional(),
   /** Last line. Without it the answer is incomplete. */
-  end: z.object({ phase: z.enum(['Running', 'Paused', 'Finished']), missing: z.number().int().nonnegative().optional() }).optional(),
+  end: z
+    .object({
+      phase: z.enum(['Running', 'Paused', 'Finished']),
+      missing: z.number().int().nonnegative().optional(),
+      /** The number of the pause, at the starting node. */
+      pause: z.number().int().positive().optional(),
+    })
+    .optional(),
 });
 export type FollowLine = z.infer<typeof followLine>;
 

@@ -309,11 +309,11 @@ b2
 
   it('says where one goes on that is paused at another node', async () => {
     const parts = [part(0, { node: 'node1', state: 'ended', outcome: 'failed' }), part(1, { node: 'node2', paused: true })];
-    const end = { end: { phase: 'Paused' } };
-    for (const [elsewhere, said] of [
-      [true, 'It is paused. Go on, at node0: dtkd executions resume 1a2b3c4d5e6f\n'],
-      [false, 'It is paused. Go on: dtkd executions resume 1a2b3c4d5e6f\n'],
+    for (const [elsewhere, pause, said] of [
+      [true, {}, 'It is paused. Go on, at node0: dtkd executions resume 1a2b3c4d5e6f\n'],
+      [false, { pause: 2 }, 'It is paused. Go on: dtkd executions resume 1a2b3c4d5e6f --pause 2\n'],
     ] as const) {
+      const end = { end: { phase: 'Paused', ...pause } };
       daemon.script('GET', about('/follow'), () => ({
         lines: linesOf({ execution: executionObject(parts, { phase: 'Paused', elsewhere }) }, end),
       }));
@@ -324,17 +324,25 @@ b2
   });
 
   it('resume lets it go on, and follows it', async () => {
-    daemon.script('POST', about('/resume'), () => ({}));
+    const pauses: unknown[] = [];
+    daemon.script('GET', about(''), () => executionObject([part(0, { node: 'node1' })], { phase: 'Paused', pauses: 3 }));
+    daemon.script('POST', about('/resume'), ({ body }) => {
+      pauses.push(body);
+      return {};
+    });
     daemon.script('GET', about('/follow'), () => ({
       lines: linesOf({ execution: two }, ended(0, 'node1', 'succeeded'), ended(1, 'node2', 'succeeded'), FINISHED),
     }));
     expect(await daemon.cli('executions', 'resume', '1a2b3c')).toMatchObject({ code: 0, stderr: '2 targets: 2 succeeded\n' });
+    await daemon.cli('executions', 'resume', '1a2b3c', '--pause', '2', '--detach');
+    expect(pauses).toEqual([{ pause: 3 }, { pause: 2 }]);
   });
 
   it.each(['--loglevel=info', '--group', '--output=json'])('resume %s shows nothing again of what came before the pause', async (flag) => {
     const before = part(0, { node: 'node1', state: 'ended', outcome: 'failed', exitStatus: 1, offset: 4 });
     const unknown = part(1, { node: 'node2', state: 'ended', outcome: 'unknown', offset: 6 });
     const waiting = part(2, { node: 'node3', state: 'waiting' });
+    daemon.script('GET', about(''), () => executionObject([before, unknown, waiting], { phase: 'Paused', pauses: 1 }));
     daemon.script('POST', about('/resume'), () => executionObject([before, unknown, waiting]));
     const asked: (string | null)[] = [];
     daemon.script('GET', about('/follow'), ({ query }) => {

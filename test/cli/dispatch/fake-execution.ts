@@ -15,7 +15,7 @@ export function part(index: number, fields: PartFields): Part {
 /** `elsewhere`: as a node shows it that did not start it. The first line of a follow, and what `GET …/executions/ID` answers. */
 export function executionObject(
   parts: readonly Part[],
-  fields: { phase?: string; user?: string; elsewhere?: boolean } = {},
+  fields: { phase?: string; user?: string; elsewhere?: boolean; pauses?: number } = {},
 ): Record<string, unknown> {
   return {
     apiVersion: 'dtkd.dev/v1',
@@ -38,7 +38,12 @@ export function executionObject(
         },
       })),
     },
-    status: { phase: fields.phase ?? 'Running', parts, startedAt: '2026-01-01T00:00:00Z' },
+    status: {
+      phase: fields.phase ?? 'Running',
+      parts,
+      startedAt: '2026-01-01T00:00:00Z',
+      ...(fields.pauses === undefined ? {} : { pauses: fields.pauses }),
+    },
   };
 }
 

@@ -460,7 +460,7 @@ describe('the order of turns', () => {
   test('is stored as paused when that is told', async () => {
     const w = await inWorld({ targets: { ...webs(succeed), web2: fail }, timing: { saveMs: 3_600_000 } });
     const { metadata } = await w.executions.dispatch(OPS, { ...EXEC, batch: '34%', pauseOnFailure: true, keepGoing: false });
-    expect((await linesOf(w.executions, metadata.name)).at(-1)).toEqual({ end: { phase: 'Paused' } });
+    expect((await linesOf(w.executions, metadata.name)).at(-1)).toEqual({ end: { phase: 'Paused', pause: 1 } });
     const stored = fieldsOf(await w.store.get({ group: 'dtkd.dev', plural: 'executions', namespace: 'desk', name: metadata.name }));
     expect(stored.status?.phase).toBe('Paused');
     expect(stored.status?.parts.map(({ state }) => state)).toEqual(['ended', 'ended', 'ended', 'waiting', 'waiting', 'waiting']);
@@ -473,7 +473,7 @@ describe('the order of turns', () => {
     const request = { ...EXEC, batch: '34%', pauseOnFailure: true, keepGoing: false };
     const first = await w.executions.dispatch(OPS, request);
     const lines = await linesOf(w.executions, first.metadata.name);
-    expect(lines.at(-1)).toEqual({ end: { phase: 'Paused' } });
+    expect(lines.at(-1)).toEqual({ end: { phase: 'Paused', pause: 1 } });
     await act(w, first.metadata.name, 'resume');
     expect((await linesOf(w.executions, first.metadata.name)).at(-1)).toEqual({ end: { phase: 'Finished' } });
     expect(Object.values(outcomes(partsOf(await showOf(w.executions, first.metadata.name)))).sort()).toEqual([
@@ -488,6 +488,22 @@ describe('the order of turns', () => {
     expect(ended['web4']).toBe('skipped');
     expect(Object.values(ended).filter((one) => one === 'skipped')).toHaveLength(3);
     expect(audited).toEqual(['dispatch', 'resume', 'dispatch', 'abort']);
+  });
+
+  test('a late resume of one pause does not end the next', async () => {
+    const w = await inWorld({ targets: webs(fail) });
+    const { metadata } = await w.executions.dispatch(OPS, { ...EXEC, batch: '2', pauseOnFailure: true, keepGoing: false });
+    const pausesOf = async () => fieldsOf(await showOf(w.executions, metadata.name)).status?.pauses;
+    expect((await linesOf(w.executions, metadata.name)).at(-1)).toEqual({ end: { phase: 'Paused', pause: 1 } });
+    expect(await pausesOf()).toBe(1);
+    await act(w, metadata.name, 'resume', { pause: 1 });
+    expect((await linesOf(w.executions, metadata.name)).at(-1)).toEqual({ end: { phase: 'Paused', pause: 2 } });
+    const late = act(w, metadata.name, 'resume', { pause: 1 });
+    await expect(late).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringContaining('is in pause 2, not 1') });
+    expect(await pausesOf()).toBe(2);
+    expect(fieldsOf(await showOf(w.executions, metadata.name)).status?.phase).toBe('Paused');
+    await act(w, metadata.name, 'resume', { pause: 2 });
+    expect((await linesOf(w.executions, metadata.name)).at(-1)).toEqual({ end: { phase: 'Finished' } });
   });
 });
 

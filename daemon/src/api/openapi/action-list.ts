@@ -15,7 +15,7 @@ import { typeKind } from '../../../../protocol/kinds/type.ts';
 import { userKind } from '../../../../protocol/kinds/user.ts';
 import { parcelRequest } from '../../../../protocol/parcel/request.ts';
 import { checkup } from '../../../../protocol/requests/checkup.ts';
-import { abortRequest, dispatchRequest, followRequest, retryRequest } from '../../../../protocol/requests/dispatch.ts';
+import { abortRequest, dispatchRequest, followRequest, resumeRequest, retryRequest } from '../../../../protocol/requests/dispatch.ts';
 import { inviteRequest, joinRequest, leaveRequest, recoveryKey, rootKey } from '../../../../protocol/requests/domain.ts';
 import { contextAnswer, followLine } from '../../../../protocol/requests/follow.ts';
 import { fetchRequest, installRequest, lockRequest, publishRequest } from '../../../../protocol/requests/module.ts';
@@ -243,7 +243,14 @@ const WITH_EXECUTIONS: readonly ActionEntry[] = [
     lines: followLine,
   },
   { method: 'post', path: 'executions/{id}/abort', summary: 'Abort an execution', needs: 'user', body: abortRequest },
-  { method: 'post', path: 'executions/{id}/resume', summary: 'Resume a paused execution', needs: 'user', answer: executionKind },
+  {
+    method: 'post',
+    path: 'executions/{id}/resume',
+    summary: 'Resume a paused execution',
+    needs: 'user',
+    body: resumeRequest,
+    answer: executionKind,
+  },
   {
     method: 'post',
     path: 'executions/{id}/retry',

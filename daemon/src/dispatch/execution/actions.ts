@@ -4,7 +4,14 @@ import { DtkdError } from '../../../../protocol/errors.ts';
 import type { DispatchRequestSpec } from '../../../../protocol/kinds/execution.ts';
 import type { ApiObject } from '../../../../protocol/objects/objects.ts';
 import { MAX_TARGETS } from '../../../../protocol/orders/order.ts';
-import { abortRequest, dispatchRequest, followOffsets, followRequest, retryRequest } from '../../../../protocol/requests/dispatch.ts';
+import {
+  abortRequest,
+  dispatchRequest,
+  followOffsets,
+  followRequest,
+  resumeRequest,
+  retryRequest,
+} from '../../../../protocol/requests/dispatch.ts';
 import type { ContextAnswer, FollowLine, PlanAnswer } from '../../../../protocol/requests/follow.ts';
 import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { KnownContext } from '../plan/context.ts';
@@ -23,7 +30,7 @@ export interface ActionPorts {
   ): Promise<AsyncIterable<FollowLine>>;
   show(principal: Principal, id: string): Promise<ApiObject>;
   abort(principal: Principal, id: string, index?: number): Promise<AbortAnswer>;
-  resume(principal: Principal, id: string): Promise<ApiObject>;
+  resume(principal: Principal, id: string, pause?: number): Promise<ApiObject>;
   retry(principal: Principal, id: string, dryRun: boolean): Promise<ApiObject | PlanAnswer>;
 }
 
@@ -72,7 +79,7 @@ async function executionsAction(ports: ActionPorts, request: ExecutionActionRequ
       return ports.abort(principal, id, read(abortRequest, body ?? {}).index);
     case 'resume':
       assertMethod(method, 'POST');
-      return ports.resume(principal, id);
+      return ports.resume(principal, id, read(resumeRequest, body ?? {}).pause);
     case 'retry': {
       assertMethod(method, 'POST');
       const { dryRun = false, follow } = read(retryRequest, body ?? {});

@@ -59,14 +59,16 @@ export function statusOf(given: {
   startedAt: number;
   finishedAt: number | undefined;
   message: string | undefined;
+  pauses?: number;
 }): NonNullable<ExecutionFields['status']> {
-  const { phase, parts, startedAt, finishedAt, message } = given;
+  const { phase, parts, startedAt, finishedAt, message, pauses = 0 } = given;
   return {
     phase,
     parts: [...parts],
     startedAt: toTimestamp(startedAt),
     ...(finishedAt === undefined ? {} : { finishedAt: toTimestamp(finishedAt) }),
     ...(message === undefined ? {} : { message: message.slice(0, 1_024) }),
+    ...(pauses === 0 ? {} : { pauses }),
   };
 }
 

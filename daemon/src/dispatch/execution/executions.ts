@@ -95,7 +95,7 @@ class StartedHere implements Executions {
       follow: (principal, id, how) => this.follow(principal, id, how),
       show: (principal, id) => this.show(principal, id),
       abort: (principal, id, index) => this.abort(principal, id, index),
-      resume: (principal, id) => this.resume(principal, id),
+      resume: (principal, id, pause) => this.resume(principal, id, pause),
       retry: (principal, id, dryRun) => this.retry(principal, id, dryRun),
     });
     this.started = {
@@ -228,7 +228,7 @@ class StartedHere implements Executions {
     return known.run.abort(index);
   }
 
-  async resume(principal: Principal, text: string): Promise<ApiObject> {
+  async resume(principal: Principal, text: string, pause?: number): Promise<ApiObject> {
     const known = await lookUp(this.#lookup, principal, text);
     if (known.at === 'elsewhere') {
       const { starter } = fieldsOf(known.merged.object)?.spec ?? { starter: 'another node' };
@@ -236,7 +236,7 @@ class StartedHere implements Executions {
     }
     if (known.at === 'here') throw new DtkdError('CONFLICT', 'the execution is not paused: it has ended');
     this.#assertMayEnd(principal, known.run);
-    known.run.resume();
+    known.run.resume(pause);
     this.#audit(principal, 'resume', known.run.id, 'asked for');
     return known.run.object();
   }

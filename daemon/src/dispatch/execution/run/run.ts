@@ -73,6 +73,8 @@ export class Run implements View {
   readonly #states = new Bell();
   readonly #tally = new Tally();
   #resume: ((go: boolean) => void) | undefined;
+  /** How often it has paused. */
+  #pauses = 0;
   #lostTimer: NodeJS.Timeout | undefined;
   readonly #saving: Saving;
 
@@ -168,6 +170,7 @@ export class Run implements View {
       startedAt: this.#startedAt,
       finishedAt: this.#finishedAt,
       message: this.#message,
+      pauses: this.#pauses,
     });
     return withStatus(this.#object, status);
   }
@@ -208,6 +211,10 @@ export class Run implements View {
     return 0;
   }
 
+  pause(): number | undefined {
+    return this.#phase === 'Paused' ? this.#pauses : undefined;
+  }
+
   /** Parts that have not ended. */
   openParts(): number {
     return this.#drivers.length - this.#tally.count('ended');
@@ -243,10 +250,16 @@ export class Run implements View {
     return true;
   }
 
-  /** Goes on after a pause. Errors: CONFLICT if it is not paused. */
-  resume(): void {
+  /** Goes on after a pause: after this one only, if it is given. Errors: CONFLICT if it is not paused, or was resumed and paused again. */
+  resume(pause = this.#pauses): void {
+    const id = this.id.slice(0, 12);
     if (this.#resume === undefined) {
-      throw new DtkdError('CONFLICT', `the execution ${this.id.slice(0, 12)} is not paused: it is ${this.#phase.toLowerCase()}`);
+      throw new DtkdError('CONFLICT', `the execution ${id} is not paused: it is ${this.#phase.toLowerCase()}`);
+    }
+    if (pause !== this.#pauses) {
+      throw new DtkdError('CONFLICT', `the execution ${id} is in pause ${this.#pauses}, not ${pause}: it was resumed, and paused again`, {
+        next: `See why with "dtkd executions show ${id}", then resume it again.`,
+      });
     }
     this.#resume(true);
   }
@@ -311,6 +324,7 @@ export class Run implements View {
     const { promise, resolve } = Promise.withResolvers<boolean>();
     this.#resume = resolve;
     this.#phase = 'Paused';
+    this.#pauses += 1;
     this.#note({ event: 'paused', text: 'Paused, since a target did not succeed: resume or abort it' });
     await this.#saving.surely();
     this.#stored = true;

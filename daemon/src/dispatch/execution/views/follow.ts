@@ -63,7 +63,8 @@ export async function* follow(view: View, { from, allNotes = false, signal }: Fo
       if (dirty.size > 0) continue;
       if (resting) {
         const missing = view.missing();
-        yield { end: { phase: view.phase(), ...(missing > 0 ? { missing } : {}) } };
+        const pause = view.pause?.();
+        yield { end: { phase: view.phase(), ...(missing > 0 ? { missing } : {}), ...(pause === undefined ? {} : { pause }) } };
         return;
       }
       await rung;

@@ -26,6 +26,8 @@ export interface View {
    * unsubscribes.
    */
   onChange(listener: (index?: number) => void): () => void;
+  /** The number of the pause, if the execution is paused here. */
+  pause?(): number | undefined;
   /** Number of parts of which nothing is known. */
   missing(): number;
 }
