@@ -171,7 +171,7 @@ describe('dtkd cp', () => {
     daemon.script('GET', /daemon\/content\//, () => ({ octets: Buffer.from('wrong') }));
     const ran = await daemon.cli('cp', 'web1:/x', join(dir, 'x'));
     expect(ran.code).toBe(20);
-    expect(ran.stderr).toContain('is not what web1 read');
+    expect(ran.stderr).toContain('that arrived differs from what web1 read');
     expect(await readdir(dir)).toEqual([]);
     // A partial file that is wrong is not believed a second time.
     await writeFile(join(dir, `.x.${digestOf(right).slice(0, 16)}.part`), 'wro');
@@ -185,7 +185,8 @@ describe('dtkd cp', () => {
     const file = { file: { digest: digestOf(bytes), size: 3, mode: 0o644 } };
     answer(told('web1', 'web2'), ended(0, 'web1', 'succeeded', file), ended(1, 'web2', 'succeeded', file), FINISHED);
     daemon.script('GET', /daemon\/content\//, ({ query }) => {
-      if (query.get('node') === 'web1') throw new DtkdError('CONTENT_MISSING', 'content is at no member that can be reached now');
+      if (query.get('node') === 'web1')
+        throw new DtkdError('CONTENT_MISSING', 'content is not available: no member that can be reached now has it');
       return { octets: bytes };
     });
     const ran = await daemon.cli('cp', '.*:/x', join(dir, 'got/'));

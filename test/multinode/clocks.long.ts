@@ -93,7 +93,7 @@ describe('commands among clocks that differ', () => {
     expect(apart.get('one')?.outcome).toBe('succeeded');
     expect(apart.get('two')).toMatchObject({
       outcome: 'refused',
-      reason: expect.stringMatching(/is of \d{4}-.*, which is not yet: here it is \d{4}-/),
+      reason: expect.stringMatching(/was made at \d{4}-.*, which is in the future: here it is \d{4}-/),
     });
     expect(apart.get('three')).toMatchObject({
       outcome: 'refused',

@@ -200,7 +200,7 @@ describe('fetching', () => {
   it('blames the publisher, and nobody else, for wrong hashes of pieces', async () => {
     const one = await fresh();
     const digest = await release(one, member(one, 'node1'), dependent('acme/db', '1.0.0'));
-    one.content.refusals.set(digest, new DtkdError('CONTENT_ALTERED', 'not what makes it', { details: { toldWrong: true } }));
+    one.content.refusals.set(digest, new DtkdError('CONTENT_ALTERED', 'do not make up the content', { details: { toldWrong: true } }));
     expect((await refusal(act(one, 'module-fetch', { module: 'acme/db' }))).message).toContain('by node1 tells wrong hashes');
     expect(one.events).toEqual([expect.stringContaining('by node1 tells wrong hashes')]);
   });

@@ -102,7 +102,7 @@ async function island(name: string, tellMs?: number): Promise<Island> {
       here.reading.count += 1;
       await here.reading.until;
       if (id === 'f'.repeat(64)) throw new DtkdError('NOT_FOUND', 'no such execution');
-      if (here.refused.has(id)) throw new DtkdError('NOT_A_MEMBER', 'who answers is no member that is known here');
+      if (here.refused.has(id)) throw new DtkdError('NOT_A_MEMBER', 'the node that answers is not a member known here');
       const known = here.told.some((one) => one.id === id && one.outcome !== 'unknown');
       if (!known) here.told.push({ id, target, outcome: part.outcome, records: records.length });
       return known ? 'known' : 'taken';

@@ -73,7 +73,7 @@ describe('a script', () => {
     expect(await play(one({ Run: { ...inline('x'), timeout: '5s' } }), { runner })).toMatchObject({
       ok: false,
       error: { code: 'DEADLINE' },
-      reason: 'the command "Run" took longer than it may',
+      reason: 'the command "Run" took longer than allowed',
     });
   });
 
@@ -262,7 +262,7 @@ describe('time', () => {
       { timeoutMs: 60_000 },
     );
     expect(result).toMatchObject({ ok: true, order: ['late', 'late', 'h'] });
-    expect(result.runner.lines).toContain('[warning] error workflow command (1/1) -> "X " : the step "X" took longer than it may');
+    expect(result.runner.lines).toContain('[warning] error workflow command (1/1) -> "X " : the step "X" took longer than allowed');
   });
 
   it('lets nothing follow a limit of the whole', async () => {
@@ -278,7 +278,7 @@ describe('time', () => {
     });
     const result = await play(world);
     expect(result).toMatchObject({ ok: false, error: { code: 'DEADLINE' }, signal: 'SIGKILL', order: ['late'] });
-    expect(result.reason).toBe('step 1/1 "X": the command "Run" took longer than it may');
+    expect(result.reason).toBe('step 1/1 "X": the command "Run" took longer than allowed');
   });
 
   it('lets the caller handle a command whose own limit is over', async () => {
@@ -307,7 +307,7 @@ describe('time', () => {
       ok: false,
       error: { code: 'DEADLINE' },
       order: ['a'],
-      reason: 'step 2/2 "B": it took longer than it may',
+      reason: 'step 2/2 "B": it took longer than allowed',
     });
   });
 });
@@ -348,10 +348,10 @@ describe('an abort', () => {
   });
 
   it('says why, where its signal does', async () => {
-    const signal = AbortSignal.abort(new DtkdError('DEADLINE', 'the time of the order is over'));
+    const signal = AbortSignal.abort(new DtkdError('DEADLINE', 'the order has expired'));
     expect(await play(workflow({ script: { inline: 'a' }, 'on-failure': 'ignore' }), { signal })).toMatchObject({
       ok: false,
-      error: { code: 'DEADLINE', message: 'the time of the order is over' },
+      error: { code: 'DEADLINE', message: 'the order has expired' },
       order: [],
     });
   });

@@ -37,12 +37,12 @@ describe('what is wrong with a command is found before anything runs', () => {
     [
       'a command that comes back to itself',
       one({ Run: steps({ command: 'B' }), B: steps({ command: 'Run' }) }),
-      'step 1 of "Run": step 1 of "B": the command "Run" comes back to itself: Run → B → Run',
+      'step 1 of "Run": step 1 of "B": the command "Run" calls itself: Run → B → Run',
     ],
     [
       'one that is its own handler',
       one({ Run: steps({ script: { inline: 'a' }, 'on-failure': [{ command: 'Run' }] }) }),
-      'step 1 of "Run": handler 1 of "Run": the command "Run" comes back to itself: Run → Run',
+      'step 1 of "Run": handler 1 of "Run": the command "Run" calls itself: Run → Run',
     ],
     [
       'an option that a step leaves out',
@@ -72,7 +72,7 @@ describe('what is wrong with a command is found before anything runs', () => {
     [
       'a reference to nothing',
       one({ Run: steps({ script: { inline: 'a', args: ['${properties.port}'] } }) }),
-      'step 1 of "Run": the script of "Run": "${properties.port}" refers to what is not there\n  ${properties.port}\n  ^',
+      'step 1 of "Run": the script of "Run": "${properties.port}" refers to something that does not exist\n  ${properties.port}\n  ^',
     ],
   ])('%s', async (_what, world, message) => {
     expect(await refused(world)).toMatchObject({ code: 'INVALID', message });
@@ -117,7 +117,7 @@ describe('what is wrong with a command is found before anything runs', () => {
     const world = { ...one(commands), resource: resource('myService', { properties: { long: 'x'.repeat(60_000) } }) };
     expect(await refused(world)).toMatchObject({
       code: 'INVALID',
-      message: expect.stringContaining('characters in all when they are filled in'),
+      message: expect.stringContaining('characters in total when they are filled in'),
     });
   });
 

@@ -193,7 +193,7 @@ describe('filling in', () => {
 
   it('shows where, and what was meant', () => {
     expect(refusal(() => expand('listen ${options.prt}', scope)).message).toBe(
-      '"${options.prt}" refers to what is not there (did you mean "${options.port}"?)\n  listen ${options.prt}\n         ^',
+      '"${options.prt}" refers to something that does not exist (did you mean "${options.port}"?)\n  listen ${options.prt}\n         ^',
     );
   });
 

@@ -97,12 +97,12 @@ describe('an answer in a file', () => {
     const { w, id } = await queued();
     await w.executions.started.abort(OPS, id);
     expect(partsOf(await showOf(w.executions, id))[0]).toMatchObject({ state: 'ended', outcome: 'unknown', code: 'ABORTED' });
-    const skipped = ended({ outcome: 'skipped', code: 'ABORTED', reason: 'taken back before it had come' });
+    const skipped = ended({ outcome: 'skipped', code: 'ABORTED', reason: 'withdrawn before it arrived' });
     expect(await w.executions.answered(FROM, { id, index: 0 }, { part: skipped, records: new Uint8Array() })).toBe('taken');
     expect(partsOf(await showOf(w.executions, id))[0]).toMatchObject({
       state: 'ended',
       outcome: 'skipped',
-      reason: 'taken back before it had come',
+      reason: 'withdrawn before it arrived',
     });
   });
 

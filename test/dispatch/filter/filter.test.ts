@@ -208,16 +208,14 @@ describe('what is said about a filter', () => {
     expect(await about({ include: ['tags=mail', 'osfamily=unix'] })).toBe('none of 5 nodes matches tags=mail');
     expect(await about({ include: ['web1'] })).toBe('none of 5 nodes matches hostname=web1, but name=web1 matches 1');
     expect(await about({ include: ['name=none*'] })).toBe(
-      'none of 5 nodes matches name=none*; * repeats what stands before it: any text is ".*"',
+      'none of 5 nodes matches name=none*; * repeats the character before it: any text is ".*"',
     );
     for (const words of ['tags=web and osfamily=unix', 'not name=web1'])
-      expect(await about({ include: [words] })).toMatch(/^none of 5 nodes matches .*; a comma joins conditions, -X leaves out/);
+      expect(await about({ include: [words] })).toMatch(/^none of 5 nodes matches .*; a comma joins conditions, -X excludes/);
     expect(await about({ include: ['tags=web', 'osfamily=windows'] })).toBe(
-      'of 5 nodes 2 match tags=web, 1 match osfamily=windows, none all of it',
+      'of 5 nodes, 2 match tags=web, 1 match osfamily=windows, but none matches all',
     );
-    expect(await about({ include: ['tags=web'], exclude: ['osfamily=unix'] })).toBe(
-      'all 2 of 5 nodes that are taken in are left out again',
-    );
+    expect(await about({ include: ['tags=web'], exclude: ['osfamily=unix'] })).toBe('all 2 of 5 nodes that are included are also excluded');
     expect(await whyNone(await parseNodeFilter({ include: ['x'] }), [])).toBe('there is no node to choose from');
   });
 

@@ -368,7 +368,7 @@ describe('taking back', () => {
   test('what the target cannot take again may have been taken before', async () => {
     const { s, t, order } = await handedOver();
     network.breaks = () => undefined;
-    const asked = refusing(t, new DtkdError('NOT_A_MEMBER', 'who started it is no member that is known here'));
+    const asked = refusing(t, new DtkdError('NOT_A_MEMBER', 'the node that started it is not a member known here'));
     network.start('t');
     await t.holding.start();
     await waitFor(() => asked() > 0);

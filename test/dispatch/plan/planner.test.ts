@@ -145,7 +145,7 @@ describe('a plan is refused', () => {
     ['with an option that is unknown', { ...command, command: 'Start', options: { port: '1', prot: '2' } }, 'INVALID', 'prot'],
     ['without a command', { resource: 'shop' }, 'BAD_REQUEST', 'which command'],
     ['with two things to do', { ...command, exec: { argv: ['ls'] } }, 'BAD_REQUEST', 'several'],
-    ['with nothing to do', {}, 'BAD_REQUEST', 'nothing to do'],
+    ['with nothing to do', {}, 'BAD_REQUEST', 'does not say what to do'],
     ['with a timeout of nothing', { ...command, timeout: '0s' }, 'BAD_REQUEST', 'timeout'],
   ])('%s', async (_name, request, code, text) => {
     await expect(plannerFor(service).plan(OPS, request)).rejects.toMatchObject({ code, message: expect.stringContaining(text) });

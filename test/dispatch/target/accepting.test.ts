@@ -97,7 +97,7 @@ describe('a target', () => {
     expect(first.part).toMatchObject({
       outcome: 'failed',
       exitStatus: 1,
-      reason: expect.stringContaining('install failed of Service/web'),
+      reason: expect.stringContaining('install of Service/web failed'),
     });
     expect(first.output.out).toBe('installing\n');
     await writeFile(marker, '');

@@ -110,7 +110,7 @@ describe('after its daemon has ended, a target', () => {
   });
 
   it.each([
-    ['takes too long', 'DEADLINE', 'it took longer than it may'],
+    ['takes too long', 'DEADLINE', 'it took longer than allowed'],
     ['is aborted', 'ABORTED', 'it was aborted by operator'],
   ])('knows why it had begun to end what %s, and goes on with it', async (_what, code, reason) => {
     const log = join(site.directory, 'log');

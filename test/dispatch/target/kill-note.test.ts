@@ -14,7 +14,7 @@ describe('why a process is ended', () => {
   it('is read as it was noted, and stays', async () => {
     const noted = await noteKill(room, { code: 'ABORTED', message: 'it was aborted by "ops"' });
     expect(noted).toMatchObject({ code: 'ABORTED', message: 'it was aborted by "ops"' });
-    expect(await noteKill(room, { code: 'DEADLINE', message: 'it took longer than it may' })).toBeUndefined();
+    expect(await noteKill(room, { code: 'DEADLINE', message: 'it took longer than allowed' })).toBeUndefined();
     expect(await readKillNote(room)).toEqual(noted);
   });
 

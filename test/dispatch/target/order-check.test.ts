@@ -22,10 +22,14 @@ describe('the times of an order', () => {
   });
 
   it.each([
-    ['before it was made', { notBefore: NOW - 1 }, /may not start before it was made/],
-    ['over before it may start', { notBefore: NOW + 2, notAfter: NOW + 1 }, /over before it may start/],
+    ['before it was made', { notBefore: NOW - 1 }, /cannot start before it was made/],
+    ['expires before it may start', { notBefore: NOW + 2, notAfter: NOW + 1 }, /expires before it may start/],
     ['too long', { notAfter: NOW + 7 * DAY_MS + 1 }, /7 days at most/],
-    ['of a clock that is far ahead', { createdAt: NOW + 2 * DAY_MS, notBefore: NOW + 2 * DAY_MS, notAfter: NOW + 3 * DAY_MS }, /not yet/],
+    [
+      'of a clock that is far ahead',
+      { createdAt: NOW + 2 * DAY_MS, notBefore: NOW + 2 * DAY_MS, notAfter: NOW + 3 * DAY_MS },
+      /in the future/,
+    ],
   ])('are refused, saying why: %s', (_name, other, why) => {
     expect(() => assertForUs(orderAt({ ...times, ...other }), { domain, self, starter }, NOW)).toThrow(why);
   });

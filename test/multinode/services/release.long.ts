@@ -112,7 +112,7 @@ describe('a released module', () => {
     await waitFor(async () => (await site(3).list('releases', { all: true })).every(({ metadata }) => metadata.name !== 'acme.web-1.0.0'), {
       what: 'the release to go',
     });
-    expect(await ok(site(3), 'module', 'show', 'acme/web')).toContain('it can be staged here');
+    expect(await ok(site(3), 'module', 'show', 'acme/web')).toContain('it is here only to be staged');
     await ok(site(3), 'module', 'rm', 'acme/web');
     expect(await site(3).get('assembly', 'acme.web-1.0.0.tier')).toBeUndefined();
     expect((await site(3).cli('module', 'fetch', 'acme/web')).stderr).toContain('nobody has released');

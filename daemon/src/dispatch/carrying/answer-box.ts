@@ -38,6 +38,6 @@ export async function unboxAnswer(members: Pick<Members, 'unseal'>, domain: stri
   if (opened === undefined) throw new DtkdError('SIGNATURE_INVALID', 'the answer was not sealed to this node, or was altered');
   const body = decodeCbor(opened, answerBody, 'an answer');
   if (body.part.state !== 'ended' || body.part.index !== answer.index)
-    throw new DtkdError('FRAME_INVALID', 'the answer says nothing of how it ended');
+    throw new DtkdError('FRAME_INVALID', 'the answer does not say how the command ended');
   return body;
 }

@@ -126,7 +126,9 @@ export class AnswerRows {
       all.count + one > ANSWERS ||
       all.bytes + bytes > ANSWERS_BYTES;
     if (tooMuch)
-      throw new DtkdError('QUOTA_EXCEEDED', 'this node keeps as many answers for others as it may', { next: 'Carry this file on itself.' });
+      throw new DtkdError('QUOTA_EXCEEDED', 'this node cannot keep more answers for other nodes', {
+        next: 'Carry this file itself on to those nodes.',
+      });
   }
 
   #sum(prefix: string): { count: number; bytes: number } {

@@ -70,7 +70,7 @@ export class Carrying {
     for (const starter of this.#answers.starters()) this.#errands.want(starter);
     this.#errands.start();
     this.#timer = setInterval(() => {
-      this.#answers.sweep(now()).catch((error: unknown) => logger.warn({ err: error }, 'Answers that are over could not be removed'));
+      this.#answers.sweep(now()).catch((error: unknown) => logger.warn({ err: error }, 'Expired answers could not be removed'));
     }, SWEEP_MS);
     this.#timer.unref();
   }
@@ -111,18 +111,18 @@ export class Carrying {
     const { members, holding, executions, now } = this.#options;
     const { starter, target, id, index, until } = answer;
     if (target === self) return 'known';
-    if (members.byKey(domain, target) === undefined) throw new DtkdError('NOT_A_MEMBER', 'who answers is no member that is known here');
-    if (!isAnswered(domain, answer))
-      throw new DtkdError('SIGNATURE_INVALID', 'the answer is not of the node that is said to have given it');
+    if (members.byKey(domain, target) === undefined)
+      throw new DtkdError('NOT_A_MEMBER', 'the node that answers is not a member known here');
+    if (!isAnswered(domain, answer)) throw new DtkdError('SIGNATURE_INVALID', 'the answer is not from the node that it names');
     let taken: 'taken' | 'known';
     if (starter === self) {
       const body = await unboxAnswer(members, domain, answer);
       taken = await executions.answered({ domain, target }, { id, index }, body);
     } else {
       if (members.byKey(domain, starter) === undefined)
-        throw new DtkdError('NOT_A_MEMBER', 'who is answered is no member that is known here');
+        throw new DtkdError('NOT_A_MEMBER', 'the node that the answer is for is not a member known here');
       if (until <= now()) throw new DtkdError('ORDER_EXPIRED', 'nobody waits for the answer any more');
-      if (until > now() + 2 * MAX_ANSWER_LIFETIME_MS) throw new DtkdError('ORDER_INVALID', 'no answer is kept for so long');
+      if (until > now() + 2 * MAX_ANSWER_LIFETIME_MS) throw new DtkdError('ORDER_INVALID', 'answers are not kept that long');
       taken = (await this.#answers.keep(domain, answer)) ? 'taken' : 'known';
       this.#errands.want({ domain, key: starter });
     }

@@ -77,7 +77,7 @@ export class Gathering {
       const bytes = await new FrameReader(stream, limits.MAX_CARRY_FRAME_BYTES).next(limits.TAKE_MS);
       return bytes === undefined ? undefined : decodeCbor(bytes, carryAnswer, 'the answer to a carried answer');
     } catch (error) {
-      this.#options.logger.debug({ err: error, key: to.key }, 'A starter did not say that it took an answer');
+      this.#options.logger.debug({ err: error, key: to.key }, 'A starter did not confirm that it took an answer');
       return undefined;
     } finally {
       stream.destroy();
@@ -92,7 +92,7 @@ export class Gathering {
       stream.end(encodeFrame(encodeCbor(request)));
       return stream;
     } catch (error) {
-      this.#options.logger.debug({ err: error, key: to.key }, 'A member was not asked about what is carried');
+      this.#options.logger.debug({ err: error, key: to.key }, 'A member could not be asked for what is to be carried');
       return undefined;
     }
   }
@@ -110,7 +110,7 @@ export class Gathering {
         if (left <= 0) throw new DtkdError('TIMEOUT', 'it takes too long');
         frame = decodeCbor(bytes, carryAnswer, 'what a member has to be carried');
       } catch (error) {
-        this.#options.logger.warn({ err: error, node }, 'A member did not tell all that it has to be carried');
+        this.#options.logger.warn({ err: error, node }, 'A member did not give all that it has to be carried');
         return;
       }
       if (frame.type === 'end' || frame.type === 'refused') return;

@@ -66,7 +66,7 @@ async function bodyOf(
     return part.state === 'ended' ? { part, records: await outputOf(handle, outputBytes) } : undefined;
   }
   if (never !== true) return undefined;
-  const reason = 'taken back before it had come';
+  const reason = 'withdrawn before it arrived';
   return {
     part: { index, node: '', what: '', state: 'ended', outcome: 'skipped', code: 'ABORTED', reason, endedAt },
     records: new Uint8Array(),

@@ -45,7 +45,7 @@ export function failed(code: string, message: string): Ended {
 }
 
 export function expiredBy(limit: Limit): Ended {
-  return { ...failed('DEADLINE', `${limit.what} took longer than it may`), expired: limit };
+  return { ...failed('DEADLINE', `${limit.what} took longer than allowed`), expired: limit };
 }
 
 /** Takes code and message from the signal's reason, if that is a DtkdError. */

@@ -66,8 +66,8 @@ export function filledLength(options: Readonly<Record<string, OptionValue>>, fil
 
 /** The error for texts that exceed MAX_FILLED. */
 export function tooMuchFilled(): DtkdError {
-  return new DtkdError('INVALID', `its texts come to more than ${MAX_FILLED} characters in all when they are filled in`, {
-    next: 'Let scripts read large values from variables (DTKD_PROPERTY_NAME), or from files that are made of templates.',
+  return new DtkdError('INVALID', `its texts have more than ${MAX_FILLED} characters in total when they are filled in`, {
+    next: 'Let scripts read large values from variables (DTKD_PROPERTY_NAME), or from files made from templates.',
   });
 }
 
@@ -81,7 +81,7 @@ function referred(reference: string | undefined, scope: Scope, text: string, at:
   if (!Object.hasOwn(values, name)) {
     const near = nearMiss(name, Object.keys(values));
     throw fault(
-      `"\${${reference}}" refers to what is not there${near === undefined ? '' : ` (did you mean "\${${area}.${near}}"?)`}`,
+      `"\${${reference}}" refers to something that does not exist${near === undefined ? '' : ` (did you mean "\${${area}.${near}}"?)`}`,
       text,
       at,
     );

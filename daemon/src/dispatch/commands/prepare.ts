@@ -81,8 +81,8 @@ class Preparation {
     const now = [...path, { object: resource.object, name: resolved.name }];
     const shown = now.map(({ name }) => name).join(' → ');
     if (known >= 0) {
-      throw new DtkdError('INVALID', `the command "${resolved.name}" comes back to itself: ${shown}`, {
-        next: 'A command may not be a step of its own steps; give one of them another name.',
+      throw new DtkdError('INVALID', `the command "${resolved.name}" calls itself: ${shown}`, {
+        next: 'Remove the step that leads back to it, or give one of the commands another name.',
       });
     }
     if (now.length > MAX_COMMAND_DEPTH) {
@@ -227,7 +227,7 @@ class Preparation {
 
   #counted(): void {
     this.#count += 1;
-    if (this.#count > MAX_WORK) throw new DtkdError('INVALID', `it comes to more than ${MAX_WORK} steps in all`);
+    if (this.#count > MAX_WORK) throw new DtkdError('INVALID', `it has more than ${MAX_WORK} steps in total`);
   }
 
   #fills(length: number): void {

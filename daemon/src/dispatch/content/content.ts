@@ -263,7 +263,7 @@ class DiskContent implements ContentStore {
   ): Promise<Uint8Array> {
     const own = this.#inMemory.filter((key) => key === from.key).length;
     if (own >= limits.MAX_IN_MEMORY_PER_PEER || this.#inMemory.length >= limits.MAX_IN_MEMORY)
-      throw new DtkdError('TOO_MANY_REQUESTS', 'this node is fetching much already');
+      throw new DtkdError('TOO_MANY_REQUESTS', 'this node is fetching too much already');
     const { members, logger, patienceMs = limits.FETCH_PATIENCE_MS, restMs = limits.FIRST_REST_MS } = this.#options;
     const growing = new GrowingBytes();
     this.#inMemory.push(from.key);
@@ -387,7 +387,7 @@ class DiskContent implements ContentStore {
 }
 
 function late(digest: string): DtkdError {
-  return new DtkdError('TIMEOUT', `content ${digest.slice(0, 12)}… did not come in time`);
+  return new DtkdError('TIMEOUT', `content ${digest.slice(0, 12)}… did not arrive in time`);
 }
 
 function tooLarge(limit: number): DtkdError {

@@ -139,7 +139,7 @@ class Fetching {
     } catch (error) {
       if (signal.aborted) throw timedOut();
       if (!(error instanceof DtkdError) || !isFromPeer(error)) throw error;
-      this.#options.logger.debug({ err: error, from: member.node }, 'Content did not come whole');
+      this.#options.logger.debug({ err: error, from: member.node }, 'Content arrived incomplete');
       return error.code === 'PEER_AWAY' || error.code === 'TIMEOUT' ? 'cut' : 'wrong';
     } finally {
       signal.removeEventListener('abort', abort);
@@ -193,11 +193,11 @@ class Fetching {
   #missing(): DtkdError {
     const name = `content ${this.#job.digest.slice(0, 12)}…`;
     if (this.#banned.size > 0)
-      return new DtkdError('CONTENT_ALTERED', `${name} is not what it should be at ${this.#banned.size} of the members that have it`, {
-        next: 'Install the module, or copy the file, anew where it comes from.',
+      return new DtkdError('CONTENT_ALTERED', `${name} is altered at ${this.#banned.size} of the members that have it`, {
+        next: 'Install the module, or copy the file, again where it comes from.',
       });
     const who = this.#job.prefer.flatMap(({ domain, key }) => this.#options.members.byKey(domain, key)?.node ?? []);
-    return new DtkdError('CONTENT_MISSING', `${name} is at no member that can be reached now`, {
+    return new DtkdError('CONTENT_MISSING', `${name} is not available: no member that can be reached now has it`, {
       next: who.length === 0 ? 'Try again when a node that has it is connected.' : `Try again when ${who.join(' or ')} is connected.`,
     });
   }
@@ -209,7 +209,7 @@ function isFromPeer({ code }: DtkdError): boolean {
 }
 
 function timedOut(): DtkdError {
-  return new DtkdError('TIMEOUT', 'the content did not come in time');
+  return new DtkdError('TIMEOUT', 'the content did not arrive in time');
 }
 
 const keyText = ({ domain, key }: { domain: string; key: string }) => `${domain} ${key}`;

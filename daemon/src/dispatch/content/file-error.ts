@@ -9,11 +9,11 @@ export function fileError(error: unknown, path: string): DtkdError {
     case 'ENOENT':
       return new DtkdError('NOT_FOUND', `there is no ${path}`, { cause: error });
     case 'ENOTDIR':
-      return new DtkdError('NOT_FOUND', `a part of ${path} is no directory`, { cause: error });
+      return new DtkdError('NOT_FOUND', `a part of ${path} is not a directory`, { cause: error });
     case 'EACCES':
     case 'EPERM':
-      return new DtkdError('FORBIDDEN', `the daemon may not do that with ${path}`, {
-        next: 'Choose another place, or let the user that runs the daemon have it.',
+      return new DtkdError('FORBIDDEN', `the daemon has no permission to do that with ${path}`, {
+        next: 'Choose another place, or give the user that runs the daemon access to it.',
         cause: error,
       });
     case 'EROFS':
@@ -25,11 +25,11 @@ export function fileError(error: unknown, path: string): DtkdError {
     case 'ENAMETOOLONG':
       return new DtkdError('INVALID', `the name of ${path.slice(0, 80)}… is too long`, { cause: error });
     case 'ETXTBSY':
-      return new DtkdError('CONFLICT', `${path} is being run`, { cause: error });
+      return new DtkdError('CONFLICT', `${path} is a program that is running`, { cause: error });
     case 'ENOSPC':
     case 'EDQUOT':
     case 'EFBIG':
-      return new DtkdError('DISK_FULL', `there is no room for ${path}`, { next: 'Free some space and do it again.', cause: error });
+      return new DtkdError('DISK_FULL', `there is no room for ${path}`, { next: 'Free some space and try again.', cause: error });
     default:
       return new DtkdError('INTERNAL', `${path}: ${systemCode(error) ?? 'the file system failed'}`, { cause: error });
   }

@@ -27,7 +27,7 @@ export interface FileToPut {
  * CONTENT_ALTERED, DISK_FULL.
  */
 export async function putFile({ source, path, mode, digest, size }: FileToPut): Promise<void> {
-  if (!isAbsolute(path)) throw new DtkdError('INVALID', `${path} does not begin at the root`, { next: 'Give a path that begins with /.' });
+  if (!isAbsolute(path)) throw new DtkdError('INVALID', `${path} is not an absolute path`, { next: 'Give a path that begins with /.' });
   const before = await replaced(path);
   const beside = join(dirname(path), `.${basename(path).slice(0, 128)}.${randomBytes(6).toString('hex')}.dtkd`);
   try {
@@ -63,7 +63,7 @@ async function replaced(path: string): Promise<Stats | undefined> {
   }
   if (there.isFile()) return there;
   if (there.isDirectory()) throw isDirectory(path);
-  throw new DtkdError('INVALID', `${path} is ${there.isSymbolicLink() ? 'a symbolic link' : 'no regular file'} and stays as it is`, {
+  throw new DtkdError('INVALID', `${path} is ${there.isSymbolicLink() ? 'a symbolic link' : 'not a regular file'} and was not replaced`, {
     next: 'Name the file itself, or remove what is there.',
   });
 }
@@ -76,7 +76,7 @@ async function assertDirectory(path: string): Promise<void> {
   } catch (error) {
     const coded = fileError(error, path);
     if (coded.code !== 'NOT_FOUND') throw coded;
-    throw new DtkdError('NOT_FOUND', `there is no directory ${path}`, { next: 'Make it first.', cause: error });
+    throw new DtkdError('NOT_FOUND', `there is no directory ${path}`, { next: 'Create it first.', cause: error });
   }
 }
 
@@ -102,7 +102,7 @@ async function copyInto(file: FileHandle, source: string, { digest, size }: { di
     await from.close();
   }
   if (copied !== size || hash.digest('hex') !== digest) {
-    throw new DtkdError('CONTENT_ALTERED', 'the content is not what was sent', { next: 'Copy it again.' });
+    throw new DtkdError('CONTENT_ALTERED', 'the content differs from what was sent', { next: 'Copy it again.' });
   }
 }
 
@@ -137,14 +137,14 @@ export async function takeFile(
   try {
     const before = await file.stat({ bigint: true });
     if (!before.isFile()) {
-      const what = before.isDirectory() ? 'a directory' : 'no regular file';
+      const what = before.isDirectory() ? 'a directory' : 'not a regular file';
       throw new DtkdError('INVALID', `${path} is ${what}`, { next: 'Only regular files are copied; pack a directory first.' });
     }
     const taken = await content.take(chunksOf(file, signal), { limit });
     const after = await file.stat({ bigint: true });
     const same = after.size === before.size && after.mtimeNs === before.mtimeNs && after.ctimeNs === before.ctimeNs;
     if (!same || BigInt(taken.size) !== before.size) {
-      throw new DtkdError('CONFLICT', `${path} changed while it was read`, { next: 'Copy it again when nobody writes to it.' });
+      throw new DtkdError('CONFLICT', `${path} changed while it was read`, { next: 'Copy it again while nothing writes to it.' });
     }
     return { ...taken, mode: Number(before.mode & 0o777n) };
   } catch (error) {

@@ -20,7 +20,8 @@ export function contentForClients(content: ContentStore, members: Pick<Members, 
 
   function fetchFrom(node: string, digest: string, how: { size?: number; signal: AbortSignal }): Promise<string> {
     const from = members.byNode(node);
-    if (from === undefined) throw new DtkdError('CONTENT_MISSING', `content ${digest.slice(0, 12)}… is not here, and ${node} is no member`);
+    if (from === undefined)
+      throw new DtkdError('CONTENT_MISSING', `content ${digest.slice(0, 12)}… is not here, and ${node} is not a member`);
     return content.fetch(digest, { ...how, from });
   }
 }

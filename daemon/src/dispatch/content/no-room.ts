@@ -8,13 +8,17 @@ export function noRoom(capacity: number): DtkdError {
 }
 
 export function shareTaken(): DtkdError {
-  return new DtkdError('DISK_FULL', 'of the room that this node has for files your uploads take as much as is left for all others', {
-    next: 'Wait until what you have copied is not needed any more, or have the operator of this node copy it.',
-  });
+  return new DtkdError(
+    'DISK_FULL',
+    'your uploads already take as much of the room that this node has for files as is left for everyone else',
+    {
+      next: 'Wait until the files that you copied are no longer needed, or ask the operator of this node to copy it.',
+    },
+  );
 }
 
 export function diskFull(directory: string): DtkdError {
-  return new DtkdError('DISK_FULL', `what is left of the disk under ${directory} is kept for what the daemon itself has to write`, {
-    next: 'Free some space and do it again.',
+  return new DtkdError('DISK_FULL', `the space left on the disk under ${directory} is reserved for the daemon itself`, {
+    next: 'Free some space and try again.',
   });
 }

@@ -242,7 +242,7 @@ class PieceFetching {
     } catch (error) {
       if (signal.aborted) return 'cut';
       if (!(error instanceof DtkdError)) throw error;
-      this.#options.logger.debug({ err: error, from: member.node }, 'A piece did not come whole');
+      this.#options.logger.debug({ err: error, from: member.node }, 'A piece arrived incomplete');
       return error.code === 'FRAME_INVALID' || error.code === 'FRAME_TOO_LARGE' ? 'wrong' : 'cut';
     } finally {
       signal.removeEventListener('abort', abort);
@@ -309,14 +309,14 @@ class PieceFetching {
         },
       );
     }
-    return new DtkdError('CONTENT_MISSING', `${name} is at no member that can be reached now${left}`, {
-      next: `Try again when ${who.join(' or ') || 'a node that has it'} is connected: what has come is kept.`,
+    return new DtkdError('CONTENT_MISSING', `${name} is not available: no member that can be reached now has it${left}`, {
+      next: `Try again when ${who.join(' or ') || 'a node that has it'} is connected: what has arrived is kept.`,
     });
   }
 }
 
 function timedOut(): DtkdError {
-  return new DtkdError('TIMEOUT', 'the content did not come in time');
+  return new DtkdError('TIMEOUT', 'the content did not arrive in time');
 }
 
 export const keyText = ({ domain, key }: { domain: string; key: string }) => `${domain} ${key}`;

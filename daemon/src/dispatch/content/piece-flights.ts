@@ -50,7 +50,7 @@ export class PieceFlights {
   async fetch(wanted: PiecesWanted): Promise<void> {
     const flight = await this.#board(wanted);
     const { promise, reject } = Promise.withResolvers<never>();
-    const abort = () => reject(new DtkdError('TIMEOUT', `content ${wanted.digest.slice(0, 12)}… did not come in time`));
+    const abort = () => reject(new DtkdError('TIMEOUT', `content ${wanted.digest.slice(0, 12)}… did not arrive in time`));
     wanted.signal.addEventListener('abort', abort, { once: true });
     if (wanted.signal.aborted) abort();
     try {
@@ -127,9 +127,9 @@ export class PieceFlights {
     await this.#options.files.discard(file);
     throw new DtkdError(
       'CONTENT_ALTERED',
-      `the pieces of content ${digest.slice(0, 12)}… are not what makes it: who told of them told wrong`,
+      `the pieces of content ${digest.slice(0, 12)}… do not make up the content: their list is wrong`,
       {
-        next: 'Tell whoever published it.',
+        next: 'Tell the operator of the node that published it.',
         details: { toldWrong: true },
       },
     );

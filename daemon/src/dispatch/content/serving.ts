@@ -51,7 +51,7 @@ export class ContentServing {
       end?.();
     });
     // The asker tries again after a pause.
-    if (end === undefined) stream.destroy(new DtkdError('TOO_MANY_REQUESTS', 'too many wait already'));
+    if (end === undefined) stream.destroy(new DtkdError('TOO_MANY_REQUESTS', 'too many requests are waiting already'));
   }
 
   close(): void {

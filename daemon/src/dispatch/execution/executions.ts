@@ -120,7 +120,7 @@ class StartedHere implements Executions {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#stopping.abort(new DtkdError('UNAVAILABLE', 'the daemon stops; what was told goes on at its targets'));
+    this.#stopping.abort(new DtkdError('UNAVAILABLE', 'the daemon is stopping; targets that were told go on'));
     clearInterval(this.#sweep);
     this.#plansAhead.stop();
     this.#runsAhead.stop();
@@ -192,12 +192,12 @@ class StartedHere implements Executions {
     if (fields === undefined) throw new DtkdError('NOT_FOUND', `this node knows no execution ${id.slice(0, 12)} (any more)`);
     const planned = fields.spec.targets.find((one) => one.index === index);
     if (planned === undefined || planned.domain !== domain || planned.key !== target || answer.part.index !== index) {
-      throw new DtkdError('ORDER_INVALID', 'the answer is not of the target of that order');
+      throw new DtkdError('ORDER_INVALID', 'the answer is not from the target of that order');
     }
     if (run !== undefined) return (await run.answered(index, answer, this.#ports.timing.answerMs)) ? 'taken' : 'known';
     const part = fields.status?.parts.find((one) => one.index === index);
     if (part?.state === 'ended' && part.outcome !== 'unknown') return 'known';
-    throw new DtkdError('GONE', `execution ${id.slice(0, 12)} is over: nothing is waited for any more`);
+    throw new DtkdError('GONE', `execution ${id.slice(0, 12)} is over: no answer is awaited any more`);
   }
 
   waitingCode(domains: ReadonlySet<string>): ReadonlySet<string> {
@@ -232,7 +232,7 @@ class StartedHere implements Executions {
     const known = await lookUp(this.#lookup, principal, text);
     if (known.at === 'elsewhere') {
       const { starter } = fieldsOf(known.merged.object)?.spec ?? { starter: 'another node' };
-      throw new DtkdError('CONFLICT', `the execution was started by ${starter}: it goes on there`, { next: `Resume it at ${starter}.` });
+      throw new DtkdError('CONFLICT', `the execution was started by ${starter}and is resumed there`, { next: `Resume it at ${starter}.` });
     }
     if (known.at === 'here') throw new DtkdError('CONFLICT', 'the execution is not paused: it has ended');
     this.#assertMayEnd(principal, known.run);
@@ -394,8 +394,8 @@ class StartedHere implements Executions {
 
   #assertMayEnd(principal: Principal, run: Run): void {
     if (may(this.#lookup, principal, 'EXECUTE', run.object())) return;
-    throw new DtkdError('FORBIDDEN', `you may follow execution ${run.id.slice(0, 12)}, but not change how it goes on`, {
-      next: 'Whoever started it may, the operator of this node, and who has EXECUTE on its resource.',
+    throw new DtkdError('FORBIDDEN', `you may follow execution ${run.id.slice(0, 12)}, but not control it`, {
+      next: 'The user who started it may, the operator of this node, and users with EXECUTE on its resource.',
     });
   }
 

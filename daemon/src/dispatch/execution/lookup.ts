@@ -33,7 +33,7 @@ export type LookupPorts = Pick<ExecutionsOptions, 'store' | 'node' | 'members' |
 function parseId(text: string): string {
   const id = text.toLowerCase();
   if (executionIdStart.safeParse(id).success) return id;
-  throw new DtkdError('BAD_REQUEST', `"${text.slice(0, 80)}" is no id of an execution`, {
+  throw new DtkdError('BAD_REQUEST', `"${text.slice(0, 80)}" is not the id of an execution`, {
     next: 'Give the id as it is shown, or at least its first six digits.',
   });
 }
@@ -136,9 +136,9 @@ function ambiguous(id: string, ids: readonly string[]): DtkdError {
   const shown = ids.slice(0, MAX_SHOWN).map((one) => one.slice(0, Math.max(12, id.length + 6)));
   return new DtkdError(
     'AMBIGUOUS',
-    `"${id}" begins ${ids.length > MAX_SHOWN ? 'many ids' : `the ids of ${ids.length} executions`}: ${shown.join(', ')}`,
+    `"${id}" is the beginning of ${ids.length > MAX_SHOWN ? 'many ids' : `the ids of ${ids.length} executions`}: ${shown.join(', ')}`,
     {
-      next: 'Give more digits of it.',
+      next: 'Give more digits of the id.',
     },
   );
 }
@@ -150,5 +150,5 @@ function notFound(principal: Principal, id: string, unanswered: readonly string[
       : unanswered.length > 0
         ? `These nodes did not answer in time: ${unanswered.join(', ')}. Try again.`
         : 'You see executions that you started, and parts of those whose resource you may READ.';
-  return new DtkdError('NOT_FOUND', `no node that can be reached tells of an execution ${id.slice(0, 12)}`, { next });
+  return new DtkdError('NOT_FOUND', `no node that can be reached knows an execution ${id.slice(0, 12)}`, { next });
 }

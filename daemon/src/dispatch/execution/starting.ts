@@ -57,7 +57,7 @@ export function startRun(ports: StartingPorts, principal: Principal, request: Di
   const createdAt = now();
   const queueMs = request.queue === undefined ? undefined : durationMs(request.queue);
   if (queueMs !== undefined && (queueMs <= 0 || queueMs > MAX_ORDER_LIFETIME_MS)) {
-    throw new DtkdError('BAD_REQUEST', 'an order can be queued for 7 days at most', { next: 'Say --queue with 7d or less.' });
+    throw new DtkdError('BAD_REQUEST', 'an order can be queued for 7 days at most', { next: 'Use --queue with 7d or less.' });
   }
   const notAfter = createdAt + (queueMs ?? ORDER_LIFETIME_MS);
   const frozen = freeze(plan, { starter: node.name, user: displayOf(principal), createdAt, notAfter });

@@ -54,8 +54,8 @@ export async function whyNone(filter: CompiledFilter, nodes: readonly FilteredNo
     const all = new Set(matching);
     included = included.filter((node) => all.has(node));
   }
-  if (included.length === 0) return `of ${among} ${counts.join(', ')}, none all of it`;
-  return `all ${included.length} of ${among} that are taken in are left out again`;
+  if (included.length === 0) return `of ${among}, ${counts.join(', ')}, but none matches all`;
+  return `all ${included.length} of ${among} that are included are also excluded`;
 }
 
 /** A hint for a host name filter that matches nodes by name: the two are often confused. */
@@ -67,8 +67,8 @@ async function byName(condition: Condition, nodes: readonly FilteredNode[]): Pro
 
 /** A hint for syntax of expressions, file names and other tools, which is part of the value here. */
 function otherGrammar(text: string): string {
-  if (/(^|=)not |\s(and|or)\s/.test(text)) return '; a comma joins conditions, -X leaves out, and words between are part of the value';
-  return /[\w-]\*/.test(text) ? '; * repeats what stands before it: any text is ".*"' : '';
+  if (/(^|=)not |\s(and|or)\s/.test(text)) return '; a comma joins conditions, -X excludes, and words in between are part of the value';
+  return /[\w-]\*/.test(text) ? '; * repeats the character before it: any text is ".*"' : '';
 }
 
 function holds({ key, literals, anyOf }: Condition, node: FilteredNode): boolean {

@@ -74,7 +74,7 @@ export class HeldRows {
       own.bytes + more > HELD_PER_DEPOSITOR_BYTES ||
       this.#all.count + one > HELD ||
       this.#all.bytes + more > HELD_BYTES;
-    if (tooMuch) throw new DtkdError('QUOTA_EXCEEDED', 'this node holds as many orders as it may', { next: 'Ask another member.' });
+    if (tooMuch) throw new DtkdError('QUOTA_EXCEEDED', 'this node cannot hold more orders', { next: 'Ask another member.' });
   }
 
   /** Writes a row durably. `sealed` comes with a new order. */

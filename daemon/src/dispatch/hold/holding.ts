@@ -62,7 +62,7 @@ class OrderHolding implements Holding {
     this.#options.members.handle(HOLD_PROTOCOL, (stream, from) => this.#serving.serve(stream, from));
     this.#errands.start();
     const sweep = () => {
-      this.#sweep().catch((error: unknown) => this.#options.logger.warn({ err: error }, 'Held orders could not be tidied up'));
+      this.#sweep().catch((error: unknown) => this.#options.logger.warn({ err: error }, 'Expired orders could not be removed'));
     };
     this.#timer = setInterval(sweep, limits.SWEEP_MS);
     this.#timer.unref();
@@ -97,7 +97,7 @@ class OrderHolding implements Holding {
   async deposit({ domain, target, id, index, notAfter, order }: Deposit): Promise<{ holders: string[] }> {
     const { members, node, offer } = this.#options;
     const member = members.byKey(domain, target);
-    if (member === undefined) throw new DtkdError('ORDER_INVALID', 'an order is held for members of a common domain only');
+    if (member === undefined) throw new DtkdError('ORDER_INVALID', 'orders are held only for members of a common domain');
     const name: HeldName = { domain, target, starter: member.selfKey, id, index };
     this.#assertTime(notAfter);
     const offered = offer && ((bundle: Uint8Array) => offer(bundle, member, notAfter));
@@ -116,7 +116,7 @@ class OrderHolding implements Holding {
       })
       .catch((error: unknown) => {
         // It is held all the same. Its row still lists all members that were asked as possible holders.
-        this.#options.logger.warn({ err: error, id, index }, 'Who holds an order could not be written down');
+        this.#options.logger.warn({ err: error, id, index }, 'The holders of an order could not be stored');
       });
     this.#wantTold(row);
     return { holders: [...holders.map((holder) => holder.node), node.name] };
@@ -162,7 +162,7 @@ class OrderHolding implements Holding {
     const row = await this.#locks.locked(nameText(name), async () => {
       const held = this.#rows.get(nameText(name));
       if (held === undefined) {
-        throw new DtkdError('NOT_FOUND', 'no such order is held here: it was delivered, or its time is over', {
+        throw new DtkdError('NOT_FOUND', 'no such order is held here: it was delivered, or has expired', {
           next: 'Abort it at its target.',
         });
       }
@@ -232,9 +232,9 @@ class OrderHolding implements Holding {
     const name: HeldName = { domain, target, starter, id, index };
     // About its own orders this node knows more than anybody else.
     if (starter === self) return 'known';
-    if (index >= MAX_TARGETS) throw new DtkdError('ORDER_INVALID', 'no plan has so many targets');
+    if (index >= MAX_TARGETS) throw new DtkdError('ORDER_INVALID', 'no plan can have that many targets');
     if (this.#options.members.byKey(domain, starter) === undefined) {
-      throw new DtkdError('NOT_A_MEMBER', 'who started it is no member that is known here');
+      throw new DtkdError('NOT_A_MEMBER', 'the node that started it is not a member known here');
     }
     return this.#locks.locked(nameText(name), async () => {
       const before = this.#rows.get(nameText(name));
@@ -247,7 +247,7 @@ class OrderHolding implements Holding {
       }
       if (before !== undefined) return 'known';
       if (!isDepositedBy(name, notAfter, carried.sealed, carried.signature)) {
-        throw new DtkdError('SIGNATURE_INVALID', 'the order is not of the node that is said to have started it');
+        throw new DtkdError('SIGNATURE_INVALID', 'the order is not from the node that it names as its starter');
       }
       if (target !== self) await this.#keep(name, { ...carried, type: 'deposit' }, from);
       else if (await this.#options.isTaken?.(name)) return 'known';
@@ -286,7 +286,7 @@ class OrderHolding implements Holding {
 
   async #answer(request: HoldRequest, from: Member): Promise<HoldAnswer> {
     const name: HeldName = { domain: from.domain, target: request.target, starter: request.starter, id: request.id, index: request.index };
-    if (request.index >= MAX_TARGETS) throw new DtkdError('ORDER_INVALID', 'no plan has so many targets');
+    if (request.index >= MAX_TARGETS) throw new DtkdError('ORDER_INVALID', 'no plan can have that many targets');
     return this.#locks.locked(nameText(name), () => {
       switch (request.type) {
         case 'deposit':
@@ -301,20 +301,20 @@ class OrderHolding implements Holding {
 
   async #keep(name: HeldName, request: HoldRequest & { type: 'deposit' }, from: Pick<Member, 'key' | 'selfKey'>): Promise<HoldAnswer> {
     const { notAfter, sealed, signature } = request;
-    if (from.key !== name.starter) throw new DtkdError('FORBIDDEN', 'an order is taken from its starter only');
+    if (from.key !== name.starter) throw new DtkdError('FORBIDDEN', 'an order is accepted only from its starter');
     if (name.target === from.selfKey) throw new DtkdError('ORDER_INVALID', 'the order is for this node: deliver it');
     if (this.#options.members.byKey(name.domain, name.target) === undefined) {
-      throw new DtkdError('ORDER_INVALID', 'the target is no member that is known here');
+      throw new DtkdError('ORDER_INVALID', 'the target is not a member known here');
     }
     if (this.#options.members.byKey(name.domain, name.starter) === undefined) {
-      throw new DtkdError('NOT_A_MEMBER', 'who started it is no member that is known here');
+      throw new DtkdError('NOT_A_MEMBER', 'the node that started it is not a member known here');
     }
     if (signature !== undefined && !isDepositedBy(name, notAfter, sealed, signature)) {
-      throw new DtkdError('SIGNATURE_INVALID', 'the order was not signed as it is');
+      throw new DtkdError('SIGNATURE_INVALID', 'the signature of the order does not match its content');
     }
     this.#assertTime(notAfter);
     const before = this.#rows.get(nameText(name));
-    if (before?.type === 'cancel') throw new DtkdError('ABORTED', 'the order was taken back');
+    if (before?.type === 'cancel') throw new DtkdError('ABORTED', 'the order was withdrawn');
     const { sent, carried } = before ?? {};
     const row: HeldOrderRow = { ...name, type: 'order', notAfter, bytes: sealed.length, holders: [], signature, sent, carried };
     this.#rows.assertRoom(row);
@@ -325,11 +325,11 @@ class OrderHolding implements Holding {
 
   async #accept(name: HeldName, sealed: Uint8Array, from: Pick<Member, 'selfKey'>): Promise<HoldAnswer> {
     if (name.target !== from.selfKey) throw new DtkdError('ORDER_INVALID', 'the order is for another node');
-    if (this.#rows.get(nameText(name))?.type === 'cancel') throw new DtkdError('ABORTED', 'the order was taken back');
+    if (this.#rows.get(nameText(name))?.type === 'cancel') throw new DtkdError('ABORTED', 'the order was withdrawn');
     const { members, accept } = this.#options;
     const { user, ...order } = await unboxOrder(members, name, sealed);
     const starter = members.byKey(name.domain, name.starter);
-    if (starter === undefined) throw new DtkdError('NOT_A_MEMBER', 'who started it is no member that is known here');
+    if (starter === undefined) throw new DtkdError('NOT_A_MEMBER', 'the node that started it is not a member known here');
     await accept({ member: starter, user }, order, this.#closing.signal);
     return { type: 'done' };
   }
@@ -343,9 +343,9 @@ class OrderHolding implements Holding {
     const { members, cancelled, now } = this.#options;
     const starter = members.byKey(name.domain, name.starter);
     if (starter === undefined || (!isTarget && from.key !== name.starter)) {
-      throw new DtkdError('FORBIDDEN', 'an order is taken back by its starter only');
+      throw new DtkdError('FORBIDDEN', 'an order can be withdrawn only by its starter');
     }
-    if (!isCancelledBy(name, signature)) throw new DtkdError('SIGNATURE_INVALID', 'its starter did not take the order back');
+    if (!isCancelledBy(name, signature)) throw new DtkdError('SIGNATURE_INVALID', 'its starter did not withdraw the order');
     const before = this.#rows.get(nameText(name));
     const until = Math.min(Math.max(notAfter, before?.notAfter ?? 0), now() + MAX_ORDER_LIFETIME_MS);
     const row: Held = {
@@ -369,9 +369,9 @@ class OrderHolding implements Holding {
 
   #assertTime(notAfter: number): void {
     const now = this.#options.now();
-    if (notAfter <= now) throw new DtkdError('ORDER_EXPIRED', 'the time of the order is over');
+    if (notAfter <= now) throw new DtkdError('ORDER_EXPIRED', 'the order has expired');
     if (notAfter > now + MAX_ORDER_LIFETIME_MS + limits.CLOCK_SLACK_MS) {
-      throw new DtkdError('ORDER_INVALID', 'an order is held for seven days at most');
+      throw new DtkdError('ORDER_INVALID', 'orders are held for at most seven days');
     }
   }
 

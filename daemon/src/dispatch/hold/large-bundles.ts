@@ -30,7 +30,7 @@ export async function fetchOffered(
   starter: Member,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  if (starter.reach === 'away') throw new DtkdError('PEER_AWAY', `${starter.node} has what has to be known of the order, and is away`);
+  if (starter.reach === 'away') throw new DtkdError('PEER_AWAY', `${starter.node} has the data that the order needs, and is away`);
   return content.bytes(digest, { size, from: starter, signal: within(FETCH_BUNDLE_MS, signal) });
 }
 

@@ -43,7 +43,7 @@ export async function boxOrder(
     if (sealed !== undefined) return sealed;
   }
   throw new DtkdError('TOO_LARGE', `an order that is held for its target has at most ${MAX_SEALED_BYTES} bytes`, {
-    next: 'Give fewer or shorter options, or do it when the target is connected.',
+    next: 'Give fewer or shorter options, or try again when the target is connected.',
   });
 }
 
@@ -53,12 +53,12 @@ export async function unboxOrder(members: Pick<Members, 'unseal'>, name: HeldNam
   if (opened === undefined) throw new DtkdError('SIGNATURE_INVALID', 'the order was not sealed to this node, or was altered');
   const { body, signature } = decodeCbor(opened, sealedOrder, 'a sealed order');
   if (!verifySignature(parsePeerKey(name.starter), 'order', body, signature)) {
-    throw new DtkdError('SIGNATURE_INVALID', 'the order is not of the node that is said to have started it');
+    throw new DtkdError('SIGNATURE_INVALID', 'the order is not from the node that it names as its starter');
   }
   const held = decodeCbor(body, heldOrder, 'a held order');
   const { header, index } = decodeCbor(held.order, orderSchema, 'an order');
   if (executionIdOf(header) !== name.id || index !== name.index)
-    throw new DtkdError('ORDER_INVALID', 'the order is another one than it is called');
+    throw new DtkdError('ORDER_INVALID', 'the order is not the one that its id names');
   return held;
 }
 

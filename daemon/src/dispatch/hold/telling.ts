@@ -112,7 +112,7 @@ export class Telling {
     await locks.locked(name, async () => {
       const held = rows.get(name);
       if (held?.type !== 'order') {
-        if (sent) throw new DtkdError('ABORTED', 'the order was taken back');
+        if (sent) throw new DtkdError('ABORTED', 'the order was withdrawn');
         return;
       }
       if ((held.sent ?? false) !== sent) await rows.put({ ...held, sent });

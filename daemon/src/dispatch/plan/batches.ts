@@ -7,8 +7,8 @@ export function parseBatch(text: string): Batch {
   const percent = text.endsWith('%');
   const number = Number.parseInt(text, 10);
   if (!(number > 0) || (percent && number > 100)) {
-    throw new DtkdError('BAD_REQUEST', `a batch of "${text}" is not possible`, {
-      next: 'Write how many targets, such as 5, or such as 10%.',
+    throw new DtkdError('BAD_REQUEST', `"${text}" is not the size of a batch`, {
+      next: 'Write a number of targets, such as 5, or a percentage, such as 10%.',
     });
   }
   return percent ? { percent: number } : { count: number };

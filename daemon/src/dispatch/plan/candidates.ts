@@ -62,7 +62,7 @@ function notFound(sought: Sought, unanswered: readonly string[], there: readonly
   const next =
     unanswered.length > 0
       ? `These nodes did not answer, and may have it: ${unanswered.join(', ')}. Try again when they are back.`
-      : 'Show what there is with "dtkd ctl" alone, or "dtkd get resources -A"; you see only what you may READ, and with the operator\'s token only what this node has.';
+      : 'See what there is with "dtkd ctl" alone, or "dtkd get resources -A"; you see only what you may READ, and with the operator\'s token only what this node has.';
   return new DtkdError('NOT_FOUND', `no ${textOf(sought)} was found${sought.node === undefined ? '' : ` at node "${sought.node}"`}`, {
     next: `${advice}${next}`,
     details: { unanswered: [...unanswered] },

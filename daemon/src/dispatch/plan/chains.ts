@@ -37,8 +37,8 @@ function withCommands({ name, code, commands }: BundledType, manifests: Readonly
   const manifest = manifests.get(code.digest);
   const type = Object.entries(manifest?.types ?? {}).find(([one]) => one.toLowerCase() === bareType(name).toLowerCase())?.[1];
   if (manifest === undefined || type === undefined || manifest.module !== bareCode(code.name)) {
-    throw new DtkdError('CONTENT_ALTERED', `the type ${name} is not in the module ${code.name} that it is said to come from`, {
-      next: 'Install the module again at the node that owns the model: dtkd module install.',
+    throw new DtkdError('CONTENT_ALTERED', `the type ${name} is not in the module ${code.name}, from which it should come`, {
+      next: 'Install the module again on the node that owns the model: dtkd module install.',
     });
   }
   return { name, commands: type.commands ?? {}, code };

@@ -35,7 +35,7 @@ export async function chooseNodes(request: Pick<DispatchRequestSpec, 'filter' | 
 /** The error for a request that chooses no node. */
 export function noNode({ none, text }: ChosenNodes): DtkdError {
   return new DtkdError('NO_MATCH', `${text} matches no node: ${none ?? 'there is none'}`, {
-    next: 'Look at names, tags and facts with "dtkd get nodes -o wide", or say --allow-empty if nothing is fine, too.',
+    next: 'Look at names, tags and facts with "dtkd get nodes -o wide", or add --allow-empty if it is fine that nothing runs.',
   });
 }
 

@@ -120,9 +120,13 @@ class Expansion {
     const step = `${subject.resource.object} ${resolved.name}`;
     const now = [...path, step];
     if (path.includes(step) || now.length > MAX_COMMAND_DEPTH) {
-      throw new DtkdError('INVALID', `the command "${name}" of ${resourceText(subject.resource)} comes back to itself, or goes too deep`, {
-        next: `A command may not dispatch to itself, and at most ${MAX_COMMAND_DEPTH} deep.`,
-      });
+      throw new DtkdError(
+        'INVALID',
+        `the command "${name}" of ${resourceText(subject.resource)} dispatches to itself, or is nested too deep`,
+        {
+          next: `A command cannot dispatch to itself; dispatches can be nested at most ${MAX_COMMAND_DEPTH} deep.`,
+        },
+      );
     }
     this.#timed(resolved.command.timeout);
     const { dispatch, workflow } = resolved.command;
@@ -142,7 +146,7 @@ class Expansion {
     const deployed = deployedOn(resource, this.#nodes, own);
     if (!within) this.#deployed = deployed;
     if (deployed.unknown.length > 0) {
-      this.#notes.add(`${resourceText(resource)} is deployed on ${some(deployed.unknown)}, too, which is not known here`);
+      this.#notes.add(`${resourceText(resource)} is also deployed on ${some(deployed.unknown)}, which is not known here`);
     } else if (within && deployed.views.length === 0) {
       this.#notes.add(`${resourceText(resource)} is not deployed on any node`);
     }
@@ -174,7 +178,7 @@ class Expansion {
     if (groups.length === 0) {
       const none = `${title} is for ${soughtText(dispatch)}, of which there are none`;
       if (dispatch['require-match'] !== false) {
-        throw new DtkdError('NO_MATCH', none, { next: 'Give it such resources, or say "require-match: false" in the command.' });
+        throw new DtkdError('NO_MATCH', none, { next: 'Add such resources, or set "require-match: false" in the command.' });
       }
       this.#notes.add(none);
     }
@@ -280,8 +284,8 @@ class Expansion {
   async #unfold(): Promise<void> {
     this.#unfolded += 1;
     if (this.#unfolded > MAX_UNFOLDED) {
-      throw new DtkdError('TOO_LARGE', `the plan comes to more than ${MAX_UNFOLDED} commands`, {
-        next: 'Let its workflows call one another less often, or run parts of them by themselves.',
+      throw new DtkdError('TOO_LARGE', `the plan has more than ${MAX_UNFOLDED} commands`, {
+        next: 'Make its workflows call one another less often, or run parts of them separately.',
       });
     }
     if (this.#unfolded % BREATH === 0) await nextTurn();

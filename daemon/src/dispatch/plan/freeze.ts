@@ -44,9 +44,9 @@ export function freeze(plan: Plan, { starter, user, createdAt, notAfter }: Freez
   if (bytes > MAX_PLAN_BYTES) {
     throw new DtkdError(
       'TOO_LARGE',
-      `the plan comes to ${bytes} bytes for all targets, more than the ${MAX_PLAN_BYTES} that one execution may have`,
+      `the plan has ${bytes} bytes for all targets, more than the ${MAX_PLAN_BYTES} that one execution may have`,
       {
-        next: 'Put what is large into a file (dtkd cp) or a module, or choose fewer nodes.',
+        next: 'Put large values into a file (dtkd cp) or a module, or choose fewer nodes.',
       },
     );
   }
@@ -68,7 +68,7 @@ export function freeze(plan: Plan, { starter, user, createdAt, notAfter }: Freez
   const size = order(largest).length;
   if (size > MAX_ORDER_BYTES) {
     throw new DtkdError('TOO_LARGE', `the order for ${entries[largest]?.node} would be ${size} bytes, more than ${MAX_ORDER_BYTES}`, {
-      next: 'Put what is large into a file (dtkd cp) or a module.',
+      next: 'Put large values into a file (dtkd cp) or a module.',
     });
   }
   const targets = entries.map((entry, index) => ({ ...entry, index, stage: parts[index]?.stage ?? 0 }));

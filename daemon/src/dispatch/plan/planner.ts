@@ -73,12 +73,13 @@ class RequestPlanner implements Planner {
         : { plan: this.#ofWork(work, request, nodes), idle: false, timeoutMs: undefined };
     const parts = plan.parts.filter(({ target, work: one }) => narrowing?.has(target.node, one) ?? true);
     if (parts.length === 0 && !idle && request.allowEmpty !== true) {
-      throw new DtkdError('NO_MATCH', 'there is nothing left to do: no target of that execution is one any more', {
+      throw new DtkdError('NO_MATCH', 'there is nothing left to do: no target of that execution is still a target', {
         next: 'Look at the execution with "dtkd executions show", and at where its resource is deployed.',
       });
     }
     const timeout = request.timeout === undefined ? (timeoutMs ?? DEFAULT_TIMEOUT_MS) : durationMs(request.timeout);
-    if (timeout <= 0) throw new DtkdError('BAD_REQUEST', 'a timeout of nothing is none', { next: 'Leave it out, or say how long.' });
+    if (timeout <= 0)
+      throw new DtkdError('BAD_REQUEST', 'the timeout must be longer than 0', { next: 'Leave it out, or give a duration such as 10m.' });
     return {
       ...plan,
       parts,
@@ -175,7 +176,7 @@ class RequestPlanner implements Planner {
     const { bundle } = verifyBundle(bytes, signingKey);
     const [resource] = bundle.resources;
     if (resource === undefined || resource.object !== object) {
-      throw new DtkdError('CONTENT_ALTERED', `node "${node}" told of another resource than "${object}"`);
+      throw new DtkdError('CONTENT_ALTERED', `node "${node}" answered with another resource than "${object}"`);
     }
     return { bundle, bytes, resource, chainOf: chainsOf(bundle, await this.#manifests(bundle)), owner: node, own };
   }
@@ -206,9 +207,13 @@ class RequestPlanner implements Planner {
 function assertOneWork({ command, resource, exec, put, get }: DispatchRequestSpec): void {
   const works = [command ?? resource, exec, put, get].filter((one) => one !== undefined);
   if (works.length === 1) return;
-  throw new DtkdError('BAD_REQUEST', works.length === 0 ? 'the request says nothing to do' : 'the request says several things to do', {
-    next: 'Give one of: resource with command, exec, put, get.',
-  });
+  throw new DtkdError(
+    'BAD_REQUEST',
+    works.length === 0 ? 'the request does not say what to do' : 'the request asks for several things at once',
+    {
+      next: 'Give one of: resource with command, exec, put, get.',
+    },
+  );
 }
 
 function plainWork({ exec, put, get }: DispatchRequestSpec): Work | undefined {
@@ -220,13 +225,13 @@ function plainWork({ exec, put, get }: DispatchRequestSpec): Work | undefined {
 
 function absolute<T extends { path: string }>(file: T): T {
   if (file.path.startsWith('/')) return file;
-  throw new DtkdError('BAD_REQUEST', `the path "${file.path.slice(0, 80)}" is not absolute`, { next: 'Write the path from / on.' });
+  throw new DtkdError('BAD_REQUEST', `the path "${file.path.slice(0, 80)}" is not absolute`, { next: 'Give a path that begins with /.' });
 }
 
 function incomplete({ command }: DispatchRequestSpec): DtkdError {
-  const what = command === undefined ? 'which command' : 'of which resource';
-  return new DtkdError('BAD_REQUEST', `the request does not say ${what} to run`, {
-    next: 'Show what could be run with "dtkd ctl" and what is known so far.',
+  const what = command === undefined ? 'which command to run' : 'for which resource to run it';
+  return new DtkdError('BAD_REQUEST', `the request does not say ${what}`, {
+    next: 'See what can be run: dtkd ctl, with the flags given so far.',
   });
 }
 
@@ -234,7 +239,7 @@ function nothing(subject: Subject, { deployed, notes }: Expanded, nodes: ChosenN
   const what = resourceText(subject.resource);
   if (deployed !== undefined) return noTarget(what, deployed, nodes);
   return new DtkdError('NO_MATCH', `${nodes.filtered ? nodes.text : 'the plan'} leaves no target for the resources of ${what}`, {
-    next: notes[0] === undefined ? 'Change the filter, or say --allow-empty if nothing is fine, too.' : `Note: ${notes[0]}.`,
+    next: notes[0] === undefined ? 'Change the filter, or add --allow-empty if it is fine that nothing runs.' : `Note: ${notes[0]}.`,
     details: { notes },
   });
 }
@@ -243,7 +248,7 @@ function nothing(subject: Subject, { deployed, notes }: Expanded, nodes: ChosenN
 function leftOut(parts: readonly PlannedPart[], narrowing: Narrowing | undefined): string[] {
   if (narrowing === undefined || narrowing.size <= parts.length) return [];
   const count = narrowing.size - parts.length;
-  return [`${count} of ${narrowing.size} targets of that execution are none any more`];
+  return [`${count} of ${narrowing.size} targets of that execution are no longer targets`];
 }
 
 function tooMany(): DtkdError {

@@ -98,7 +98,7 @@ export function noTarget(what: string, { views, unknown }: Deployed, { all, chos
   }
   if (names.length === 0) {
     return new DtkdError('NOT_DEPLOYED', `${what} is deployed on ${some(unknown)}, which is not known here`, {
-      next: 'Look at the names with "dtkd get nodes": a deployment names a node as it is called at the owner of the model. Suspended members are told by "dtkd domain show".',
+      next: 'Look at the names with "dtkd get nodes": a deployment names a node as it is called at the owner of the model. "dtkd domain show" lists suspended members.',
       details,
     });
   }
@@ -111,6 +111,6 @@ export function noTarget(what: string, { views, unknown }: Deployed, { all, chos
   return new DtkdError(
     'NO_MATCH',
     `${text} matches ${chosen.size} of ${all.length} nodes, but none of those on which ${what} is deployed: ${some(names)}`,
-    { next: 'Change the filter, or say --allow-empty if nothing is fine, too.', details },
+    { next: 'Change the filter, or add --allow-empty if it is fine that nothing runs.', details },
   );
 }

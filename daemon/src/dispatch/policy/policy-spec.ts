@@ -79,7 +79,7 @@ export function judgeCode(policy: NodePolicy, { self, here }: { self: string; he
   if (pin === undefined) return { pin: { name: pinNameOf(ref.name, trusted.node), value: fresh } };
   if (pin.value.publisher !== ref.publisher) return { objection: changed(here, ref, `${ref.name} is pinned to another publisher`) };
   if (pin.value.digest === ref.digest) return {};
-  if (!trusted.follow) return { objection: changed(here, ref, `${ref.name} is not what is pinned`) };
+  if (!trusted.follow) return { objection: changed(here, ref, `${ref.name} is not the code that is pinned`) };
   const before = pin.value.version;
   if (version !== undefined && before !== undefined && compareVersions(version, before) < 0) {
     return { objection: changed(here, ref, `${ref.name} ${version} is older than ${before}, which has run before`) };

@@ -66,7 +66,8 @@ export function createPolicy({ store, node, signingKeyOf }: PolicyOptions): Poli
       const told = await signingKeyOf(entry.node);
       const kept = before.find(({ node: name, key }) => name === entry.node && key !== undefined && (entry.key ?? key) === key);
       const key = kept?.key ?? entry.key ?? told;
-      if (key === undefined) causes.push({ field, message: `${entry.node} is no node that is known here, or has told no signing key yet` });
+      if (key === undefined)
+        causes.push({ field, message: `${entry.node} is not a node known here, or has not published its signing key yet` });
       else if (kept === undefined && told !== undefined && told !== key) {
         causes.push({ field: `${field}.key`, message: `is not the signing key of ${entry.node}, which is ${told}` });
       }
@@ -100,12 +101,12 @@ function pinCauses(pins: Pins): Cause[] {
     .filter((name) => !CODE_NAME.test(pinParts(name).code))
     .map((name) => ({
       field: 'spec.pins',
-      message: `"${name.slice(0, 80)}" is no name of code, such as acme/web, acme/web@INSTANCE@NODE or type/Service@NODE`,
+      message: `"${name.slice(0, 80)}" is not the name of code, such as acme/web, acme/web@INSTANCE@NODE or type/Service@NODE`,
     }));
 }
 
 function invalid(causes: Cause[]): DtkdError {
-  return new DtkdError('INVALID', `the policy cannot be so: ${causes.map(({ field, message }) => `${field} ${message}`).join('; ')}`, {
+  return new DtkdError('INVALID', `the policy is not valid: ${causes.map(({ field, message }) => `${field} ${message}`).join('; ')}`, {
     next: 'See "dtkd explain policy" for its fields, and "dtkd get nodes" for the nodes that are known.',
     details: { causes: causes.map(({ field, message }) => ({ reason: 'FieldValueInvalid', field, message })) },
   });
@@ -126,7 +127,7 @@ export async function writePins(tx: Transaction, node: string, pins: Pins, judge
   for (const [name, value] of Object.entries(pins)) {
     const there = now[name]?.digest;
     if (there !== judgedOn[name]?.digest && there !== value.digest) {
-      throw new DtkdError('CONFLICT', `the pin of ${name} has changed in between`, { next: 'Try again.' });
+      throw new DtkdError('CONFLICT', `the pin of ${name} has changed meanwhile`, { next: 'Try again.' });
     }
   }
   const spec = object?.['spec'];

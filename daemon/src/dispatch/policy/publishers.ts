@@ -136,7 +136,7 @@ export class Publishers {
     const spec = typeof object['spec'] === 'object' ? object['spec'] : {};
     await tx.put({ ...object, metadata: { ...metadata, generation: metadata.generation + 1 }, spec: { ...spec, trust: left } });
     const ended = trust.filter((entry) => !left.includes(entry)).map((entry) => entry.node);
-    logger.warn({ nodes: ended }, 'Code of nodes that are no members any more is not trusted any more');
+    logger.warn({ nodes: ended }, 'Code of nodes that are no longer members is no longer trusted');
   }
 }
 

@@ -63,9 +63,13 @@ export function createAccounts(now: () => number = performance.now.bind(performa
     setpriv ??= firstExecutable(SETPRIV);
     const program = await setpriv;
     if (program !== undefined) return program;
-    throw new DtkdError('FORBIDDEN', 'commands cannot run here: there is no setpriv to take the rights of the daemon from them', {
-      next: 'Install util-linux.',
-    });
+    throw new DtkdError(
+      'FORBIDDEN',
+      'commands cannot run here: the program setpriv is missing, which takes the rights of the daemon from them',
+      {
+        next: 'Install util-linux.',
+      },
+    );
   };
 
   return {

@@ -38,6 +38,6 @@ async function whyNot(file: string): Promise<string | undefined> {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     if (code === 'EACCES') return 'it is not executable';
-    return code === 'ENOENT' || code === 'ENOTDIR' ? 'there is no such file' : 'it cannot be looked at';
+    return code === 'ENOENT' || code === 'ENOTDIR' ? 'there is no such file' : 'it cannot be examined';
   }
 }

@@ -250,9 +250,13 @@ async function spawnWrapper(args: string[], cwd: string, env: Record<string, str
     child = spawn(SHELL, args, { detached: true, cwd, env, stdio: ['ignore', out, record, err] });
   } catch (cause) {
     if (systemCode(cause) === 'E2BIG') throw notStarted('E2BIG', cwd, cause);
-    throw new DtkdError('INVALID', 'the process cannot be started: its arguments or environment contain what no process can be given', {
-      cause,
-    });
+    throw new DtkdError(
+      'INVALID',
+      'the process cannot be started: its arguments or environment contain a character that no process can be given',
+      {
+        cause,
+      },
+    );
   } finally {
     for (const end of [out, err]) closeQuietly(end);
   }
@@ -274,7 +278,7 @@ function notStarted(code: string | undefined, cwd: string, cause?: unknown): Dtk
   if (code === 'EACCES' || code === 'ENOENT') return new DtkdError('INVALID', `no process can be started in ${cwd} (${code})`, { cause });
   return new DtkdError('UNAVAILABLE', `no process can be started now (${code ?? 'unknown'})`, {
     cause,
-    next: 'Look at the limits of this machine.',
+    next: 'Check the limits of this machine.',
   });
 }
 

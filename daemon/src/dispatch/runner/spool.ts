@@ -200,7 +200,7 @@ function toEntry(record: OutputRecord): Uint8Array {
 
 function notABorder(offset: number): DtkdError {
   return new DtkdError('BAD_REQUEST', `${offset} is not an offset between two records of this output`, {
-    next: 'Begin again at 0, or at an offset that was told.',
+    next: 'Begin again at 0, or at an offset from an earlier answer.',
   });
 }
 

@@ -24,7 +24,11 @@ export function endingOf(result: WorkResult, endedAt: number): Ending {
 export function settledEnding(ends: readonly CommandResult[], plain: boolean, node: string, endedAt: number): Ending {
   const [only] = ends;
   if (only === undefined) {
-    return { outcome: 'unknown', endedAt, reason: `the daemon of ${node} ended as this was about to start: whether it did cannot be told` };
+    return {
+      outcome: 'unknown',
+      endedAt,
+      reason: `the daemon of ${node} ended as this was about to start: it is not known whether it did`,
+    };
   }
   if (plain && ends.length === 1) return endingOf(only, endedAt);
   const last = ends.at(-1) ?? only;
@@ -32,7 +36,7 @@ export function settledEnding(ends: readonly CommandResult[], plain: boolean, no
     return {
       outcome: 'unknown',
       endedAt,
-      reason: `the daemon of ${node} was restarted while this ran: how its running step ended cannot be told; later steps were not started`,
+      reason: `the daemon of ${node} was restarted while this ran: it is not known how its running step ended; later steps were not started`,
     };
   }
   const how = last.ok ? 'ended well' : `ended badly (${last.reason ?? 'no reason'})`;

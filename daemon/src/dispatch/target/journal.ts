@@ -168,7 +168,7 @@ export class Journal {
 
 function assertSize(shown: ApiObject): void {
   if (JSON.stringify(shown['spec']).length <= MAX_SHOWN_BYTES) return;
-  throw new DtkdError('TOO_LARGE', 'the parts of one execution come to more on this node than it shows of one', {
-    next: 'Put what is large into a file (dtkd cp) or a module, or run it in several.',
+  throw new DtkdError('TOO_LARGE', 'the parts of one execution are too large on this node to be shown', {
+    next: 'Put large values into a file (dtkd cp) or a module, or split it into several executions.',
   });
 }

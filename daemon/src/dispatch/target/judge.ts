@@ -104,7 +104,7 @@ export class Judge {
       return {
         outcome: 'refused',
         code: 'ORDER_EXPIRED',
-        reason: `it was to be started until ${until} at the latest; on ${name} it is ${new Date(now).toISOString()}`,
+        reason: `it had to start before ${until}; on ${name} it is ${new Date(now).toISOString()}`,
       };
     }
     const restored = this.#options.restoredAt();
@@ -112,7 +112,7 @@ export class Judge {
       return {
         outcome: 'unknown',
         code: 'CONFLICT',
-        reason: `${name} was restored from an older state after this was ordered: it may have been started before. Look there, then start it anew`,
+        reason: `${name} was restored from an older state after this was ordered: it may have been started before. Check there, then start it again`,
       };
     }
     // the clock was ahead and was set back: ids were forgotten that are valid again
@@ -121,7 +121,7 @@ export class Judge {
       return {
         outcome: 'unknown',
         code: 'CONFLICT',
-        reason: `the clock of ${name} was set back: this may have been started before, and forgotten since. Look there, then start it anew`,
+        reason: `the clock of ${name} was set back: this may have been started before, and forgotten since. Check there, then start it again`,
       };
     }
     return undefined;
@@ -140,7 +140,7 @@ export class Judge {
   #present({ from, asker, order }: Case): void {
     const { members, node } = this.#options;
     if (from === undefined || members.byKey(from.domain, from.key) !== undefined) return;
-    const why = `${from.node}, which ordered it, is no member of a domain of ${node.name} any more, or is suspended`;
+    const why = `${from.node}, which ordered it, is no longer a member of a domain of ${node.name}, or is suspended`;
     this.#denied(asker.type === 'user' ? asker.display : `operator@${from.node}`, from, order, why);
     throw new DtkdError('NOT_A_MEMBER', why);
   }
@@ -181,7 +181,7 @@ export class Judge {
     });
     if (decision.allowed) return;
     throw new DtkdError('FORBIDDEN', decision.reason, {
-      next: `On ${node.name}: dtkd grant ${who} EXECUTE --on ${about.resource === undefined ? about.plural : `resource/${about.name}`}, if it shall`,
+      next: `On ${node.name}: dtkd grant ${who} EXECUTE --on ${about.resource === undefined ? about.plural : `resource/${about.name}`}, if it should have that right`,
     });
   }
 
@@ -190,26 +190,26 @@ export class Judge {
     const { owner, resource } = work;
     const given = brought === undefined ? undefined : this.#verified.verify(brought, owner);
     if (given !== undefined && given.bundle.resources[0]?.object !== resource.object) {
-      throw new DtkdError('ORDER_INVALID', 'the resource bundle is of another resource than the order');
+      throw new DtkdError('ORDER_INVALID', 'the resource bundle is for another resource than the order');
     }
     const latest = await installations.latest(owner, resource.object, given);
     const about = latest?.bundle.resources[0];
     if (latest === undefined || about === undefined || about.object !== resource.object) {
       throw new DtkdError(
         'CONTENT_MISSING',
-        `what ${node.name} has to know of ${resource.type}/${resource.name} did not come with the order`,
+        `the data of ${resource.type}/${resource.name} that ${node.name} needs did not arrive with the order`,
         {
           next: `Start it again when ${order.header.starter} can be reached from ${node.name}`,
         },
       );
     }
     if (about.uid !== resource.uid) {
-      throw new DtkdError('CONFLICT', `${resource.type}/${resource.name} was deleted and made anew since the command was planned`, {
+      throw new DtkdError('CONFLICT', `${resource.type}/${resource.name} was deleted and created again since the command was planned`, {
         next: 'Start it again',
       });
     }
     if (about.model !== resource.model || about.type !== resource.type || about.name !== resource.name) {
-      throw new DtkdError('ORDER_INVALID', 'the order names the resource otherwise than its owner does');
+      throw new DtkdError('ORDER_INVALID', 'the order names the resource differently than its owner does');
     }
     return latest;
   }

@@ -50,21 +50,22 @@ export function readOrder(bytes: Uint8Array<ArrayBuffer>): CheckedOrder {
 /** Errors: ORDER_INVALID if the order is not from that starter to this node, or has impossible times. */
 export function assertForUs({ header, entry }: CheckedOrder, { domain, self, starter }: OrderParties, now: number): void {
   if (entry.domain !== domain || entry.starter !== starter) {
-    throw new DtkdError('ORDER_INVALID', 'the order is not of the node that brings it');
+    throw new DtkdError('ORDER_INVALID', 'the order is not from the node that sends it');
   }
   if (entry.key !== self) throw new DtkdError('ORDER_INVALID', 'the order is for another node');
   const { createdAt, notBefore, notAfter } = header;
-  if (notBefore < createdAt) throw new DtkdError('ORDER_INVALID', 'the times of the order cannot be: it may not start before it was made');
-  if (notAfter < notBefore) throw new DtkdError('ORDER_INVALID', 'the times of the order cannot be: it is over before it may start');
+  if (notBefore < createdAt)
+    throw new DtkdError('ORDER_INVALID', 'the times of the order are not valid: it cannot start before it was made');
+  if (notAfter < notBefore) throw new DtkdError('ORDER_INVALID', 'the times of the order are not valid: it expires before it may start');
   if (notAfter - createdAt > MAX_ORDER_LIFETIME_MS) {
-    throw new DtkdError('ORDER_INVALID', 'the times of the order cannot be: it may wait for 7 days at most');
+    throw new DtkdError('ORDER_INVALID', 'the times of the order are not valid: it may wait for 7 days at most');
   }
   if (createdAt > now + CLOCK_TOLERANCE_MS) {
     throw new DtkdError(
       'ORDER_INVALID',
-      `the order is of ${new Date(createdAt).toISOString()}, which is not yet: here it is ${new Date(now).toISOString()}`,
+      `the order was made at ${new Date(createdAt).toISOString()}, which is in the future: here it is ${new Date(now).toISOString()}`,
       {
-        next: 'Set the clocks of both nodes.',
+        next: 'Correct the clocks of both nodes.',
         details: { theirs: createdAt, ours: now },
       },
     );

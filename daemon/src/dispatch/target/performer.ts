@@ -214,7 +214,7 @@ export class Performer {
     try {
       await journal.write(part.checked, unstarted(part.row), false);
     } catch (error) {
-      logger.warn({ err: error, id: part.id, index: part.index }, 'A command that was not started yet will be unknown');
+      logger.warn({ err: error, id: part.id, index: part.index }, 'A command that was not started yet will be reported as unknown');
     }
   }
 
@@ -242,7 +242,7 @@ export class Performer {
         const here = await this.#ready(part, verdict, false, ending.signal);
         const time = Math.min(checked.header.timeoutMs, policy.limits.timeoutMs, MAX_TIMER_MS);
         const work = here ?? (await this.#ready(part, verdict, true, within(time, ending.signal)));
-        if (work === undefined) throw new DtkdError('CONTENT_MISSING', 'what it needs is not here');
+        if (work === undefined) throw new DtkdError('CONTENT_MISSING', 'something that it needs is not here');
         const last = here === undefined ? await this.#decide(part) : verdict;
         ending.signal.throwIfAborted();
         if (isSame(verdict, last)) {
@@ -284,7 +284,7 @@ export class Performer {
         this.#seldom.say('write', (unsaid) =>
           logger.warn(
             { err: error, id: part.id, index: part.index, ...unsaid },
-            'How a command goes on could not be written down; trying again',
+            'The progress of a command could not be recorded; trying again',
           ),
         );
         await delay(WRITE_AGAIN_MS, undefined, { ref: false });

@@ -173,7 +173,7 @@ class ReadyOrder implements PreparedOrder {
 
   async go(): Promise<PartHandle> {
     const making = this.#making;
-    if (this.#over !== undefined || making === undefined) throw new DtkdError('UNAVAILABLE', 'this order was let go of');
+    if (this.#over !== undefined || making === undefined) throw new DtkdError('UNAVAILABLE', 'this order was released');
     const starting = making.then((ready) => this.#start(ready));
     const written = starting.then(async ({ part, noted }) => noted.then(() => part)).finally(this.#forget);
     this.#starting = starting.then(
@@ -231,7 +231,7 @@ class ReadyOrder implements PreparedOrder {
     if (from.type === 'member' && members.byKey(from.member.domain, from.member.key) === undefined) {
       await part.processes.leave();
       await this.#remove();
-      throw new DtkdError('FORBIDDEN', `${from.member.node} does not count as a member any more`);
+      throw new DtkdError('FORBIDDEN', `${from.member.node} no longer counts as a member`);
     }
     const { verdict, row } = await taking.judge(from, order, brought);
     if (!verdict.go) {

@@ -146,7 +146,7 @@ function starterOf(stream: Duplex, reader: FrameReader, prepared: PreparedOrder,
       await prepared.leave();
       // one who says the word too late has to bring the order
       throw error instanceof DtkdError && error.code === 'TIMEOUT'
-        ? new DtkdError('UNAVAILABLE', 'the order was not started in time, and has to be brought')
+        ? new DtkdError('UNAVAILABLE', 'the order was not started in time, and has to be sent again')
         : error;
     }
     return tellerOf(stream, await prepared.go(), 0, shared);
@@ -220,8 +220,8 @@ function unknownHere(error: unknown, { restoredAt, now }: Pick<DispatchServerOpt
   const restored = restoredAt();
   const isLost = restored !== undefined && now() - restored < MAX_ORDER_LIFETIME_MS + KEEP_IDS_MS;
   if (!isLost || !(error instanceof DtkdError) || error.code !== 'NOT_FOUND') throw error;
-  throw new DtkdError('UNAVAILABLE', 'this node was restored from an older state, and cannot say what it did since', {
-    next: 'Look there for what it did.',
+  throw new DtkdError('UNAVAILABLE', 'this node was restored from an older state, and does not know what it did since', {
+    next: 'Check on that node what it did.',
   });
 }
 

@@ -198,7 +198,7 @@ class NodeTarget implements Target {
       });
       if (!decision.allowed) {
         if (index === undefined) continue;
-        throw new DtkdError('FORBIDDEN', `${who} may not end this on ${node.name}: ${decision.reason}`);
+        throw new DtkdError('FORBIDDEN', `${who} may not abort this on ${node.name}: ${decision.reason}`);
       }
       const part = this.#parts.live(id, entry.index);
       if (part === undefined) {
@@ -208,7 +208,7 @@ class NodeTarget implements Target {
       this.#performer.end(part, new DtkdError('ABORTED', `it was aborted by ${who}`));
       ends.push(part.ended);
     }
-    if (ends.length === 0) throw new DtkdError('FORBIDDEN', `${principal.name} may not end any part of this on ${node.name}`);
+    if (ends.length === 0) throw new DtkdError('FORBIDDEN', `${principal.name} may not abort any part of this on ${node.name}`);
     return Promise.all(ends);
   }
 
@@ -229,7 +229,7 @@ class NodeTarget implements Target {
     await this.#taking.coming(id, index)?.catch(() => undefined);
     const part = this.#parts.live(id, index);
     if (part === undefined || part.row.from?.key !== from.key || part.row.from.domain !== from.domain) return;
-    this.#performer.end(part, new DtkdError('ABORTED', `it was taken back by ${from.node}`));
+    this.#performer.end(part, new DtkdError('ABORTED', `it was withdrawn by ${from.node}`));
     await part.ended;
   }
 
@@ -336,7 +336,7 @@ class NodeTarget implements Target {
 }
 
 function restoredEnding(node: string, endedAt: number): Ending {
-  const reason = `${node} was restored from an older state after it had taken this: it may have been started since. Look there, then start it anew`;
+  const reason = `${node} was restored from an older state after it had taken this: it may have been started since. Check there, then start it again`;
   return { outcome: 'unknown', endedAt, code: 'CONFLICT', reason };
 }
 

@@ -127,7 +127,7 @@ describe('a step', () => {
   it('waits while dispatch has no room', async () => {
     const { machines, daemonNow } = await fresh();
     let times = 0;
-    machines.refuses = () => (++times < 3 ? new DtkdError('TOO_MANY_REQUESTS', '64 executions of yours are running') : undefined);
+    machines.refuses = () => (++times < 3 ? new DtkdError('TOO_MANY_REQUESTS', '64 of your executions are running') : undefined);
     const { ended } = await daemonNow.ports.tasks.start(task([{ number: '1', title: 'a', after: [], work: work() }]));
     expect(await ended).toMatchObject({ state: 'succeeded' });
     expect(machines.done).toEqual(['restart db']);

@@ -61,7 +61,7 @@ function mergeOne(found: FoundPart[]): Merged {
       phase: phaseOf(list),
       parts: list,
       startedAt: toTimestamp(header.createdAt),
-      ...(missing > 0 ? { message: `no node that can be reached tells of ${missing} of its ${header.count} targets` } : {}),
+      ...(missing > 0 ? { message: `no node that can be reached knows ${missing} of its ${header.count} targets` } : {}),
     },
   };
   return { id, object, parts, missing };

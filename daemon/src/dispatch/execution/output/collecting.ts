@@ -56,7 +56,7 @@ export class Collecting {
     if (offset !== sink.offset) throw new DtkdError('FRAME_INVALID', `it sends output from ${offset} on, after ${sink.offset}`);
     if (sink.offset + records.length > MAX_OFFSET) throw new DtkdError('FRAME_TOO_LARGE', 'it sends more output than there can be');
     const taken = readRecords(records);
-    if (taken.length === 0) throw new DtkdError('FRAME_INVALID', 'it sends output without any');
+    if (taken.length === 0) throw new DtkdError('FRAME_INVALID', 'it sends output that is empty');
     try {
       await sink.append(records);
       if (this.#printed !== undefined) this.#printed += printedIn(taken);

@@ -242,7 +242,7 @@ export class PartDriver {
   async #hold(holder: Holder, error: unknown): Promise<void> {
     try {
       const { holders } = await holder.deposit();
-      if (holders.length === 0) throw new DtkdError('PEER_AWAY', 'nobody could hold the order');
+      if (holders.length === 0) throw new DtkdError('PEER_AWAY', 'no member could hold the order');
       this.#told = true;
       this.#become({ ...this.#part, state: 'queued', holders: holders.slice(0, 16) });
       this.#options.note('waiting', `${this.#part.node} is away: the order is held by ${holders.join(', ')}`);

@@ -44,7 +44,7 @@ export function verdictOf(evidence: Evidence): Verdict {
     case 'silent':
       return silent(evidence);
     case 'untrue':
-      return { outcome: 'unknown', code: 'FRAME_INVALID', reason: `it answers what it must not: ${evidence.message}` };
+      return { outcome: 'unknown', code: 'FRAME_INVALID', reason: `it gave an answer that is not allowed: ${evidence.message}` };
     case 'not-known-there':
       return notKnownThere(evidence);
     case 'held-too-long':
@@ -56,9 +56,9 @@ export function verdictOf(evidence: Evidence): Verdict {
 
 const UNTOLD = {
   aborted: { code: 'ABORTED', reason: 'aborted before its turn' },
-  stopped: { reason: 'not started since another target did not succeed' },
-  restarted: { reason: 'the starting node was restarted before it told it' },
-  late: { code: 'ORDER_EXPIRED', reason: 'its turn came after the time in which it may start' },
+  stopped: { reason: 'not started because another target did not succeed' },
+  restarted: { reason: 'the node that started it was restarted before it told the target' },
+  late: { code: 'ORDER_EXPIRED', reason: 'its turn came after the time in which it could start' },
 } as const;
 
 function neverTold(evidence: Extract<Evidence, { is: 'never-told' }>): Verdict {
@@ -69,30 +69,31 @@ function neverTold(evidence: Extract<Evidence, { is: 'never-told' }>): Verdict {
 /** A target's own report of the end, unless it is one that a target cannot give. */
 function toldEnded({ outcome, code, reason }: Part): Verdict {
   const more = { ...(code === undefined ? {} : { code }), ...(reason === undefined ? {} : { reason }) };
-  if (outcome === undefined) return { outcome: 'unknown', reason: 'it says that it has ended, and not how' };
-  if (outcome === 'unreachable') return { outcome: 'unknown', reason: 'it says that it could not be reached, which it was' };
+  if (outcome === undefined) return { outcome: 'unknown', reason: 'it says that it has ended, but not how' };
+  if (outcome === 'unreachable') return { outcome: 'unknown', reason: 'it says that it could not be reached, although it was' };
   return { outcome, ...more };
 }
 
 function silent({ why, heard }: Extract<Evidence, { is: 'silent' }>): Verdict {
   const what = heard ? 'it had taken the order' : 'the order was sent';
-  if (why === 'deadline') return { outcome: 'unknown', code: 'DEADLINE', reason: `${what}, and did not say in its time how it ended` };
-  return { outcome: 'unknown', code: 'PEER_AWAY', reason: `${what}, then contact was lost; it is still looked for` };
+  if (why === 'deadline')
+    return { outcome: 'unknown', code: 'DEADLINE', reason: `${what}, but the target did not say in time how it ended` };
+  return { outcome: 'unknown', code: 'PEER_AWAY', reason: `${what}, then contact was lost; dtkd keeps trying` };
 }
 
 function notKnownThere({ heard, over }: Extract<Evidence, { is: 'not-known-there' }>): Verdict {
-  if (heard) return { outcome: 'unknown', reason: 'it had taken the order, and knows nothing of it any more' };
-  if (!over) return { outcome: 'unknown', reason: 'the order was sent, and it has not taken it so far' };
+  if (heard) return { outcome: 'unknown', reason: 'it had taken the order, and no longer knows it' };
+  if (!over) return { outcome: 'unknown', reason: 'the order was sent, but the target has not taken it so far' };
   return { outcome: 'unreachable', code: 'PEER_AWAY', reason: 'it never got the order, and cannot get it any more' };
 }
 
 function heldTooLong(others: readonly string[]): Verdict {
   if (others.length === 0)
-    return { outcome: 'unreachable', code: 'ORDER_EXPIRED', reason: 'never delivered: it was away for as long as the order was good' };
+    return { outcome: 'unreachable', code: 'ORDER_EXPIRED', reason: 'never delivered: it was away for as long as the order was valid' };
   return {
     outcome: 'unknown',
     code: 'ORDER_EXPIRED',
-    reason: `its time is over; whether ${others.join(', ')} had delivered it cannot be found out now`,
+    reason: `the order has expired; whether ${others.join(', ')} had delivered it cannot be found out now`,
   };
 }
 

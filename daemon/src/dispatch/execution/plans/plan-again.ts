@@ -38,7 +38,7 @@ export async function planAgain(
   }
   const plans = await Promise.all(retries.map((one) => planner.plan(principal, one.request, one.narrowing)));
   const notes = [
-    ...(lost.length === 0 ? [] : [`${some(lost)} cannot be taken: not known here`]),
+    ...(lost.length === 0 ? [] : [`left out, because not known here: ${some(lost)}`]),
     ...(fields.status?.message === undefined ? [] : [fields.status.message]),
   ];
   return {
@@ -71,7 +71,7 @@ export function assertWhole(text: string, object: ApiObject): void {
   const { starter = 'another node', user = 'somebody' } = fieldsOf(object)?.spec ?? {};
   throw new DtkdError(
     'BAD_REQUEST',
-    `${user} started this execution at ${starter}: to run again in your name what other nodes say of it takes its whole id`,
+    `${user} started this execution at ${starter}: give its whole id to run in your name what other nodes say of it`,
     {
       next: `Look at it (dtkd executions show ${text}), then: dtkd executions retry ${id}`,
     },

@@ -34,7 +34,7 @@ export function againOf(id: string, { spec, status }: ExecutionFields): PlannedT
   const targets = new Map(spec.targets.map((target) => [target.index, target]));
   const known = failed.flatMap(({ index }) => targets.get(index) ?? []);
   if (known.length === 0) {
-    throw new DtkdError('GONE', `no node that can be reached tells what execution ${short} was to do`, {
+    throw new DtkdError('GONE', `no node that can be reached knows what execution ${short} was to do`, {
       next: `Retry it at ${spec.starter}, which started it, or run the command again.`,
     });
   }

@@ -325,7 +325,7 @@ export class Run implements View {
     this.#resume = resolve;
     this.#phase = 'Paused';
     this.#pauses += 1;
-    this.#note({ event: 'paused', text: 'Paused, since a target did not succeed: resume or abort it' });
+    this.#note({ event: 'paused', text: 'Paused because a target did not succeed: resume or abort it' });
     await this.#saving.surely();
     this.#stored = true;
     this.#tell();

@@ -65,7 +65,7 @@ export class Runs {
       (one) => starter !== undefined && one.starter === starter && one.run.openParts() > 0,
     ).length;
     if (own >= MAX_RUNNING_PER_USER) {
-      throw new DtkdError('TOO_MANY_REQUESTS', `${own} executions of yours are running; at most ${MAX_RUNNING_PER_USER} may at a time`, {
+      throw new DtkdError('TOO_MANY_REQUESTS', `${own} of your executions are running; at most ${MAX_RUNNING_PER_USER} may run at a time`, {
         next: 'Wait for one of them to end, or abort one.',
       });
     }
@@ -73,7 +73,7 @@ export class Runs {
     if (sum + parts > MAX_RUNNING_PARTS) {
       throw new DtkdError(
         'TOO_MANY_REQUESTS',
-        `${sum} targets have work of this node; with ${parts} more it would be over ${MAX_RUNNING_PARTS}`,
+        `${sum} targets run executions of this node; with ${parts} more it would be more than ${MAX_RUNNING_PARTS}`,
         { next: 'Wait for running executions to end.' },
       );
     }

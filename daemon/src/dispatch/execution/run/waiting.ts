@@ -31,7 +31,7 @@ export async function unless<T>(signals: readonly AbortSignal[], promised: Promi
   const { promise, reject } = Promise.withResolvers<never>();
   const stop = () => {
     const reason: unknown = signals.find(({ aborted }) => aborted)?.reason;
-    reject(reason instanceof DtkdError ? reason : new DtkdError('ABORTED', 'it is not waited for any more'));
+    reject(reason instanceof DtkdError ? reason : new DtkdError('ABORTED', 'it is no longer waited for'));
   };
   for (const signal of signals) signal.addEventListener('abort', stop, { once: true });
   if (signals.some(({ aborted }) => aborted)) stop();

@@ -83,7 +83,7 @@ async function readAt(view: View, index: number, offset: number): Promise<{ byte
   } catch (error) {
     if (!(error instanceof DtkdError) || error.code !== 'FRAME_INVALID') throw error;
     throw new DtkdError('BAD_REQUEST', `the offset ${offset} of part ${index} is not between two records of its output`, {
-      next: 'Take an offset that was told before, or none.',
+      next: 'Use an offset from an earlier answer, or none.',
     });
   }
 }

@@ -31,7 +31,7 @@ export function handleOf(view: View, index: number, first: Part): PartHandle {
 /** Members that ask see parts, not the execution: so a pause is given as the reason why a part waits. */
 function explained(view: View, part: Part): Part {
   if (part.state !== 'waiting' || !isPaused(view)) return part;
-  return { ...part, paused: true, reason: 'it is paused: resume it where it was started, or abort it' };
+  return { ...part, paused: true, reason: 'it is paused: resume it on the node that started it, or abort it' };
 }
 
 /** A pause shows once it is durable, as it does to followers here. */

@@ -153,7 +153,7 @@ export class Installer {
     } catch (error) {
       const { type, name } = install.resource;
       const refusal = refusalOf(error);
-      return { ...refusal, reason: `install of ${type}/${name} went well and could not be written down: ${refusal.reason}` };
+      return { ...refusal, reason: `install of ${type}/${name} succeeded, but could not be recorded: ${refusal.reason}` };
     }
   }
 
@@ -169,7 +169,7 @@ export class Installer {
 
   async #failed(install: Install, result: CommandResult, digest = ''): Promise<CommandResult> {
     const { type, name } = install.resource;
-    const reason = `install failed of ${type}/${name}: ${result.reason ?? 'it did not end well'}`;
+    const reason = `install of ${type}/${name} failed: ${result.reason ?? 'it did not succeed'}`;
     // the result is returned even if it cannot be recorded
     await this.#record(install, digest, { installed: false, phase: 'Failed', message: reason }).catch(() => undefined);
     return { ...result, ok: false, reason };

@@ -21,7 +21,7 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 export function readyExec(work: ExecWork, { processes }: WorkPlace, { node, now }: NodeWorkOptions): ReadyWork {
   const texts = [...work.argv, ...Object.values(work.env), work.directory ?? ''];
   if (texts.some((text) => text.includes('\0')) || Object.keys(work.env).some((name) => !VARIABLE.test(name))) {
-    throw new DtkdError('INVALID', 'the command or its environment contains what no process can be given');
+    throw new DtkdError('INVALID', 'the command or its environment contains a NUL character or an invalid variable name');
   }
   processes.assertAllowed(work.user);
   const source = { step: 1, command: 'exec' };
@@ -86,7 +86,7 @@ export function readyGet(
 }
 
 function assertPath(path: string): void {
-  if (path.includes('\0')) throw new DtkdError('INVALID', 'the path contains what no file can be called');
+  if (path.includes('\0')) throw new DtkdError('INVALID', 'the path contains a NUL character');
 }
 
 /** How long a file that was read is available to the starter at least. */

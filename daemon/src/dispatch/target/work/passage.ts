@@ -72,7 +72,7 @@ async function close(path: string): Promise<void> {
     // it is gone, or is a link to something that is gone
     if (code === 'NOT_FOUND') return;
     throw new DtkdError('FORBIDDEN', `no command runs as another user while ${path} is open to all, and the daemon cannot close it`, {
-      next: `Take it away, or close it: chmod o= ${shellWord(path)}`,
+      next: `Remove it, or close it: chmod o= ${shellWord(path)}`,
       cause: error,
     });
   }

@@ -210,7 +210,7 @@ export class Processes {
     const masks = secrets.length === 0 ? [] : await this.#masksAgain(room, secrets);
     const noted = await readKillNote(room);
     if (masks === undefined) {
-      await output.log('warning', source, 'its output is left out from here on: what secrets it got cannot be read any more');
+      await output.log('warning', source, 'its output is left out from here on: the secrets that it got can no longer be read');
     }
     const process = await runner.adopt(room, undefined, masks ?? [], (stream, chunk) =>
       masks === undefined ? undefined : output.write(stream, chunk, source),
@@ -275,7 +275,7 @@ export class Processes {
     const timer =
       timeoutMs === undefined
         ? undefined
-        : setTimeout(() => kill('DEADLINE', 'it took longer than it may'), Math.min(Math.max(timeoutMs, 0), MAX_TIMER_MS));
+        : setTimeout(() => kill('DEADLINE', 'it took longer than allowed'), Math.min(Math.max(timeoutMs, 0), MAX_TIMER_MS));
     if (signal.aborted) aborted();
     else signal.addEventListener('abort', aborted, { once: true });
     const end = await process.ended;
@@ -332,7 +332,7 @@ export class Processes {
       if (as === 'file') secretFiles.push({ variable, value });
       else if (value.includes(0))
         throw new DtkdError('INVALID', `the secret "${name}" has a NUL byte and cannot be a variable`, {
-          next: 'Let the script take it as a file.',
+          next: 'Make the script take it as a file.',
         });
       else full[variable] = value.toString('utf8');
     }
