@@ -10,6 +10,7 @@ import type { Runner } from '../../../daemon/src/dispatch/runner/runner.types.ts
 import { createSpools } from '../../../daemon/src/dispatch/runner/spools.ts';
 import { createTarget } from '../../../daemon/src/dispatch/target/target.ts';
 import type { OrderSource, PartHandle, Target, TargetOptions } from '../../../daemon/src/dispatch/target/target.types.ts';
+import type { Logger } from '../../../daemon/src/logging/logger.types.ts';
 import type { Kv } from '../../../daemon/src/store/kv.ts';
 import type { LocalStore } from '../../../daemon/src/store/local-store.types.ts';
 import { openObjectStore } from '../../../daemon/src/store/object-store.ts';
@@ -46,6 +47,7 @@ export interface WorldOptions {
   secrets?: Readonly<Record<string, string>>;
   /** False: what was sealed cannot be opened any more. Default: it can. */
   unsealable?(): boolean;
+  logger?: Logger;
   now?: () => number;
 }
 
@@ -101,7 +103,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
       },
       nodeObject: async () => nodeObject(node.spec),
       environment: { PATH: '/usr/bin:/bin', HOME: '/', HIDDEN: 'no' },
-      logger: silentLogger,
+      logger: options.logger ?? silentLogger,
       now: options.now ?? Date.now,
     } satisfies TargetOptions);
     return { store, policy, runner, target };

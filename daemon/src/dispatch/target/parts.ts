@@ -94,6 +94,12 @@ export class Parts {
     return this.#live.size;
   }
 
+  /** True if a part that has not ended is about a resource of that name, of whatever owner. */
+  isBusyWith(object: string): boolean {
+    const isAbout = ({ row: { about } }: LivePart) => about.resource !== undefined && about.name === object;
+    return [...this.#coming.values(), ...this.#live.values()].some(isAbout);
+  }
+
   /** All parts in memory. */
   inMemory(): LivePart[] {
     return [...this.#live.values(), ...this.#recent.values()];

@@ -189,14 +189,14 @@ export class Performer {
   }
 
   /** What is written in the transaction of the end of a command that has taken down a resource of a service. */
-  #takenDown({ checked }: LivePart, { outcome }: Ending): ((tx: Transaction) => Promise<void>) | undefined {
+  #takenDown({ checked }: LivePart, { outcome, endedAt }: Ending): ((tx: Transaction) => Promise<void>) | undefined {
     const { work } = checked.entry;
     if (outcome !== 'succeeded' || work.type !== 'command' || work.command !== DELETE) return undefined;
     const service = instanceOfType(work.resource.type);
     if (service === undefined) return undefined;
     const { installations, node } = this.#options;
     return async (tx) => {
-      await installations.takenDown(tx, work);
+      await installations.takenDown(tx, work, endedAt);
       // newer code of a followed publisher runs anyway, and services under ever new names would leave pins for ever; code of others stays
       // pinned
       const isOver = (await isFollowed(tx, node, work.owner)) && !(await installations.isLeftOf(tx, work.owner, service));

@@ -4,17 +4,18 @@
  * that nobody sees or ends what this node's own grants do not allow. Does not plan, and does not know what other targets do.
  */
 import { DtkdError } from '../../../../protocol/errors.ts';
-import type { ExecutionId, Work } from '../../../../protocol/orders/order.ts';
+import { type ExecutionId, MAX_ORDER_LIFETIME_MS, type Work } from '../../../../protocol/orders/order.ts';
 import type { Outcome, Part } from '../../../../protocol/orders/outcome.ts';
 import type { Principal } from '../../../../protocol/rights/principal.ts';
 import type { Member } from '../dispatch.types.ts';
 import { policyOf } from '../policy/policy-spec.ts';
 import { Installations } from './install/installed.ts';
 import { Installer } from './install/installer.ts';
+import { resourceDirectory } from './install/safe-name.ts';
 import { Journal } from './journal.ts';
 import type { JournalRow, RowFacts } from './journal-row.ts';
 import { Judge } from './judge.ts';
-import { MAX_FOUND, MAX_FOUND_BYTES, SWEEP_MS } from './limits.ts';
+import { KEEP_IDS_MS, MAX_FOUND, MAX_FOUND_BYTES, SWEEP_MS } from './limits.ts';
 import type { LivePart } from './live-part.ts';
 import { assertForUs, type CheckedOrder, readOrder } from './order-check.ts';
 import { Parts } from './parts.ts';
@@ -48,6 +49,7 @@ class NodeTarget implements Target {
   readonly #options: TargetOptions;
   readonly #journal: Journal;
   readonly #judge: Judge;
+  readonly #installer: Installer;
   readonly #performer: Performer;
   readonly #server: ReturnType<typeof createDispatchServer>;
   readonly #parts: Parts;
@@ -84,7 +86,8 @@ class NodeTarget implements Target {
       now,
     });
     const here = { node: node.name, signingKey: node.signingKey, data: options.directory };
-    const commandOptions = { here, modules, content, installer: new Installer(this.installed, node.name, now), now };
+    this.#installer = new Installer(this.installed, node.name, now);
+    const commandOptions = { here, modules, content, installer: this.#installer, now };
     const nodeOptions = { node: node.name, content, now };
     this.#performer = new Performer({
       node: node.name,
@@ -331,6 +334,23 @@ class NodeTarget implements Target {
       for (const entry of gone) this.#parts.forget(entry);
     } catch (error) {
       logger.warn({ err: error }, 'Old output could not be removed');
+    }
+    await this.#forgetTakenDown().catch((err: unknown) => logger.warn({ err }, 'What was taken down could not be forgotten'));
+  }
+
+  /** Forgets resources that were taken down when their output has gone, and no order from before can come any more. */
+  async #forgetTakenDown(): Promise<void> {
+    const { policy, directory: data, logger, now } = this.#options;
+    const { keepForMs } = (await policy.read()).limits;
+    for await (const down of this.installed.down(now() - Math.max(keepForMs, MAX_ORDER_LIFETIME_MS + KEEP_IDS_MS))) {
+      const directory = resourceDirectory(data, down.owner, down.down);
+      try {
+        const found = await this.#installer.forget(down, directory, () => this.#parts.isBusyWith(down.object));
+        if (found === undefined) continue;
+        logger.info({ directory, found }, 'The directory of a resource that was taken down has more than dtkd wrote, and is left to you');
+      } catch (err) {
+        logger.warn({ err, directory }, 'What a resource that was taken down had here could not be removed');
+      }
     }
   }
 }

@@ -1,7 +1,7 @@
 /**
- * What is installed on this node: the last bundle of each resource, and how far it is installed. Owns the rows `j/b/…` and `j/i/…` and
- * the Deployment objects. Guarantees that a bundle is never replaced by an older one of its owner. Does not judge whether a bundle may be
- * used, and runs nothing.
+ * What is installed on this node: the last bundle of each resource, and how far it is installed. Owns the rows of installed-rows.ts and
+ * the Deployment objects. Guarantees that a bundle is never replaced by an older one of its owner, even once it is forgotten. Does not
+ * judge whether a bundle may be used, and runs nothing.
  */
 import { instanceOfType, meansType } from '../../../../../protocol/definitions/scoped-names.ts';
 import { DtkdError } from '../../../../../protocol/errors.ts';
@@ -17,15 +17,18 @@ import type { About } from '../journal-row.ts';
 import type { Installed } from '../target.types.ts';
 import { type DeploymentFacts, deploymentObject, deploymentRef } from './deployment-object.ts';
 import {
-  BUNDLES,
-  BUNDLES_END,
   bundleKey,
+  bundleRows,
   decodeBundleRow,
   decodeInstallRow,
   encodeBundleRow,
+  encodeFloorRow,
   encodeInstallRow,
+  floorKey,
+  floors,
   type InstallRow,
   installKey,
+  installRows,
 } from './installed-rows.ts';
 
 export interface InstallationsOptions {
@@ -35,6 +38,14 @@ export interface InstallationsOptions {
   /** The name here of the node with a signing key; undefined if it is not trusted (any more). */
   nodeOf(key: string): Promise<string | undefined>;
   logger: Logger;
+}
+
+/** A resource that was taken down and that nobody has needed since. */
+export interface Down {
+  owner: string;
+  object: string;
+  written: NonNullable<InstallRow['written']>;
+  down: NonNullable<InstallRow['down']>;
 }
 
 interface Known {
@@ -47,31 +58,32 @@ interface Known {
 export class Installations implements Installed {
   readonly #options: InstallationsOptions;
   readonly #known = new Map<string, Known>();
+  /** Revisions of the newest forgotten bundles, by owner. */
+  readonly #floors = new Map<string, number>();
 
   constructor(options: InstallationsOptions) {
     this.#options = options;
   }
 
   async load(): Promise<void> {
-    const { kv } = this.#options.store;
-    for (let gte = BUNDLES; ; ) {
-      const page = await kv.page({ gte, lt: BUNDLES_END, limit: 64 });
-      for (const [key, value] of page) {
-        try {
-          this.#remember(verifyBundle(decodeBundleRow(value).bytes));
-        } catch (error) {
-          this.#options.logger.warn({ err: error, key }, 'A resource bundle that was installed cannot be read');
-        }
+    const { store, logger } = this.#options;
+    for await (const [key, value] of bundleRows(store.kv)) {
+      try {
+        this.#remember(verifyBundle(decodeBundleRow(value).bytes));
+      } catch (error) {
+        logger.warn({ err: error, key }, 'A resource bundle that was installed cannot be read');
       }
-      const last = page.at(-1)?.[0];
-      if (last === undefined) return;
-      gte = `${last}\u0000`;
     }
+    for await (const [owner, revision] of floors(store.kv)) this.#floors.set(owner, revision);
   }
 
-  /** The newer of a bundle that was brought and the stored one; undefined if there is neither. */
+  /**
+   * The newer of a bundle that was brought and the stored one; undefined if there is neither. Errors: CONFLICT if there is none stored, and
+   * the brought one is older than one that was forgotten.
+   */
   async latest(owner: string, object: string, brought: CheckedBundle | undefined): Promise<CheckedBundle | undefined> {
     const known = this.#known.get(bundleKey(owner, object));
+    if (known === undefined && brought !== undefined) this.#assertNotForgotten(brought);
     if (brought !== undefined && (known === undefined || known.revision <= brought.bundle.revision)) return brought;
     const row = known === undefined ? undefined : await this.#options.store.kv.get(bundleKey(owner, object));
     return row === undefined ? brought : verifyBundle(decodeBundleRow(row).bytes, owner);
@@ -111,16 +123,53 @@ export class Installations implements Installed {
 
   /**
    * Records that the `delete` command of a resource's type succeeded: it is no longer deployed here until another command of it writes
-   * its files anew. What it keeps in its directory stays.
+   * its files anew. What it keeps in its directory stays, and what is needed to go on with it until it is forgotten.
    */
-  async takenDown(tx: Transaction, { owner, resource }: Pick<CommandWork, 'owner' | 'resource'>): Promise<void> {
+  async takenDown(tx: Transaction, { owner, resource }: Pick<CommandWork, 'owner' | 'resource'>, at: number): Promise<void> {
     const key = installKey(owner, resource.object);
     const row = await tx.getRow(key);
     const known = row === undefined ? undefined : decodeInstallRow(row);
     if (known?.uid !== resource.uid) return;
     const ref = deploymentRef(this.#options.node, owner, resource.object);
     if ((await tx.get(ref)) !== undefined) await tx.delete(ref);
-    tx.putRow(key, encodeInstallRow({ ...known, files: '' }));
+    const { model, type, name } = resource;
+    tx.putRow(key, encodeInstallRow({ ...known, files: '', down: { at, model, type, name } }));
+  }
+
+  /** The resources that were taken down before a time, in milliseconds since the epoch. */
+  async *down(before: number): AsyncGenerator<Down> {
+    const { store, logger } = this.#options;
+    for await (const { owner, object, value } of installRows(store.kv)) {
+      try {
+        const { down, written = {} } = decodeInstallRow(value);
+        if (down !== undefined && down.at < before) yield { owner, object, written, down };
+      } catch (error) {
+        logger.warn({ err: error, owner, object }, 'How far a resource is installed cannot be read');
+      }
+    }
+  }
+
+  /** Forgets a resource that was taken down, unless a command has needed it since or `isBusy`. Returns whether it is forgotten. */
+  async forget({ owner, object, down }: Down, isBusy: () => boolean): Promise<boolean> {
+    const [bundle, install] = [bundleKey(owner, object), installKey(owner, object)];
+    const known = this.#known.get(bundle);
+    const floor = Math.max(known?.revision ?? 0, this.#floors.get(owner) ?? 0);
+    try {
+      return await this.#options.store.transact(async (tx) => {
+        const row = await tx.getRow(install);
+        if (isBusy() || row === undefined || decodeInstallRow(row).down?.at !== down.at) return false;
+        // now, so that an order whose transaction follows keeps its bundle again
+        this.#known.delete(bundle);
+        this.#floors.set(owner, floor);
+        tx.delRow(bundle);
+        tx.delRow(install);
+        tx.putRow(floorKey(owner), encodeFloorRow(floor));
+        return true;
+      });
+    } catch (error) {
+      if (known !== undefined && !this.#known.has(bundle)) this.#known.set(bundle, known);
+      throw error;
+    }
   }
 
   /** True if a resource of that owner's service is still deployed here. */
@@ -161,6 +210,13 @@ export class Installations implements Installed {
   async #isTakenDown({ owner, resource }: Known, from: Pick<Transaction, 'get'> = this.#options.store): Promise<boolean> {
     if (instanceOfType(resource.type) === undefined) return false;
     return (await from.get(deploymentRef(this.#options.node, owner, resource.object))) === undefined;
+  }
+
+  #assertNotForgotten({ bundle: { owner, ownerName, revision } }: CheckedBundle): void {
+    if (revision >= (this.#floors.get(owner) ?? 0)) return;
+    throw new DtkdError('CONFLICT', `what came of ${ownerName} is older than what ${this.#options.node} has known of it`, {
+      next: `Start it again when ${ownerName} can be reached`,
+    });
   }
 
   #remember({ bundle }: CheckedBundle): void {

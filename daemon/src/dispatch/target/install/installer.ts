@@ -23,9 +23,10 @@ import { resolveCommand } from '../../commands/resolve-command.ts';
 import { scriptsOf } from '../work/command-context.ts';
 import type { HeldModule } from '../work/module-fetch.ts';
 import type { DeploymentFacts } from './deployment-object.ts';
-import type { Installations } from './installed.ts';
+import type { Down, Installations } from './installed.ts';
 import type { InstallRow } from './installed-rows.ts';
-import { filesDigest, placeFiles, type StagedFile, stageFiles, type WantedFile, writeFiles } from './resource-files.ts';
+import { fileDigests, filesDigest, placeFiles, type StagedFile, stageFiles, type WantedFile, writeFiles } from './resource-files.ts';
+import { removeWritten } from './resource-removal.ts';
 import { ResourceTurns } from './resource-turns.ts';
 import { templateCode, wantedFiles } from './wanted-files.ts';
 
@@ -133,6 +134,8 @@ export class Installer {
       if (needed === undefined) {
         const installed = known?.installed === true || !hasCommand(install);
         const recorded = this.#record(install, digest, { installed, phase: 'Installed' }).catch(() => undefined);
+        // what was taken down is forgotten in time, and its directory removed, unless it says that it is here again
+        if (known?.down !== undefined) await recorded;
         return { ok: true, exitStatus: 0, recorded };
       }
       try {
@@ -157,6 +160,23 @@ export class Installer {
     }
   }
 
+  /**
+   * Forgets a resource that was taken down, and removes its directory if dtkd wrote all that is in it. Does nothing if the resource is
+   * being installed, or `isBusy`. Returns what else its directory has, for which it stays.
+   */
+  async forget(down: Down, directory: string, isBusy: () => boolean): Promise<string | undefined> {
+    let left: string | undefined;
+    const atOnce = { signal: new AbortController().signal, timeoutMs: 0 };
+    await this.#turns.inTurn(`${down.owner}/${down.object}`, atOnce, async () => {
+      if (isBusy()) return { ok: true };
+      // first, so that a daemon that dies in between comes back to it
+      const found = await removeWritten(directory, down.written);
+      if (await this.#installations.forget(down, isBusy)) left = found;
+      return { ok: true };
+    });
+    return left;
+  }
+
   async #isInstalled(bundle: Bundle, resource: BundledResource): Promise<boolean> {
     return (await this.#known(bundle, resource))?.installed === true;
   }
@@ -176,13 +196,13 @@ export class Installer {
   }
 
   #record(
-    { bundle, resource, directory, code }: Install,
+    { bundle, resource, directory, code, files: wanted }: Install,
     files: string,
     { installed, phase, message }: { installed: boolean; phase: DeploymentFacts['phase']; message?: string },
   ): Promise<void> {
     const owner = { node: bundle.ownerName, key: bundle.owner };
     const facts = { owner, resource, revision: bundle.revision, directory, code, phase, at: this.#now(), message };
-    return this.#installations.record(facts, { uid: resource.uid, files, installed });
+    return this.#installations.record(facts, { uid: resource.uid, files, installed, written: fileDigests(wanted) });
   }
 }
 

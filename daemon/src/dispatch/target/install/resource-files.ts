@@ -28,6 +28,11 @@ export function filesDigest(files: readonly WantedFile[]): string {
   return hash.digest('hex');
 }
 
+/** SHA-256 of each file's content, by path. */
+export function fileDigests(files: readonly WantedFile[]): Record<string, string> {
+  return Object.fromEntries(files.map(({ path, content }) => [path, createHash('sha256').update(content).digest('hex')]));
+}
+
 /** A file whose new content only has to be renamed into place. */
 export interface StagedFile {
   path: string;
