@@ -223,15 +223,15 @@ describe('a list over nodes', () => {
 
 describe('a node that answers with something else', () => {
   const cases: [string, (line: string) => string | undefined, string][] = [
-    ['no JSON', (line) => (line.includes('m1') ? '{' : line), 'no JSON'],
-    ['rows of another kind', (line) => line.replace('"kind":"Model"', '"kind":"Type"'), 'no Model'],
+    ['not JSON', (line) => (line.includes('m1') ? '{' : line), 'not JSON'],
+    ['rows of another kind', (line) => line.replace('"kind":"Model"', '"kind":"Type"'), 'not a Model'],
     [
       'rows of another node',
       (line) => (line.includes('m1') ? line.replace('"namespace":"node2"', '"namespace":"node1"') : line),
       'another node',
     ],
     ['rows of this node', (line) => line.replace('"namespace":"node2"', '"namespace":"node0"'), 'another node'],
-    ['a name that is none', (line) => line.replace('"name":"m1"', '"name":"../m1"'), 'proper name'],
+    ['a name that is none', (line) => line.replace('"name":"m1"', '"name":"../m1"'), 'valid name'],
     ['rows out of order', (line) => line.replace('"name":"m2"', '"name":"a"'), 'out of order'],
     ['a row twice', (line) => line.replace('"name":"m2"', '"name":"m1"'), 'out of order'],
     ['no head', (line) => (line.startsWith('{"metadata":{"res') ? '{}' : line), 'head'],

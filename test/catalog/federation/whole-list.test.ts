@@ -50,7 +50,7 @@ it('waits for a node that gives full pages, each in its time', async () => {
 });
 
 it('does not wait for one that gives row by row, or none', async () => {
-  const slow = { state: 'failed', reason: 'it gives its rows too slowly' };
+  const slow = { state: 'failed', reason: 'it sends its rows too slowly' };
   for (const rows of [0, 1]) {
     const { answer, pages } = await asked(20_000, () => rows, TIMEOUT_MS - 1);
     expect(answer).toEqual(slow);

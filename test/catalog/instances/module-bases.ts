@@ -30,7 +30,7 @@ export class MemoryBases implements ModuleResolving, ModuleVersions {
     const digest = digestOf(bytes);
     const there = this.#modules.get(`${name} ${version}`);
     if (there !== undefined && there.digest !== digest)
-      throw new DtkdError('CONFLICT', `${name} ${version} is installed with another content`);
+      throw new DtkdError('CONFLICT', `${name} ${version} is installed with other content`);
     const ref = { name, version, digest, publisher: KEY };
     this.#modules.set(`${name} ${version}`, { manifest, archive, ref, digest });
     return ref;

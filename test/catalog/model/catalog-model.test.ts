@@ -36,7 +36,7 @@ describe('built-in types', () => {
     await made.start();
     expect(store.version()).toBe(version);
     await write(store, model('web'), type('Tomcat', { extends: 'Service' }), resource('a', { type: 'Tomcat', properties: { port: 8080 } }));
-    expect(causes(await refusal(write(store, object('Type', 'mine', { name: 'sERVICE' }))))[0]).toContain('is there already');
+    expect(causes(await refusal(write(store, object('Type', 'mine', { name: 'sERVICE' }))))[0]).toContain('exists already');
   });
 
   it('leave alone a type that bears such a name already', async () => {
@@ -68,7 +68,7 @@ describe('handlers', () => {
     const handler = made.handlers.get('dtkd.dev/resources');
     const computed = resource('a', { type: 'Auto', properties: { pid: 1 } });
     expect(causes(await refusal(Promise.resolve(handler?.create?.(computed, context()))))).toEqual([
-      'spec.properties.pid: is computed by the system and is not written',
+      'spec.properties.pid: is computed by the system and cannot be written',
     ]);
     await write(store, resource('a', { type: 'Auto' }));
     await write(store, computed);
@@ -188,7 +188,7 @@ describe('import', () => {
     const base = document('Type', 'base', { name: 'Base', properties: { pid: { type: 'integer', dynamic: true } } });
     const auto = document('Type', 'auto', { name: 'Auto', extends: 'base' });
     const computed = document('Resource', 'a', { model: 'web', type: 'AUTO', properties: { pid: 1 } });
-    const refused = 'objects[3].spec.properties.pid: is computed by the system and is not written';
+    const refused = 'objects[3].spec.properties.pid: is computed by the system and cannot be written';
     const web = document('Model', 'web', {});
     expect(causes(await refusal(act(made, 'import', { objects: [web, auto, base, computed] })))).toEqual([refused]);
     await act(made, 'import', { objects: [web, auto, base, document('Resource', 'a', { model: 'web', type: 'Auto' })] });
@@ -404,10 +404,10 @@ describe('refusals to users', () => {
     if (top === undefined) throw new Error('not there');
     const plain = context({ principal: OPS, cascade: false });
     const deletion = await refusal(Promise.resolve(made.handlers.get('dtkd.dev/resources')?.delete?.(top, plain)));
-    expect(deletion.message).toBe('Resource "top" cannot go: it has children (2): resources/seen, …');
+    expect(deletion.message).toBe('Resource "top" cannot be deleted: it has children (2): resources/seen, …');
     const narrower = type('Base', { properties: { p: { allowed: ['x'] } } });
     const change = await refusal(Promise.resolve(made.handlers.get('dtkd.dev/types')?.update?.(narrower, base, plain)));
-    expect(change.message).toBe('Type "base" cannot change so: it would break resources (2): resources/seen, …');
+    expect(change.message).toBe('Type "base" cannot be changed like this: it would break resources (2): resources/seen, …');
     const imported = await refusal(act(made, 'import', { objects: [document('Type', 'base', { name: 'Base' })] }, OPS));
     for (const error of [deletion, change, imported]) expect(JSON.stringify([error.message, error.details])).not.toMatch(/hidden|unseen/);
   });

@@ -104,7 +104,7 @@ describe('a resource', () => {
       'spec.type: type Base is abstract; expected one that extends it',
     ]);
     expect(causes(await refusal(write(store, resource('a', { type: 'Nothing' }))))).toEqual([
-      'spec.type: there is no type "Nothing" on this node; make it first, or send both together',
+      'spec.type: there is no type "Nothing" on this node; create it first, or send both together',
     ]);
     expect(causes(await refusal(write(store, resource('a', { type: 'fREE' }))))).toEqual(['spec.type: the type is spelled "Free"']);
   });
@@ -127,7 +127,7 @@ describe('a resource', () => {
     await write(store, resource('a', { type: 'Free', parents: ['top', 'node/n1', `node/${NODE}`] }));
     const error = await refusal(write(store, resource('b', { type: 'Free', parents: ['nobody', 'node/n2', 'top', 'top'] })));
     expect(causes(error)).toEqual([
-      'spec.parents[0]: there is no resource "nobody" on this node; make it first, or send both together',
+      'spec.parents[0]: there is no resource "nobody" on this node; create it first, or send both together',
       'spec.parents[3]: "top" is named twice',
       'spec.parents[1]: no node "n2" is known here; "dtkd get nodes" lists those that are',
     ]);
@@ -164,7 +164,7 @@ describe('a resource', () => {
   it('leaves the model behind only after it has gone', async () => {
     await write(store, resource('a', { type: 'Free' }));
     const error = await refusal(remove(store, ref('Model', 'web')));
-    expect(error.message).toContain('Model "web" cannot go: it has resources (1): resources/a');
+    expect(error.message).toContain('Model "web" cannot be deleted: it has resources (1): resources/a');
     await remove(store, ref('Resource', 'a'));
     await remove(store, ref('Model', 'web'));
   });
@@ -224,7 +224,7 @@ describe('relations', () => {
   it('hold when a resource becomes of another type', async () => {
     await write(store, below('l1', 'Leaf', 'tree'), below('t1', 'Twig', 'tree2'));
     expect(causes(await refusal(write(store, resource('tree', { type: 'Free' }))))).toEqual([
-      'spec.type: it has a child of type Leaf, which can stand below Tree',
+      'spec.type: it has a child of type Leaf, which can be below Tree',
     ]);
     await write(store, resource('tree2', { type: 'Free' }));
   });

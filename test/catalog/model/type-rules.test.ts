@@ -12,10 +12,13 @@ afterEach(() => store.close());
 describe('a type', () => {
   it.each([
     [type('A', { extends: 'A' }), 'spec.extends: a type cannot extend itself'],
-    [type('A', { extends: 'B' }), 'spec.extends: there is no type "B" on this node; make it first, or send both together'],
-    [type('A', { extends: 'Node' }), 'spec.extends: Node stands for machines and cannot be extended'],
-    [type('node'), 'spec.name: Node stands for machines in rules and cannot be a type; choose another name'],
-    [object('Type', '1st'), `spec.name: a type's name is a letter, then letters, digits, - and _, at most 63; "1st" is none`],
+    [type('A', { extends: 'B' }), 'spec.extends: there is no type "B" on this node; create it first, or send both together'],
+    [type('A', { extends: 'Node' }), 'spec.extends: Node is reserved for machines and cannot be extended'],
+    [type('node'), 'spec.name: Node is reserved for machines and cannot be a type; choose another name'],
+    [
+      object('Type', '1st'),
+      `spec.name: "1st" is not a valid name for a type: it must be a letter, then letters, digits, - and _, at most 63`,
+    ],
     [type('A', { properties: { p: { type: 'integer', default: 'x' } } }), 'spec.properties.p.default: expected a whole number, got "x"'],
     [
       type('A', { properties: { p: { type: 'port', allowed: [80, 0] } } }),
@@ -36,7 +39,7 @@ describe('a type', () => {
   it('has a name of its own, whatever its case', async () => {
     await write(store, type('Web'));
     expect(causes(await refusal(write(store, object('Type', 'other', { name: 'wEB' }))))).toEqual([
-      'spec.name: the type "wEB" is there already, as types/web',
+      'spec.name: the type "wEB" exists already, as types/web',
     ]);
   });
 
@@ -68,7 +71,7 @@ describe('a type', () => {
     const extended = await refusal(remove(store, ref('Type', 'a')));
     expect(extended).toMatchObject({ code: 'CONFLICT', details: { dependents: ['types/b'], count: 1 } });
     const used = await refusal(remove(store, ref('Type', 'b')));
-    expect(used.message).toContain('Type "b" cannot go: it is the type of resources (1): resources/r');
+    expect(used.message).toContain('Type "b" cannot be deleted: it is the type of resources (1): resources/r');
     // its name can pass to another object of the same meaning
     await store.transact(async (tx) => {
       await tx.delete(ref('Type', 'b'));

@@ -86,7 +86,7 @@ describe('installing a module', () => {
     const { install, store } = await fresh();
     await install(files(WEB, { version: '1.1.0', more: START }));
     const other = files({ ...WEB, Other: {} }, { version: '1.1.0', more: START });
-    expect((await refusal(install(other))).message).toBe('module acme/web 1.1.0 is installed with another content');
+    expect((await refusal(install(other))).message).toBe('module acme/web 1.1.0 is installed with other content');
     expect(await install(other, { replace: true })).toMatchObject({ changes: { created: ['Other'], changed: ['Web'], removed: [] } });
     expect((await refusal(install(files(WEB, { version: '1.0.9', more: START })))).message).toContain('which is newer than 1.0.9');
     expect(await install(files(WEB, { version: '1.0.9', more: START }), { replace: true })).toMatchObject({
@@ -169,12 +169,14 @@ describe('types of a module', () => {
     const web = await store.get(ref('Type', 'web'));
     if (web === undefined) throw new Error('there is no type');
     const edited = { ...web, spec: { ...Object(web['spec']), commands: {} } };
-    expect(causes(await refusal(write(store, edited)))[0]).toContain('comes from module acme/web 1.0.0, which alone changes it');
+    expect(causes(await refusal(write(store, edited)))[0]).toContain('comes from module acme/web 1.0.0, and only that can change it');
     const freed = { ...web, spec: { name: 'Web' } };
     expect((await refusal(write(store, freed))).code).toBe('INVALID');
     expect((await refusal(remove(store, ref('Type', 'web')))).message).toContain('it comes from module acme/web 1.0.0');
     const claimed = type('Claimed', { module: Reflect.get(Object(web['spec']), 'module') });
-    expect(causes(await refusal(write(store, claimed)))).toEqual(['spec.module: is written when a module is installed, and not by hand']);
+    expect(causes(await refusal(write(store, claimed)))).toEqual([
+      'spec.module: is written when a module is installed, and cannot be written by hand',
+    ]);
     await write(store, { ...web, metadata: { ...web.metadata, labels: { tier: 'front' } } });
     await write(store, model('web'), resource('a', { type: 'Web' }), type('Tomcat', { extends: 'Web' }));
   });
@@ -201,7 +203,7 @@ describe('removing a module', () => {
     const object = await store.get(moduleRef('acme.web-1.0.0'));
     if (object === undefined) throw new Error('there is no module');
     const refused = await refusal(Promise.resolve(handler?.delete?.(object, context)));
-    expect(refused.message).toContain('Module "acme.web-1.0.0" cannot go: its types are in use (2): resources/a, types/mine');
+    expect(refused.message).toContain('Module "acme.web-1.0.0" cannot be deleted: its types are in use (2): resources/a, types/mine');
     await remove(store, ref('Resource', 'a'), ref('Type', 'mine'));
     await handler?.delete?.(object, { ...context, dryRun: true });
     expect(await store.get(ref('Type', 'web'))).toBeDefined();
@@ -338,10 +340,10 @@ describe('a directory', () => {
       await writeFile(join(path, START_FILE), 'evil');
       await chmod(join(path, START_FILE), 0o555);
     },
-    'has other rights': (path) => chmod(join(path, START_FILE), 0o755),
-    'is not of it': (path) => writeFile(join(path, 'bin/more'), ''),
+    'has other permissions': (path) => chmod(join(path, START_FILE), 0o755),
+    'does not belong to it': (path) => writeFile(join(path, 'bin/more'), ''),
     'is missing': (path) => rm(join(path, 'etc/a/conf')),
-    'is no file': async (path) => {
+    'is not a file': async (path) => {
       await rm(join(path, 'etc/a/conf'));
       await symlink('/etc/passwd', join(path, 'etc/a/conf'));
     },

@@ -321,9 +321,9 @@ NO | STEP | NODE | COMMAND
     }
 
     it('sends the file with the digest of what was edited', async () => {
-      daemon.script('POST', about('file'), () => ({ base: BASE, differences: [], notes: ['there is no target'] }));
+      daemon.script('POST', about('file'), () => ({ base: BASE, differences: [], notes: ['there is not a target'] }));
       const { code, stderr } = await daemon.cliWith({ env: await editor('hello') }, 'service', 'edit', 'shop');
-      expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('warning: there is no target') });
+      expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining('warning: there is not a target') });
       expect(sent(about('file'))).toMatchObject({ base: BASE, content: expect.stringMatching(/^dsl_version[\s\S]*greeting: hello/) });
       const unchanged = await daemon.cliWith({ env: await editor('hi') }, 'service', 'edit', 'shop');
       expect(unchanged).toMatchObject({ code: 0, stderr: expect.stringContaining('Nothing was changed.') });

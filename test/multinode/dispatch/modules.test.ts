@@ -110,7 +110,7 @@ describe('a module', () => {
     const edited = await owner.cli('patch', 'type', 'ticker', '-p', '{"spec":{"description":"mine"}}');
     expect(edited).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining('comes from module test/ticker 1.1.0, which alone changes it'),
+      stderr: expect.stringContaining('comes from module test/ticker 1.1.0, and only that can change it'),
     });
     expect((await owner.cli('delete', 'type', 'ticker', '--cascade')).code).toBe(6);
     await ok(owner, 'delete', 'resource', 'clock');

@@ -221,7 +221,7 @@ const BROKEN: Record<string, [Parts, RegExp]> = {
     },
     /apps.a.port: a Db has no property port/,
   ],
-  'an app at what is no port': [
+  'an app at what is not a port': [
     { assembly: { apps: { a: { component: 'web', port: 'text', domains: ['d'] } } } },
     /text of web is of type string, and no port/,
   ],

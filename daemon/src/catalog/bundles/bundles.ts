@@ -116,7 +116,7 @@ export function createBundles({ store, node: { name: node }, signingKey, ...deci
   }
 
   const action: ModelAction = async ({ method, name }) => {
-    if (method !== 'GET') throw new DtkdError('METHOD_NOT_ALLOWED', 'a resource bundle is only read; use GET');
+    if (method !== 'GET') throw new DtkdError('METHOD_NOT_ALLOWED', 'a resource bundle can only be read; use GET');
     return { bundle: Buffer.from(await bundleOf(name)).toString('base64') };
   };
   action.verb = 'READ';

@@ -137,7 +137,7 @@ async function addTypes(
   if (types.has(typeKey(name))) return;
   const chain = await book.chain(reads, name);
   if ('fault' in chain)
-    throw new DtkdError('CONFLICT', `the type "${name}" does not hold together`, { next: `See "dtkd describe type ${name}".` });
+    throw new DtkdError('CONFLICT', `the type "${name}" is not consistent`, { next: `See "dtkd describe type ${name}".` });
   for (const type of chain) types.set(typeKey(type.name), bundledType(type, publisher));
 }
 
@@ -176,7 +176,7 @@ async function signaturesFor({ signature }: GatheringOptions, types: Iterable<Bu
 
 function notHere(name: string): DtkdError {
   const instance = instanceOfCode(name);
-  return new DtkdError('CONTENT_MISSING', `module ${name} is not installed here any more`, {
+  return new DtkdError('CONTENT_MISSING', `module ${name} is no longer installed here`, {
     next: instance === undefined ? 'Install it again.' : `Converge the service again: dtkd converge ${instance}.`,
   });
 }
@@ -187,6 +187,6 @@ function notFound(name: string): DtkdError {
 
 function tooMany(name: string): DtkdError {
   return new DtkdError('TOO_LARGE', `resource "${name}" has more than ${MAX_BUNDLED_RESOURCES - 1} children and parents`, {
-    next: 'Put some of them below a resource of their own, and run the command of that one.',
+    next: 'Put some of them below another resource, and run the command of that resource.',
   });
 }

@@ -195,6 +195,6 @@ function bundleIn(body: unknown, node: string): Uint8Array {
 
 function operatorElsewhere(node: string): DtkdError {
   return new DtkdError('FORBIDDEN', `the operator of this node has no rights on ${node}`, {
-    next: 'Make a user with "dtkd user add NAME", have it granted rights there, and use its token.',
+    next: 'Add a user with "dtkd user add NAME", let it be granted rights there, and use its token.',
   });
 }

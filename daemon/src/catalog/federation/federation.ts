@@ -366,7 +366,7 @@ function released<T>(source: AsyncIterable<T>, done: () => void): AsyncIterable<
 function readVersion(text: string): number {
   if (!/^\d{1,20}$/.test(text)) {
     throw new DtkdError('BAD_REQUEST', `resourceVersion "${text.slice(0, 80)}" is not a decimal number`, {
-      next: 'Use the resourceVersion of a list as it stands.',
+      next: 'Use the resourceVersion of a list, unchanged.',
     });
   }
   const version = Number(text);

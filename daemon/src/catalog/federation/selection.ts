@@ -34,7 +34,7 @@ export function federatedSelection(kind: Kind, selectors: Selectors, only?: stri
   const text = selectors.where?.trim() ?? '';
   const where = text === '' ? undefined : parseWhere(text, kind);
   if (where !== undefined && mentions(where, NAMESPACE)) {
-    throw new DtkdError('BAD_REQUEST', 'the namespace cannot be asked for in an expression', {
+    throw new DtkdError('BAD_REQUEST', 'an expression cannot select by namespace', {
       next: 'Name the node with -n or a field selector.',
     });
   }

@@ -39,22 +39,22 @@ export interface ServiceFiles {
 export const VIOLATIONS = {
   PARSING_ERROR: 'cannot be read',
   REQUIRED_UNSET: 'required and not set',
-  ILLEGAL_VALUE: 'not a value that it may have',
+  ILLEGAL_VALUE: 'not an allowed value',
   TARGET_MISSING: 'the target, or what it should offer, is not there',
   TARGET_NOT_READY: 'the target is not converged',
   COMPONENT_CONSTRAINT: 'the type does not allow it',
-  UNMET_DEPENDENCY: 'a link that the type requires is not there',
+  UNMET_DEPENDENCY: 'a link that the type requires is missing',
   UNKNOWN_COMPONENT: 'no such component',
   UNKNOWN_TYPE: 'no such type',
   MISSING_MODULE: 'a module that is used is not included',
-  MODULE_INVALID: 'a module copy is not sound',
+  MODULE_INVALID: 'a module copy is not valid',
   DUPLICATE_TYPE: 'two modules define one type',
   DEPENDS_ON_ITSELF: 'depends on itself',
-  NODE_LIMIT: 'there are not as many nodes',
+  NODE_LIMIT: 'there are not enough nodes',
   UNKNOWN_NODE: 'no such node',
   SECRET_MISSING: 'there is no such Secret',
-  TOO_MANY: 'more than can be',
-  NOT_ALLOWED: 'whoever asks may not',
+  TOO_MANY: 'more than allowed',
+  NOT_ALLOWED: 'the user has no right to do this',
 } as const;
 export type ViolationKind = keyof typeof VIOLATIONS;
 

@@ -38,7 +38,7 @@ async function keep(
   const stored = await tx.get(ref);
   const holder = await readName(tx, nameRow.type(typeKey(spec.name)));
   if ((holder !== undefined && holder !== ref.name) || (stored !== undefined && (await tx.originOf(ref)) !== 'projection')) {
-    logger.warn({ type: spec.name, object: holder ?? ref.name }, 'A type of this node has the name of a built-in one, and stays');
+    logger.warn({ type: spec.name, object: holder ?? ref.name }, 'A type of this node has the name of a built-in one; it is kept');
     return;
   }
   if (stored !== undefined && jsonEqual(stored['spec'], spec) && jsonEqual(stored.metadata.labels ?? {}, LABELS)) return;

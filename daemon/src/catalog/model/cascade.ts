@@ -38,7 +38,7 @@ export function deleteWithDependents(
       const root = refIn(node, plural, object.metadata.name);
       const stored = await tx.get(root);
       if (stored?.metadata.uid !== object.metadata.uid) {
-        throw new DtkdError('NOT_FOUND', `${plural} "${root.name}" is gone`, { next: 'List what is there.' });
+        throw new DtkdError('NOT_FOUND', `${plural} "${root.name}" is gone`, { next: 'List what exists.' });
       }
       const closure = new Closure(tx, node, root);
       await closure.gather();
@@ -129,7 +129,7 @@ class Closure {
   #add(to: Map<string, ObjectRef>, ref: ObjectRef): void {
     to.set(ref.name, ref);
     if (this.#resources.size + this.#types.size <= MAX_CASCADE) return;
-    throw new DtkdError('CONFLICT', `more than ${MAX_CASCADE} objects would go with ${objectText(this.#root)}`, {
+    throw new DtkdError('CONFLICT', `more than ${MAX_CASCADE} objects would be deleted with ${objectText(this.#root)}`, {
       next: 'Delete it in parts.',
     });
   }
@@ -146,7 +146,7 @@ class Closure {
       const held = { names: [objectText(ref)], count: 1, more: false };
       throw inUse(
         this.#root,
-        'cannot go: finalizers hold what would go with it',
+        'cannot be deleted: finalizers hold what would be deleted with it',
         held,
         'Remove the finalizers, or delete that object first.',
       );

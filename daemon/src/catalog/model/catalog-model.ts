@@ -68,7 +68,7 @@ export function createCatalogModel({ store, node: { name: node }, logger, docume
 /** A read-only subresource, for everybody who may READ the object. */
 function readable(read: (request: Parameters<ModelAction>[0]) => Promise<unknown>): ModelAction {
   const action: ModelAction = async (request) => {
-    if (request.method !== 'GET') throw new DtkdError('METHOD_NOT_ALLOWED', 'this is only read; use GET');
+    if (request.method !== 'GET') throw new DtkdError('METHOD_NOT_ALLOWED', 'this can only be read; use GET');
     return read(request);
   };
   action.verb = 'READ';

@@ -21,7 +21,7 @@ export async function assertNotComputed(
     names.map((name) => ({
       reason: 'FieldValueForbidden',
       field: `spec.properties.${name}`,
-      message: 'is computed by the system and is not written',
+      message: 'is computed by the system and cannot be written',
       object: objectText({ plural: 'resources', name: after.metadata.name }),
     })),
   );

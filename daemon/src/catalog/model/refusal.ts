@@ -50,7 +50,7 @@ export class Refusal {
 
 /** The message for a parent that does not exist. */
 export function noParent(name: string): string {
-  return `there is no resource "${name}" on this node; make it first, or send both together`;
+  return `there is no resource "${name}" on this node; create it first, or send both together`;
 }
 
 /** The error for objects that break rules: one sentence with the first causes, and all causes in the details. */

@@ -77,7 +77,7 @@ export class ModuleDirectories {
     const loaded = await this.#options.load(digest);
     if (loaded === undefined) {
       throw new DtkdError('CONTENT_MISSING', `the module ${digest.slice(0, 12)}… is not on this node, or was altered`, {
-        next: 'Install it again where it comes from.',
+        next: 'Install it again from its source.',
       });
     }
     const path = join(this.#options.directory, digest);
@@ -125,7 +125,7 @@ async function writeNew(path: string, data: Uint8Array, mode: number): Promise<v
 async function assertSame(path: string, { archive, ref }: LoadedModule): Promise<void> {
   const altered = (what: string): DtkdError =>
     new DtkdError('CONTENT_ALTERED', `module ${ref.name} ${ref.version ?? ''} was altered on this node: ${what}`, {
-      next: `See what happened there, then remove ${path}: it is made again.`,
+      next: `Find out what happened, then remove ${path}: dtkd creates it again.`,
       details: { directory: path },
     });
   const wanted = new Map(archive.files.map((file) => [file.path, file]));
@@ -133,9 +133,9 @@ async function assertSame(path: string, { archive, ref }: LoadedModule): Promise
   for (const { name, stats } of await walk(path)) {
     if (stats.isDirectory()) continue;
     const file = wanted.get(name);
-    if (file === undefined) throw altered(`${JSON.stringify(name)} is not of it`);
-    if (!stats.isFile()) throw altered(`${JSON.stringify(name)} is no file`);
-    if ((stats.mode & 0o777) !== (file.executable ? EXECUTABLE : PLAIN)) throw altered(`${JSON.stringify(name)} has other rights`);
+    if (file === undefined) throw altered(`${JSON.stringify(name)} does not belong to it`);
+    if (!stats.isFile()) throw altered(`${JSON.stringify(name)} is not a file`);
+    if ((stats.mode & 0o777) !== (file.executable ? EXECUTABLE : PLAIN)) throw altered(`${JSON.stringify(name)} has other permissions`);
     there.add(name);
   }
   await eachOf(archive.files, async (file) => {
@@ -200,5 +200,5 @@ async function eachOf<T>(items: readonly T[], work: (item: T) => Promise<void>):
 
 function storageError(error: unknown): unknown {
   if (!isFull(error)) return error;
-  return new DtkdError('DISK_FULL', 'there is no room on the disk for a module', { next: 'Make room and try again.', cause: error });
+  return new DtkdError('DISK_FULL', 'there is no room on the disk for a module', { next: 'Free some space and try again.', cause: error });
 }

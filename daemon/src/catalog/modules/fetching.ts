@@ -48,16 +48,16 @@ export function chooseRelease({ module, range, from }: Wanted, releases: readonl
   if (pinned.length === 0) {
     throw new DtkdError(
       'CONFLICT',
-      `module ${module} is here from ${publisherNames(here)}, and ${[...new Set(own.map(({ node }) => node))].join(', ')} is another publisher`,
+      `module ${module} is here from ${publisherNames(here)}, and ${[...new Set(own.map(({ node }) => node))].join(', ')} publishes another module with that name`,
       {
-        next: `A name stays with its publisher: remove what is here first (dtkd module rm ${module}).`,
+        next: `On a node, a name belongs to one publisher: remove the module that is here first (dtkd module rm ${module}).`,
       },
     );
   }
   const left = [...new Set(pinned.map(({ node }) => node))];
   if (left.length > 1) {
-    throw new DtkdError('AMBIGUOUS', `module ${module} is released by ${left.join(' and ')}, each another one`, {
-      next: `Say whose is meant: dtkd module fetch ${module} --from ${left[0] ?? 'NODE'}.`,
+    throw new DtkdError('AMBIGUOUS', `module ${module} is released by ${left.join(' and ')}: these are different modules`, {
+      next: `Name the publisher: dtkd module fetch ${module} --from ${left[0] ?? 'NODE'}.`,
       details: { publishers: left },
     });
   }
@@ -95,7 +95,7 @@ export async function takeRelease(options: FetchingOptions, released: Released, 
   if (!jsonEqual(manifest.dependencies ?? {}, release.dependencies ?? {})) {
     throw new DtkdError(
       'CONTENT_ALTERED',
-      `the release of ${module} ${version} by ${released.node} says that it needs other modules than it does`,
+      `the release of ${module} ${version} by ${released.node} does not name the modules that it needs`,
       {
         next: `Tell the operator of ${released.node}.`,
       },
@@ -159,7 +159,7 @@ async function fetchArchive({ content, events, logger }: FetchingOptions, releas
     }
     // The pieces match the hashes in the release, but the whole does not match what the publisher signed: members that served other pieces
     // may have been right.
-    const message = `the release of ${module} ${version} by ${publisher} tells wrong hashes of its pieces; it was not taken`;
+    const message = `the release of ${module} ${version} by ${publisher} has wrong hashes of its pieces; it was not taken`;
     record('ReleaseWrong', message);
     throw new DtkdError('CONTENT_ALTERED', message, { next: `Tell the operator of ${publisher}.`, cause: error });
   }

@@ -44,7 +44,7 @@ export function readInstallRequest(input: unknown): InstallRequest {
   const parsed = installRequest.safeParse(input);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw new DtkdError('BAD_REQUEST', `the body is no installation: ${issue?.path.join('.') || 'it'} ${issue?.message ?? ''}`, {
+  throw new DtkdError('BAD_REQUEST', `the body is not a valid installation: ${issue?.path.join('.') || 'it'} ${issue?.message ?? ''}`, {
     next: 'Send {"digest": SHA-256 of an archive that was sent before, "replace", "dryRun", "types": true or false}.',
   });
 }
@@ -116,7 +116,7 @@ async function assertNotReleased(
   { module, version }: Pick<ModuleManifest, 'module' | 'version'>,
 ): Promise<void> {
   if ((await tx.get(releaseRef(node, objectNameOf({ module, version })))) === undefined) return;
-  throw new DtkdError('CONFLICT', `module ${module} ${version} is published, and others may have fetched what it is now`, {
+  throw new DtkdError('CONFLICT', `module ${module} ${version} is published, and others may have fetched it as it is`, {
     next: `Give the new content a new version, or unpublish it first: dtkd module unpublish ${module}@${version}.`,
   });
 }
@@ -133,9 +133,9 @@ async function activate(
   if (unknown.length > 0 && manifest.dependencies !== undefined) {
     throw new DtkdError(
       'INVALID',
-      `types of module ${manifest.module} extend ${unknown.slice(0, 10).join(', ')}, which is no type of this node`,
+      `types of module ${manifest.module} extend ${unknown.slice(0, 10).join(', ')}, which is not a type of this node`,
       {
-        next: 'Install the module that has it with its types, or take this one in only to be staged: --no-types.',
+        next: 'Install the module that has it with its types, or install this one only for staging: --no-types.',
       },
     );
   }

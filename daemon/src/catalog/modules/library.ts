@@ -64,7 +64,7 @@ export class Library {
     const { content, kv } = this.#options;
     const statement = verifyStatement(signed);
     if ((await sha256(bytes)) !== statement.digest) {
-      throw altered(`what came as module ${statement.name} ${statement.version} is not what its publisher signed`);
+      throw altered(`the content of module ${statement.name} ${statement.version} is not what its publisher signed`);
     }
     const archive = unpackArchive(bytes);
     const manifest = await soundModule(archive);
@@ -190,7 +190,7 @@ export class Library {
   /** Keeps a module that is in use. */
   #stays(digest: string): void {
     this.allow(digest, KEPT_MS).catch((err: unknown) =>
-      this.#options.logger.warn({ err, digest }, 'A module that is used could not be kept on'),
+      this.#options.logger.warn({ err, digest }, 'The time to keep a module that is in use could not be extended'),
     );
   }
 
@@ -224,7 +224,7 @@ export async function* chunksOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
 }
 
 function altered(message: string): DtkdError {
-  return new DtkdError('CONTENT_ALTERED', message, { next: 'Install the module again where it comes from.' });
+  return new DtkdError('CONTENT_ALTERED', message, { next: 'Install the module again from its source.' });
 }
 
 function missing(digest: string, cause?: unknown): DtkdError {

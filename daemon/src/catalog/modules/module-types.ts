@@ -102,9 +102,9 @@ async function assertFree(tx: Transaction, node: string, module: string | undefi
   const list = [...taken].map(([name, whose]) => `${name} (${whose})`);
   throw new DtkdError(
     'ALREADY_EXISTS',
-    `types of the module are here already: ${list.slice(0, 20).join(', ')}${list.length > 20 ? ', …' : ''}`,
+    `types of the module exist here already: ${list.slice(0, 20).join(', ')}${list.length > 20 ? ', …' : ''}`,
     {
-      next: 'Rename them in the module, or delete those that are here first.',
+      next: 'Rename them in the module, or delete the existing ones first.',
       details: { types: [...taken.keys()] },
     },
   );

@@ -105,7 +105,7 @@ export function createModules(options: ModulesOptions): Modules {
     actions: moduleActions({ ...fetching, resolver }),
     async start() {
       await tidy();
-      const again = () => void tidy().catch((err: unknown) => logger.warn({ err }, 'Modules could not be tidied up'));
+      const again = () => void tidy().catch((err: unknown) => logger.warn({ err }, 'Unused modules could not be removed'));
       timer = setInterval(again, TIDY_MS).unref();
     },
     stop: () => clearInterval(timer),

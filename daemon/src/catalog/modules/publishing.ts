@@ -24,7 +24,7 @@ export function readPublishRequest(input: unknown): PublishRequest {
   const parsed = publishRequest.safeParse(input);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  throw new DtkdError('BAD_REQUEST', `the body publishes nothing: ${issue?.path.join('.') || 'it'} ${issue?.message ?? ''}`, {
+  throw new DtkdError('BAD_REQUEST', `the body is not a valid publication: ${issue?.path.join('.') || 'it'} ${issue?.message ?? ''}`, {
     next: 'Send {"module": NAME, "version": VERSION, "domains": [NAME, …]}.',
   });
 }
@@ -87,8 +87,8 @@ function choose(here: readonly VersionHere[], module: string, version: string | 
 
 function assertOwn({ signingKey }: InstallingOptions, { module, version, publisher }: ModuleFields): void {
   if (publisher.key === signingKey.publicKey) return;
-  throw new DtkdError('CONFLICT', `module ${module} ${version} is ${publisher.node}'s, which publishes it itself`, {
-    next: 'Others can fetch it from this node as well, as long as it is released there.',
+  throw new DtkdError('CONFLICT', `module ${module} ${version} belongs to ${publisher.node}, which publishes it itself`, {
+    next: 'Others can also fetch it from this node, as long as it is published there.',
   });
 }
 

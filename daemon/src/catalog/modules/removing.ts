@@ -65,5 +65,5 @@ async function assertUnused(tx: Transaction, node: string, module: ObjectRef, ty
     if (users.length > COUNTED) break;
   }
   if (users.length === 0) return;
-  throw inUse(module, 'cannot go: its types are in use', dependents(users), 'Delete those first, or change their types.');
+  throw inUse(module, 'cannot be deleted: its types are in use', dependents(users), 'Delete these first, or change their types.');
 }

@@ -212,14 +212,14 @@ async function lockIn({ files }: LoadedModule['archive']): Promise<LockFile | un
 }
 
 function ambiguous(name: string, publishers: readonly string[]): DtkdError {
-  return new DtkdError('AMBIGUOUS', `module ${name} is released by ${publishers.join(' and ')}, each another one`, {
-    next: `Fetch the one that is meant: dtkd module fetch ${name} --from ${publishers[0] ?? 'NODE'}.`,
+  return new DtkdError('AMBIGUOUS', `module ${name} is released by ${publishers.join(' and ')}: these are different modules`, {
+    next: `Fetch the one that you mean: dtkd module fetch ${name} --from ${publishers[0] ?? 'NODE'}.`,
   });
 }
 
 function notHere(releases: readonly Released[]): DtkdError {
   const names = releases.map(({ fields }) => `${fields.module} ${fields.version}`);
-  return new DtkdError('CONTENT_MISSING', `${names.join(', ')} is released, and not on this node`, {
+  return new DtkdError('CONTENT_MISSING', `${names.join(', ')} is published, but not on this node`, {
     next: `Fetch it first: dtkd module fetch ${releases[0]?.fields.module ?? 'NAME'}.`,
   });
 }

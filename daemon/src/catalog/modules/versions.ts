@@ -31,7 +31,7 @@ export async function versionsHere(reads: Pick<Transaction, 'find' | 'get'>, nod
 /** Refuses a further version if the limit is reached. */
 export function assertRoom(here: readonly VersionHere[], { module, version }: ModuleFields): void {
   if (here.length < MAX_VERSIONS || here.some(({ fields }) => fields.version === version)) return;
-  throw new DtkdError('CONFLICT', `there are ${here.length} versions of module ${module} on this node, and no more are kept`, {
+  throw new DtkdError('CONFLICT', `there are ${here.length} versions of module ${module} on this node, the most that are kept`, {
     next: `Remove one that is not needed: dtkd module rm ${module}@${here.at(-1)?.fields.version ?? 'VERSION'}.`,
   });
 }
@@ -43,17 +43,17 @@ export function assertReplaceable(here: readonly VersionHere[], fields: ModuleFi
     const order = compareVersions(there.version, version);
     if (order === 0 && there.digest !== digest) {
       if (replace && (fields.active || !there.active)) continue;
-      throw new DtkdError('CONFLICT', `module ${module} ${version} is installed with another content`, {
+      throw new DtkdError('CONFLICT', `module ${module} ${version} is installed with other content`, {
         next:
           there.active && !fields.active
-            ? 'Its types are those of this node: give the new content a new version.'
+            ? 'Its types are in use on this node: give the new content a new version.'
             : 'Give the new content a new version, or install it with --replace.',
         details: { installed: there.digest, given: digest },
       });
     }
     if (order > 0 && there.active && fields.active && !replace) {
       throw new DtkdError('CONFLICT', `module ${module} is installed in version ${there.version}, which is newer than ${version}`, {
-        next: 'To go back to the older one, install it with --replace; to have it beside the newer one, to be staged, with --no-types.',
+        next: 'To go back to the older version, install it with --replace; to keep both and only stage the older one, use --no-types.',
         details: { installed: there.version, given: version },
       });
     }

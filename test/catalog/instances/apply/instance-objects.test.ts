@@ -273,7 +273,7 @@ describe('by hand', () => {
       write(store, { ...model('mine'), metadata: { ...model('mine').metadata, ...label } }),
       remove(store, ref('Model', 'shop')),
     ];
-    expect((await refusal(write(store, type('Mine', { extends: 'WebServer@shop' })))).message).toContain('these are its own');
+    expect((await refusal(write(store, type('Mine', { extends: 'WebServer@shop' })))).message).toContain('these belong to the service');
     for (const [at, one] of tries.entries()) {
       const error = await refusal(one);
       expect([at, error.code]).toEqual([at, 'CONFLICT']);

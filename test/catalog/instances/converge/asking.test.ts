@@ -90,7 +90,7 @@ describe('staging', () => {
     await all.now.ask('hidden', 'default-target', { default: true });
     expect(await stage(all, { ...REQUEST, name: 'third' })).toMatchObject({ instance: { spec: { target: 'hidden' } } });
     expect(await stage(all, { ...REQUEST, name: 'fourth' }, OPS)).not.toMatchObject({ instance: { spec: { target: expect.anything() } } });
-    expect((await refusal(all.now.ask('first', 'default-target', { default: true }))).message).toContain('is no target');
+    expect((await refusal(all.now.ask('first', 'default-target', { default: true }))).message).toContain('is not a target');
     expect((await refusal(stage(all, { ...REQUEST, target: 'hidden' }, OPS))).code).toBe('NOT_FOUND');
     expect((await refusal(stage(all, { ...REQUEST, target: 'first' }))).code).toBe('INVALID');
   });
@@ -110,7 +110,7 @@ describe('an edit', () => {
     expect(await set('siet')).toEqual([`there is no service siet on this node; ${next}stage it, or: dtkd service set app target=NAME`]);
     expect(disk.repositories.get('app')?.work).toMatchObject({ target: 'siet' });
     expect(await set('hidden')).toEqual([expect.stringMatching(/^there is no service hidden on this node; /)]);
-    expect(await set('plain')).toEqual([expect.stringMatching(/^the service plain is no target: .*dtkd service set app target=NAME$/)]);
+    expect(await set('plain')).toEqual([expect.stringMatching(/^the service plain is not a target: .*dtkd service set app target=NAME$/)]);
     expect(await set('cloud')).toEqual([expect.stringMatching(/^it needs a target of kind hosts, and cloud is of kind cloud; /)]);
     expect(await set('site')).toEqual([`the target site is Staged; ${next}dtkd converge site`]);
     expect((await edit({ op: 'unset', path: 'target' }))['notes']).toEqual([expect.stringMatching(/^it needs a target of kind hosts, /)]);
@@ -297,7 +297,7 @@ describe('whoever asks', () => {
     ] as const) {
       expect(await refusal(ask('shop', what, body)), what).toMatchObject({
         code: 'BAD_REQUEST',
-        message: '"nosuch" is no commit',
+        message: '"nosuch" is not a commit',
         next: 'Name one such as 1f3a9c2, HEAD~2 or applied: dtkd service log shop lists them.',
       });
     }

@@ -118,7 +118,7 @@ describe('converging', () => {
         {
           kind: 'ILLEGAL_VALUE',
           where: expect.stringMatching(where),
-          message: expect.stringContaining(' already, and not of the service'),
+          message: expect.stringContaining(' already, and does not belong to the service'),
         },
       ];
       expect(Object(error.details)['violations']).toMatchObject(found);

@@ -119,7 +119,7 @@ describe('the plan of a converge', () => {
       '2.2 create renamed@node1 [1.2]',
       '2.3 create db@node1 [1.3]',
     ]);
-    expect(plan.steps[1]?.title).toBe('forget web-1: its node is not known any more');
+    expect(plan.steps[1]?.title).toBe('forget web-1: its node is no longer known');
     expect(plan.differences).toContainEqual({ kind: 'placement', what: 'web-1', op: 'changed', before: 'node2', after: 'node3' });
   });
 
@@ -275,9 +275,9 @@ describe('commands on what is applied', () => {
     ]);
     const one = planAction(applied, 'web-3', 'restart', { hard: 'yes' });
     expect(one.steps).toMatchObject([{ number: '1', work: { resource: 'web-3', act: 'run', options: { hard: 'yes' } } }]);
-    expect(() => planAction(applied, 'wbe', 'restart')).toThrow('nothing called wbe is applied');
+    expect(() => planAction(applied, 'wbe', 'restart')).toThrow('nothing with the name wbe is applied');
     expect(() => planAction(applied, 'web', 'hidden')).toThrow('has no command hidden');
-    expect(() => planAction(applied, 'web', 'delete')).toThrow('web is not taken down by itself');
+    expect(() => planAction(applied, 'web', 'delete')).toThrow('web cannot be taken down by itself');
     expect(linesOf(planCheck(applied))).toHaveLength(6);
   });
 
@@ -303,6 +303,6 @@ describe('commands on what is applied', () => {
       'there is no option "too" (did you mean "to"?); the option "to" (string) is missing',
     );
     expect(() => planWorkflow(applied, written, 'rol')).toThrow('there is no workflow rol');
-    expect(() => planWorkflow(applied, { create: { steps: [] } }, 'create')).toThrow('is not run by itself');
+    expect(() => planWorkflow(applied, { create: { steps: [] } }, 'create')).toThrow('cannot be run by itself');
   });
 });

@@ -69,10 +69,10 @@ describe('files of an instance', () => {
     await symlink('/etc/passwd', join(shop.directory, 'modules/acme/web/passwd'));
     expect(await told()).toEqual([
       'PARSING_ERROR modules/acme/web/passwd is a link; only plain files can be here',
-      'PARSING_ERROR modules/a/B is not where a module can stand',
+      'PARSING_ERROR modules/a/B is not a place for a module',
       expect.stringMatching(/^PARSING_ERROR modules\/acme\/broken\/dtk\.module\.yaml:1:\d+ it cannot be read as YAML/),
       'MODULE_INVALID modules/acme/empty/dtk.module.yaml is not there',
-      'MODULE_INVALID modules/acme/more/dtk.module.yaml says that it is the module acme/other, and stands where acme/more does',
+      'MODULE_INVALID modules/acme/more/dtk.module.yaml says that it is the module acme/other, but it is in the directory of acme/more',
       expect.stringMatching(/^MODULE_INVALID modules\/acme\/web\/dtk\.module\.yaml types\.WebServer\.properties\.port\.type: /),
       'MISSING_MODULE dtk.lock.yaml acme/base there is no modules/acme/base',
       'MISSING_MODULE modules/a/B dtk.lock.yaml does not name it',

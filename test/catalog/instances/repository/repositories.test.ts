@@ -41,7 +41,7 @@ describe('repositories', () => {
     await expect(made.repositories.open('shop')).rejects.toMatchObject({
       code: 'NOT_FOUND',
       message: `the files of service "shop" are gone from ${directory}`,
-      next: 'Bring them back from a backup, or take the service away: dtkd service uninstall shop.',
+      next: 'Restore them from a backup, or remove the service: dtkd service uninstall shop.',
     });
   });
 

@@ -40,7 +40,7 @@ describe('staging', () => {
     ]);
     expect((await stat(join(directory, 'modules/acme/web/bin/start'))).mode & 0o777).toBe(0o755);
     expect(files['dtk.service.yaml']).toMatchInlineSnapshot(`
-      "# The service shop, staged from acme/web:web-tier 1.2.0. What stands here is what is wanted.
+      "# The service shop, staged from acme/web:web-tier 1.2.0. This file says how it should be.
       # Edit it, and the copies of modules below modules/, or use "dtkd service set"; then run
       #
       #     dtkd service diff shop     # what was changed

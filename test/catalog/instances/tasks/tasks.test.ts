@@ -178,7 +178,7 @@ describe('a step', () => {
     });
     expect((await store.get(ref('tasks', name)))?.['status']).toMatchObject({
       state: 'failed',
-      message: expect.stringContaining('was found out since'),
+      message: expect.stringContaining('it is known now'),
       steps: [{ state: 'succeeded', exitStatus: 0, execution: lost.id, finishedAt: expect.any(String) }],
     });
     expect((await appliedOf(store.kv, 'shop')).get('db')?.digest).toBe('new');

@@ -359,7 +359,7 @@ export class KeptView {
   }
 
   #assertOpen(): void {
-    if (this.#closed) throw new DtkdError('UNAVAILABLE', 'what other nodes answered is not kept any more', { next: 'Try again later.' });
+    if (this.#closed) throw new DtkdError('UNAVAILABLE', 'the answers of other nodes are no longer kept', { next: 'Try again later.' });
   }
 
   /** Begins a new stretch of the log if the present one is full, and drops the stretch before it. Returns the number of bytes freed. */

@@ -214,7 +214,7 @@ export class Concatenation {
 }
 
 /** A list without a limit must end, whatever a node sends; and a watch that goes on from it follows no more rows of one node than this. */
-export const TOO_MUCH = 'it has more rows than a list without a limit takes; give a limit and go on page by page';
+export const TOO_MUCH = 'it has more rows than a list without a limit can have; give a limit and read page by page';
 
 /** Adds the items to the sum first. */
 function isTooMuch(sum: { rows: number; bytes: number }, items: readonly Json[]): boolean {

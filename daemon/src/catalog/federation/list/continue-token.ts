@@ -98,7 +98,7 @@ export function decodeContinue(kind: { group: string; plural: string }, text: st
   const read = token.safeParse(text.length > MAX_TOKEN ? undefined : tryJson(Buffer.from(text, 'base64url').toString('utf8')));
   if (!read.success || read.data.k !== `${kind.group}/${kind.plural}`) {
     throw new DtkdError('BAD_REQUEST', 'the continue token of this list cannot be read', {
-      next: 'Use the token of the page before as it stands, or begin again without one.',
+      next: 'Use the token of the previous page, unchanged, or begin again without one.',
     });
   }
   const { r, a, n, h } = read.data;

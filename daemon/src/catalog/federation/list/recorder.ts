@@ -94,7 +94,7 @@ export async function recordedPage(
     const page = await peerPage(ports.peers, peer, query, bounds);
     if (bounds.signal.aborted) return page;
     // a member that was removed meanwhile: nobody may see its rows any more
-    if (ports.peers.peerNamed(peer.namespace)?.key !== peer.key) return { outcome: 'failed', reason: 'it is a member no more' };
+    if (ports.peers.peerNamed(peer.namespace)?.key !== peer.key) return { outcome: 'failed', reason: 'it is no longer a member' };
     if (release !== undefined) await record(ports, peer, page, recording);
     else if (recording.keptInstead !== undefined) return await asKept(kept, peer, page, recording, { stream, signal: time.signal });
     else if (page.outcome === 'page') {
@@ -138,7 +138,7 @@ async function asKept(
     matches: (json: string) => keptInstead(objectOf(json)),
   };
   const isLive = stream !== undefined && kept.leases.streamOf(peer.key) === stream;
-  return isLive && (await caughtUp(kept, peer.key, given, signal)) ? page : { outcome: 'failed', reason: 'its changes come in too late' };
+  return isLive && (await caughtUp(kept, peer.key, given, signal)) ? page : { outcome: 'failed', reason: 'its changes arrive too late' };
 }
 
 async function record(ports: RecorderPorts, peer: PeerNode, page: PeerPage, recording: Recording): Promise<void> {

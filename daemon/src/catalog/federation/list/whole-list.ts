@@ -108,7 +108,7 @@ function statementOf(peer: PeerNode, answer: Answer, since: string | undefined):
   const { namespace: node } = peer;
   // the list shows what is kept, which may have been dropped meanwhile
   if (answer.state === 'answered' && since !== undefined) return { node, state: 'answered' };
-  const reason = answer.state === 'answered' ? 'it came under another name, or was removed' : answer.reason;
+  const reason = answer.state === 'answered' ? 'it has another name now, or was removed' : answer.reason;
   if (answer.state === 'denied') return { node, state: 'denied', reason };
   return since === undefined ? missing(peer, reason) : { node, state: 'stale', since, reason };
 }
@@ -154,7 +154,7 @@ async function walk(
     // a peer may wait for its turn and for the answer, and each full page earns the time for another: a peer that gives row by row would
     // otherwise hold up the list for hours
     const pages = 2 + names.size / PAGE_ROWS + bytes / PAGE_BYTES;
-    if (performance.now() - began > timeoutMs * pages) return { state: 'failed', reason: 'it gives its rows too slowly' };
+    if (performance.now() - began > timeoutMs * pages) return { state: 'failed', reason: 'it sends its rows too slowly' };
     const page = await fetch(peer, place);
     if (page.outcome !== 'page') return { state: page.outcome, reason: page.reason };
     if (page.cut) {

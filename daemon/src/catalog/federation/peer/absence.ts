@@ -4,7 +4,7 @@ import type { PeerNode } from '../peer-api.types.ts';
 
 /** Why the peer is not asked. */
 export function whyAbsent({ suspended }: Pick<PeerNode, 'suspended'>): string {
-  return suspended ? 'it is suspended, since its log forked: see "dtkd domain show"' : 'it could not be reached';
+  return suspended ? 'it is suspended because its log forked: see "dtkd domain show"' : 'it could not be reached';
 }
 
 /** A statement about a peer whose rows are missing, and not known from before. */

@@ -40,7 +40,7 @@ export class LineCutter {
     try {
       return decoder.decode(whole);
     } catch (cause) {
-      throw invalid('a line that is no text', cause);
+      throw invalid('a line that is not text', cause);
     }
   }
 }

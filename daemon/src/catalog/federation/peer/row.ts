@@ -37,21 +37,21 @@ export function objectOf(json: string): ApiObject {
 }
 
 function assertObject(value: unknown, rules: RowRules): asserts value is ApiObject {
-  if (!isRecord(value) || !isRecord(value['metadata'])) throw invalid('a row that is no object');
+  if (!isRecord(value) || !isRecord(value['metadata'])) throw invalid('a row that is not an object');
   try {
     checkJson(value);
   } catch (cause) {
     throw invalid('a row that is nested too deeply', cause);
   }
   const { kind } = rules;
-  if (value['apiVersion'] !== apiVersionOf(kind) || value['kind'] !== kind.kind) throw invalid(`a row that is no ${kind.kind}`);
+  if (value['apiVersion'] !== apiVersionOf(kind) || value['kind'] !== kind.kind) throw invalid(`a row that is not a ${kind.kind}`);
   const { name, namespace, uid, resourceVersion, creationTimestamp, labels, annotations } = value['metadata'];
-  if (typeof name !== 'string' || !OBJECT_NAME.test(name)) throw invalid('a row without a proper name');
+  if (typeof name !== 'string' || !OBJECT_NAME.test(name)) throw invalid('a row without a valid name');
   if (typeof namespace !== 'string' || !isOwnName(namespace, rules)) throw invalid('a row of another node');
   if (typeof uid !== 'string' || !UID.test(uid)) throw invalid(`a row without a uid, ${name}`);
   if (typeof resourceVersion !== 'string' || !VERSION.test(resourceVersion)) throw invalid(`a row without a version, ${name}`);
   if (typeof creationTimestamp !== 'string' || creationTimestamp.length > MAX_TIMESTAMP) throw invalid(`a row without a time, ${name}`);
-  if (!isTexts(labels) || !isTexts(annotations)) throw invalid(`a row with improper labels or annotations, ${name}`);
+  if (!isTexts(labels) || !isTexts(annotations)) throw invalid(`a row with invalid labels or annotations, ${name}`);
 }
 
 /**

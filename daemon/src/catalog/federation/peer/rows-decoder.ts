@@ -55,7 +55,7 @@ export class RowsDecoder {
     }
     if (line.startsWith('{"end"')) {
       const read = end.safeParse(value);
-      if (!read.success) throw invalid('rows without a proper end');
+      if (!read.success) throw invalid('rows without a valid end');
       this.end = { continue: read.data.end.continue ?? '' };
       // otherwise a node could prolong a list for ever, with a row or two on each page
       if (this.end.continue !== '' && this.rows.length < Math.max(1, this.#limit))
@@ -76,6 +76,6 @@ export function parse(line: string): unknown {
   try {
     return JSON.parse(line);
   } catch (cause) {
-    throw invalid('a line that is no JSON', cause);
+    throw invalid('a line that is not JSON', cause);
   }
 }

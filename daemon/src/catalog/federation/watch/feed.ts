@@ -71,7 +71,7 @@ export class Feed {
     this.#tidying = this.#tidying
       .then(() => this.#match())
       .catch((error: unknown) => {
-        this.#ports.logger.warn({ err: error }, 'What is kept of other nodes could not be tidied');
+        this.#ports.logger.warn({ err: error }, 'Old answers of other nodes could not be removed');
       });
     return this.#tidying;
   }

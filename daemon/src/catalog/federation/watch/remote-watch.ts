@@ -81,7 +81,7 @@ export class RemoteWatch {
 
   start(): void {
     this.#running ??= this.#run().catch((error: unknown) => {
-      this.failure = error instanceof DtkdError ? error : new DtkdError('INTERNAL', 'what a peer told could not be kept', { cause: error });
+      this.failure = error instanceof DtkdError ? error : new DtkdError('INTERNAL', 'what a peer sent could not be kept', { cause: error });
       this.#settle();
       this.#ports.kept.bell.ring();
     });
@@ -136,7 +136,7 @@ export class RemoteWatch {
     const { kept, now } = this.#ports;
     const { signal } = this.#stopped;
     const release = await kept.leases.take(this.key, signal, true);
-    if (release === undefined) return { why: 'failed', reason: 'it is not followed any more' };
+    if (release === undefined) return { why: 'failed', reason: 'it is no longer followed' };
     try {
       const ended: Ended = this.#peer.reachable ? await this.#follow() : { why: 'failed', reason: whyAbsent(this.#peer) };
       if (!signal.aborted) await (ended.why === 'denied' ? kept.drop(this.key) : kept.setAway(this.#peer, toTimestamp(now())));
@@ -156,7 +156,7 @@ export class RemoteWatch {
       }
       const ended = await this.#listen(kept.parts().get(this.key)?.position ?? '');
       if (ended !== 'gone') return ended;
-      if (attempt > 0) return { why: 'failed', reason: 'it keeps no changes to go on from' };
+      if (attempt > 0) return { why: 'failed', reason: 'it keeps no changes to continue from' };
       await kept.setPosition(this.#peer, undefined);
     }
   }
@@ -271,7 +271,7 @@ async function nextLines(parts: AsyncIterator<Uint8Array>, cutter: LineCutter, s
   signal.addEventListener('abort', stop, { once: true });
   try {
     const part = await Promise.race([parts.next(), stopped.promise]);
-    if (part === 'stopped') return 'it is not followed any more';
+    if (part === 'stopped') return 'it is no longer followed';
     return part.done === true ? 'its watch ended' : cutter.push(part.value);
   } catch (error) {
     return reasonOf(error);

@@ -16,7 +16,7 @@ const error = z.object({ code: z.number().int().catch(500), message: z.string().
 /** Throws FRAME_INVALID. */
 export function peerEvent(line: string, rules: RowRules): PeerEvent {
   const read = event.safeParse(parse(line));
-  if (!read.success) throw invalid('a line of a watch that is none');
+  if (!read.success) throw invalid('a line that is not of a watch');
   const { type, object } = read.data;
   if (type === 'BOOKMARK') {
     const marked = bookmark.safeParse(object);

@@ -12,7 +12,7 @@ export function isForeign(object: ApiObject, instance: string): boolean {
 
 export function takenText(plural: Plural, name: string, instance: string): { message: string; next: string } {
   return {
-    message: `${titleOf(`${plural}/${name}`)} is there already, and not of the service "${instance}"`,
+    message: `${titleOf(`${plural}/${name}`)} exists already, and does not belong to the service "${instance}"`,
     next: plural === 'models' ? 'Stage the service under another name, or delete that model first.' : 'Delete it first, or rename it.',
   };
 }
@@ -20,7 +20,7 @@ export function takenText(plural: Plural, name: string, instance: string): { mes
 /** The same for the objects of an app, on the app's node. */
 export function takenAppText({ kind }: Kind, node: string, name: string, instance: string): { message: string; next: string } {
   return {
-    message: `${kind} "${name}" is on ${node} already, and not of the service "${instance}"`,
-    next: 'Call the app otherwise in dtk.service.yaml, or delete what is there.',
+    message: `${kind} "${name}" exists on ${node} already, and does not belong to the service "${instance}"`,
+    next: 'Give the app another name in dtk.service.yaml, or delete what is there.',
   };
 }

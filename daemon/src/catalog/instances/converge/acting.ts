@@ -28,7 +28,7 @@ export function exec(ports: ConvergePorts, principal: Principal, name: string, r
   const { component, command, workflow, options = {}, batch, threads } = request;
   const isAction = component !== undefined && command !== undefined;
   if (isAction === (workflow !== undefined)) {
-    throw new DtkdError('BAD_REQUEST', 'either a component with its command or a workflow is to be run', {
+    throw new DtkdError('BAD_REQUEST', 'name either a component and its command, or a workflow', {
       next: `For example: dtkd service exec ${name} web.restart.`,
     });
   }
@@ -89,8 +89,8 @@ function act(
     const instance = await findInstance(ports, name);
     const applied = await tasks.applied(name);
     if (applied.size === 0) {
-      throw new DtkdError('CONFLICT', `service "${name}" has nothing that is applied: it is ${instance.status.phase}`, {
-        next: `Bring it up first: dtkd converge ${name}.`,
+      throw new DtkdError('CONFLICT', `service "${name}" has no applied resources: it is ${instance.status.phase}`, {
+        next: `Converge it first: dtkd converge ${name}.`,
       });
     }
     const plan = await what.plan(applied, instance);

@@ -185,7 +185,7 @@ async function cancel({ tasks, store, node }: ConvergePorts, { principal, name }
 /** For actions whose right depends on the method. */
 function assertMay(ports: ConvergePorts, request: InstanceRequest, verb: CapabilityVerb): void {
   const decision = judged(ports, request, verb);
-  if (!decision.allowed) throw new DtkdError('FORBIDDEN', decision.reason, { next: `Ask for ${verb} on it.` });
+  if (!decision.allowed) throw new DtkdError('FORBIDDEN', decision.reason, { next: `Ask for the right ${verb} on it.` });
 }
 
 function judged(
@@ -212,7 +212,7 @@ function readRollback(name: string, body: unknown): z.output<typeof rollbackRequ
 /** Checks a revision that a person typed, with an error in their words. */
 function readRevision<T extends string | undefined>(name: string, text: T): T {
   if (text === undefined || revision.safeParse(text).success) return text;
-  throw new DtkdError('BAD_REQUEST', `${JSON.stringify(text.slice(0, 80))} is no commit`, {
+  throw new DtkdError('BAD_REQUEST', `${JSON.stringify(text.slice(0, 80))} is not a commit`, {
     next: `Name one such as 1f3a9c2, HEAD~2 or applied: dtkd service log ${name} lists them.`,
   });
 }

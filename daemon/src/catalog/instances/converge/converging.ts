@@ -88,6 +88,6 @@ function howOf(principal: Principal, commit: string, title: string, { keepGoing 
 
 function dirty(name: string, files: number): DtkdError {
   return new DtkdError('CONFLICT', `${files} ${files === 1 ? 'file' : 'files'} of service "${name}" were edited since the last commit`, {
-    next: `Look at them with "dtkd service diff ${name}"; converge them first, or roll back with --discard, and they are lost.`,
+    next: `Look at them with "dtkd service diff ${name}"; converge them first, or lose them with --discard.`,
   });
 }

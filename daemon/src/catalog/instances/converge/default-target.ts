@@ -20,7 +20,9 @@ export function setDefaultTarget(ports: ConvergePorts, principal: Principal, nam
     const found = instanceOf(await tx.get(instanceRef(node, name)));
     if (found === undefined) throw new DtkdError('NOT_FOUND', `there is no service "${name.slice(0, 80)}"`);
     if (isDefault && found.spec.role !== 'target') {
-      throw new DtkdError('INVALID', `service "${name}" is no target`, { next: 'Targets are staged from assemblies with "role: target".' });
+      throw new DtkdError('INVALID', `service "${name}" is not a target`, {
+        next: 'Targets are staged from assemblies with "role: target".',
+      });
     }
     if (isDefault) {
       for (const other of await defaultTargets(tx, node)) if (other !== name) await unlabel(tx, ports, principal, other, found.spec.kind);

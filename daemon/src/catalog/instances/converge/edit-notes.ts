@@ -22,7 +22,7 @@ export async function withNotes<T extends { differences: readonly Difference[] }
     return notes.length === 0 ? edited : { ...edited, notes };
   } catch (error) {
     // the edit is made and must be answered as such; the converge reports the rest
-    ports.logger.warn({ err: error, service: name }, 'Whether the target of a service is one could not be found out');
+    ports.logger.warn({ err: error, service: name }, 'It could not be found out whether a service has a usable target');
     return edited;
   }
 }

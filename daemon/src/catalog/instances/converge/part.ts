@@ -41,7 +41,7 @@ function instanceHandler(ports: ConvergePorts): ModelHandler {
       const instance = instanceOf(object);
       if (instance !== undefined && !isDown(instance)) {
         throw new DtkdError('CONFLICT', `service "${name}" is ${instance.status.phase}: it has resources`, {
-          next: `Take it down with all that it has: dtkd service uninstall ${name}.`,
+          next: `Take it down with all its resources: dtkd service uninstall ${name}.`,
         });
       }
       const dependents = await dependentsOf(ports, name);
@@ -81,14 +81,14 @@ async function settleRepositories({ store, node, repositories, logger }: Converg
     try {
       if (object === undefined) {
         const kept = await repositories.archive(name);
-        logger.warn({ service: name, kept }, 'A repository that is of no service was put aside');
+        logger.warn({ service: name, kept }, 'A repository that belongs to no service was put aside');
         continue;
       }
       const repository = await repositories.open(name);
       const applied = instanceOf(object)?.status.applied;
       if ((await repository.applied()) !== applied) await repository.setApplied(applied);
     } catch (err) {
-      logger.warn({ err, service: name }, 'A repository could not be put in order');
+      logger.warn({ err, service: name }, 'A repository could not be cleaned up');
     }
   }
 }

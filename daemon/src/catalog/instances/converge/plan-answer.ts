@@ -46,7 +46,7 @@ function planDigest(steps: readonly PlannedStep[], tree: string): string {
 export function assertAsShown(shown: string | undefined, answer: ServicePlanAnswer): void {
   if (shown === undefined || shown === answer.digest) return;
   throw new DtkdError('CONFLICT', 'the plan has changed since it was shown', {
-    next: 'Look at the new one, and say yes to that.',
+    next: 'Look at the new plan, and confirm that one.',
     details: { shown, now: answer.digest },
   });
 }

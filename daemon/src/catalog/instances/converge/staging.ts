@@ -98,12 +98,12 @@ async function assertTarget({ store: objects, node, decide }: ConvergePorts, pri
     });
   }
   if (found.spec.role === 'target') return;
-  throw new DtkdError('INVALID', `service "${name}" is no target`, { next: 'Targets are staged from assemblies with "role: target".' });
+  throw new DtkdError('INVALID', `service "${name}" is not a target`, { next: 'Targets are staged from assemblies with "role: target".' });
 }
 
 function assertMayCreate({ decide, node }: ConvergePorts, principal: Principal, name: string, object?: ApiObject): void {
   if (principal.type === 'operator') return;
   const { group, plural } = instanceRef(node, name);
   const decision = decide(principal, { verb: 'CREATE', group, plural, name, ...(object === undefined ? {} : { object }) });
-  if (!decision.allowed) throw new DtkdError('FORBIDDEN', decision.reason, { next: 'Ask for CREATE on serviceinstances.' });
+  if (!decision.allowed) throw new DtkdError('FORBIDDEN', decision.reason, { next: 'Ask for the right CREATE on serviceinstances.' });
 }

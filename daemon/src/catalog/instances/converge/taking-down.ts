@@ -76,8 +76,8 @@ export async function uninstall(
   const { answer, done } = await uninstallOne(ports, principal, name, request);
   void done.catch((err: unknown) => {
     if (err instanceof DtkdError && NO_FAULTS.has(err.code))
-      ports.logger.info({ service: name, reason: err.message }, 'A service that was to be uninstalled stays');
-    else ports.logger.warn({ err, service: name }, 'A service could not be put away after it was taken down');
+      ports.logger.info({ service: name, reason: err.message }, 'A service that was to be uninstalled is still there');
+    else ports.logger.warn({ err, service: name }, 'A service could not be removed after it was taken down');
   });
   return { ...answer, notes: [...before, ...answer.notes] };
 }
@@ -111,7 +111,7 @@ async function uninstallOne(
     if (end?.state !== 'succeeded') throw notDown(name, task.name, end);
     await ports.turns.alone(name, () => putAway(ports, name, { task: task.name }));
   });
-  return { answer: { ...answer, notes: [...answer.notes, `its files are put away once task ${task.name} has succeeded`] }, done };
+  return { answer: { ...answer, notes: [...answer.notes, `its files are moved away once task ${task.name} has succeeded`] }, done };
 }
 
 /**
@@ -148,7 +148,7 @@ function assertDown(instance: Instance): void {
   if (isDown(instance)) return;
   const { name } = instance.object.metadata;
   throw new DtkdError('CONFLICT', `service "${name}" is ${instance.status.phase}: it was brought up meanwhile`, {
-    next: `Nothing was put away. Take it down with all that it has: dtkd service uninstall ${name}.`,
+    next: `Nothing was removed. Take it down with all its resources: dtkd service uninstall ${name}.`,
   });
 }
 
@@ -284,11 +284,11 @@ async function dependentsFirst(
 function notDown(name: string, task: string, end: TaskEnd | undefined): DtkdError {
   if (end === undefined) {
     return new DtkdError('UNAVAILABLE', `this node is shutting down, and service "${name}" is not taken down yet`, {
-      next: 'When it is back, do it again: what is done already is not repeated.',
+      next: 'Try again when it is back: what is done already is not repeated.',
     });
   }
   return new DtkdError('TASK_FAILED', `service "${name}" could not be taken down: ${end.message ?? end.state}`, {
-    next: `See what failed with "dtkd service status ${name}", and do it again: what is done already is not repeated.`,
+    next: `See what failed with "dtkd service status ${name}", and try again: what is done already is not repeated.`,
     details: { task },
   });
 }

@@ -34,7 +34,7 @@ function appOf(
     findings.add(
       'TOO_MANY',
       path,
-      `${name} has more than the ${MAX_NAME} characters that the name of an app may have`,
+      `${name} has more than ${MAX_NAME} characters, the most that the name of an app may have`,
       'Give the app a shorter name.',
     );
   const component = components.get(written.component);
@@ -78,7 +78,7 @@ function portOf(
   if (!isKnown(outcome)) return undefined;
   const { value } = outcome;
   if (typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65_535) return value;
-  findings.add('ILLEGAL_VALUE', [...path, 'port'], `${property} of ${name} is no port`);
+  findings.add('ILLEGAL_VALUE', [...path, 'port'], `${property} of ${name} is not a port`);
   return undefined;
 }
 

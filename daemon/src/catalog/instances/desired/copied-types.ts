@@ -53,7 +53,7 @@ export class CopiedTypes {
     const before = this.#byKey.get(key);
     const fault = (kind: 'MODULE_INVALID' | 'DUPLICATE_TYPE', message: string, next: string): void =>
       this.#findings.addAt(kind, whereOf(copy, name), message, next);
-    if (key === typeKey(NODE_TYPE)) fault('MODULE_INVALID', 'Node stands for machines and cannot be a type', 'Give it another name.');
+    if (key === typeKey(NODE_TYPE)) fault('MODULE_INVALID', 'Node is reserved for machines and cannot be a type', 'Give it another name.');
     if (before?.copy !== undefined) {
       fault(
         'DUPLICATE_TYPE',

@@ -19,7 +19,7 @@ export function judgeCopies({ service, lock, copies, place }: ServiceFiles, find
   for (const [where, name] of missing) {
     if (copies.has(name)) continue;
     complete = false;
-    findings.addAt('MISSING_MODULE', where, `there is no sound copy of ${name}`, `dtkd service pull-module ${service.name} ${name}`);
+    findings.addAt('MISSING_MODULE', where, `there is no valid copy of ${name}`, `dtkd service pull-module ${service.name} ${name}`);
   }
   return complete;
 }

@@ -82,7 +82,7 @@ async function componentsOf(
     const type = await types.resolve(written.type);
     if (!types.has(written.type)) types.unknown(['components', name, 'type'], written.type, UNDEFINED);
     if (type?.abstract === true) {
-      findings.add('COMPONENT_CONSTRAINT', ['components', name, 'type'], `type ${type.name} is abstract`, 'Take one that extends it.');
+      findings.add('COMPONENT_CONSTRAINT', ['components', name, 'type'], `type ${type.name} is abstract`, 'Use a type that extends it.');
     }
     if (type !== undefined) judgeActs(type, ['components', name, 'type'], findings);
     components.set(name, { name, written, type, ...(await placing.place(name, written)) });
@@ -102,7 +102,7 @@ function judgeActs(type: ComponentType, path: FilePath, findings: Findings): voi
     const [option] = missingOptions(type.commands.get(act)?.options);
     if (option === undefined || type.commands.get(act)?.private === true) continue;
     const message = `the command ${act} of ${type.name} needs the option ${option}, and is run without options`;
-    findings.add('COMPONENT_CONSTRAINT', path, message, 'Let the option have a default, or a property that it is taken from.');
+    findings.add('COMPONENT_CONSTRAINT', path, message, 'Give the option a default, or a property to take its value from.');
   }
 }
 

@@ -46,12 +46,12 @@ export function piecesOf(text: string): Piece[] | 'open' {
 /** Resolves all references in a value, at any depth. Items and fields that come out unset are left out. */
 export function interpolate(value: unknown, surroundings: Surroundings): Outcome {
   if (!fits(value)) {
-    surroundings.fault(`is larger than the ${MAX_VALUE} characters that a value may have`);
+    surroundings.fault(`has more than ${MAX_VALUE} characters, the most that a value may have`);
     return 'broken';
   }
   const outcome = filled(value, surroundings);
   if (isKnown(outcome) && outcome.value !== value && !fits(outcome.value)) {
-    surroundings.fault(`comes to more than the ${MAX_VALUE} characters that a value may have`);
+    surroundings.fault(`becomes longer than ${MAX_VALUE} characters, the most that a value may have`);
     return 'broken';
   }
   return outcome;
@@ -83,7 +83,7 @@ function filled(value: unknown, surroundings: Surroundings): Outcome {
 function filledText(text: string, surroundings: Surroundings): Outcome {
   const pieces = piecesOf(text);
   if (pieces === 'open') {
-    surroundings.fault(`has a "\${" that no "}" closes`, `Write $\${ where \${ is meant as it stands.`);
+    surroundings.fault(`has a "\${" that no "}" closes`, `Write $\${ for a literal \${.`);
     return 'broken';
   }
   const [first] = pieces;
@@ -98,7 +98,7 @@ function filledText(text: string, surroundings: Surroundings): Outcome {
     }
     const outcome = surroundings.resolve(piece.reference);
     if (outcome === 'unset')
-      surroundings.fault(`refers to \${${piece.reference}}, which has no value`, 'Give it one, or leave the reference out.');
+      surroundings.fault(`refers to \${${piece.reference}}, which has no value`, 'Give it a value, or remove the reference.');
     if (!isKnown(outcome)) {
       broken = true;
       continue;
@@ -106,7 +106,7 @@ function filledText(text: string, surroundings: Surroundings): Outcome {
     all += textOf(outcome.value);
     secret ||= outcome.secret;
     if (all.length > MAX_VALUE) {
-      surroundings.fault(`comes to more than the ${MAX_VALUE} characters that a value may have`);
+      surroundings.fault(`becomes longer than ${MAX_VALUE} characters, the most that a value may have`);
       return 'broken';
     }
   }
@@ -139,13 +139,13 @@ export function interpolateBut(scope: string, text: string, surroundings: Surrou
     else {
       const outcome = surroundings.resolve(piece.reference);
       if (outcome === 'unset')
-        surroundings.fault(`refers to \${${piece.reference}}, which has no value`, 'Give it one, or leave the reference out.');
+        surroundings.fault(`refers to \${${piece.reference}}, which has no value`, 'Give it a value, or remove the reference.');
       if (!isKnown(outcome)) return 'broken';
       all += escapedText(textOf(outcome.value));
       secret ||= outcome.secret;
     }
     if (all.length > MAX_VALUE) {
-      surroundings.fault(`comes to more than the ${MAX_VALUE} characters that a value may have`);
+      surroundings.fault(`becomes longer than ${MAX_VALUE} characters, the most that a value may have`);
       return 'broken';
     }
   }

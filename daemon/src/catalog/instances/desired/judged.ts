@@ -58,7 +58,7 @@ export function judgeValues(service: string, component: ExpandedComponent, value
   }
   const own = Object.fromEntries(properties);
   if (fits(own, MAX_VALUES)) return { properties: own, secrets };
-  const next = 'Put large texts into files of the module.';
-  findings.add('TOO_MANY', ['components', name], `its values have more than ${MAX_VALUES} characters together`, next);
+  const next = 'Move large texts into files of the module.';
+  findings.add('TOO_MANY', ['components', name], `its values have more than ${MAX_VALUES} characters in total`, next);
   return { properties: {}, secrets: [] };
 }

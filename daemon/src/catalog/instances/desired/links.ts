@@ -87,8 +87,8 @@ function resolveLink(
     findings.add(
       'COMPONENT_CONSTRAINT',
       path,
-      `a ${component.type.name} has no link ${name}, and this one says nothing of what it takes or gives`,
-      `${meant} Give it take or give; for order alone there is \`after\`.`,
+      `a ${component.type.name} has no link ${name}, and this one does not say what it takes or gives`,
+      `${meant} Add \`take\` or \`give\`; if only the order matters, use \`after\`.`,
     );
     return undefined;
   }
@@ -101,7 +101,7 @@ function resolveLink(
       'COMPONENT_CONSTRAINT',
       path,
       'values can be given to components of the same service only',
-      'Leave `give` out, and let the other end take them.',
+      'Leave `give` out, and let the other component take them.',
     );
     return undefined;
   }
@@ -153,7 +153,7 @@ function serviceEnd(
   findings: Findings,
 ): End | undefined {
   if (view === undefined) {
-    findings.add('UNMET_DEPENDENCY', path, `there is no service ${service} on this node`, 'dtkd service ls shows those that there are.');
+    findings.add('UNMET_DEPENDENCY', path, `there is no service ${service} on this node`, '"dtkd service ls" lists the services.');
     return undefined;
   }
   if (view.phase !== 'Ready') {

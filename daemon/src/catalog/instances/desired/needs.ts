@@ -24,8 +24,8 @@ export function needsOf(components: Components, links: readonly ResolvedLink[], 
   }
   const graph = new Map([...needs].map(([name, others]) => [name, [...others].sort()]));
   for (const cycle of cyclesOf(graph)) {
-    const message = `what it needs needs it: ${cycle.join(' → ')}`;
-    findings.add('DEPENDS_ON_ITSELF', ['components', cycle[0] ?? ''], message, 'Leave one of these links, or one `after`, out.');
+    const message = `it needs itself: ${cycle.join(' → ')}`;
+    findings.add('DEPENDS_ON_ITSELF', ['components', cycle[0] ?? ''], message, 'Remove one of these links, or one `after`.');
   }
   const knots = new Map(knotsOf(graph).flatMap((knot, index) => knot.map((name) => [name, index] as const)));
   return new Map(

@@ -75,7 +75,7 @@ export class Placing {
         'TOO_MANY',
         path,
         `the service would have more than ${MAX_INSTANCE_RESOURCES} resources`,
-        'Lower the count, or make several services of it.',
+        'Lower the count, or divide it into several services.',
       );
       return nowhere;
     }
@@ -108,8 +108,8 @@ export class Placing {
     this.#findings.add(
       'TARGET_MISSING',
       path,
-      `what the target ${view.name} offers as nodes is no filter`,
-      'Say under `on` where it goes, or correct the target.',
+      `the target ${view.name} offers nodes that are not a valid filter`,
+      'Write under `on` where it should run, or correct the target.',
     );
     return undefined;
   }
@@ -174,8 +174,8 @@ export class Placing {
       this.#findings.add(
         'UNKNOWN_NODE',
         path,
-        `no node is known that is called ${listed(unknown)}`,
-        'dtkd get nodes lists those that are known.',
+        `no node is known with the name ${listed(unknown)}`,
+        '"dtkd get nodes" lists the known nodes.',
       );
       return false;
     }
@@ -186,7 +186,7 @@ export class Placing {
     const next =
       nodes.length === 0
         ? 'Tag a node, or widen the filter.'
-        : 'Lower the count, tag more nodes, widen the filter, or let several be on one node with together: true.';
+        : 'Lower the count, tag more nodes, widen the filter, or allow several on one node with together: true.';
     this.#findings.add('NODE_LIMIT', path, message, next);
     return false;
   }

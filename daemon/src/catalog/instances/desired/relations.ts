@@ -86,7 +86,7 @@ function judge(components: Components, parents: ReadonlyMap<string, readonly str
           'TOO_MANY',
           [...path, 'parents'],
           message,
-          'Lower their count, or spread them over nodes: a resource stands below those of its own node.',
+          'Lower their count, or spread them over nodes: a resource has only those of its own node as parents.',
         );
       }
       for (const parent of new Set(above.flatMap((one) => typeOf(one) ?? []))) {

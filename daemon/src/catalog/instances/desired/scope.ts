@@ -49,9 +49,9 @@ export class Scope {
   #unknown(reference: string, path: FilePath, scopes: readonly ScopeName[]): Outcome {
     const there = scopes.map((scope) => `\${${scope}.${scope === 'components' ? 'NAME.PROPERTY' : 'NAME'}}`).join(', ');
     const link =
-      scopes.includes('components') || !reference.startsWith('components.') ? '' : ' Take values of other components through a link.';
-    const next = `Here may stand: ${there}.${link} Write $\${ where \${ is meant as it stands.`;
-    this.#findings.add('ILLEGAL_VALUE', path, `refers to \${${shown(reference)}}, which is nothing`, next);
+      scopes.includes('components') || !reference.startsWith('components.') ? '' : ' Values of other components come through a link.';
+    const next = `You can refer to: ${there}.${link} Write $\${ for a literal \${.`;
+    this.#findings.add('ILLEGAL_VALUE', path, `refers to \${${shown(reference)}}, which does not exist`, next);
     return 'broken';
   }
 }

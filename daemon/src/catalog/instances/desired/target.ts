@@ -23,8 +23,8 @@ export class Target {
       this.#findings.add(
         'TARGET_MISSING',
         path,
-        `takes ${name} from the target, and the service has none`,
-        'Name the service that is its target under `target`.',
+        `takes ${name} from the target, but the service has no target`,
+        'Name its target under `target`.',
       );
       return 'broken';
     }
@@ -47,7 +47,7 @@ async function viewOf(service: ServiceFile, world: World, findings: Findings): P
   const set = `dtkd service set ${service.name} target=NAME`;
   if (name === undefined) {
     if (kind === undefined) return undefined;
-    findings.add('TARGET_MISSING', ['target-kind'], `it needs a target of kind ${kind}, and has none`, set);
+    findings.add('TARGET_MISSING', ['target-kind'], `it needs a target of kind ${kind}, but has none`, set);
     return 'gone';
   }
   if (name === service.name) {
@@ -60,7 +60,7 @@ async function viewOf(service: ServiceFile, world: World, findings: Findings): P
     return 'gone';
   }
   if (!view.isTarget) {
-    findings.add('TARGET_MISSING', ['target'], `the service ${name} is no target: its assembly has no role target`, set);
+    findings.add('TARGET_MISSING', ['target'], `the service ${name} is not a target: its assembly does not have the role target`, set);
     return 'gone';
   }
   if (kind !== undefined && view.kind !== kind) {

@@ -91,12 +91,12 @@ export class Values {
         'DEPENDS_ON_ITSELF',
         this.pathOf(component, property),
         `its value depends on itself: ${cycle.join(' ← ')}`,
-        'Write one of these values down.',
+        'Give one of them a fixed value.',
       );
       return 'broken';
     }
     if (this.#busy.length >= MAX_CHAIN) {
-      this.#findings.add('TOO_MANY', this.pathOf(component, property), `values are taken through more than ${MAX_CHAIN} others`);
+      this.#findings.add('TOO_MANY', this.pathOf(component, property), `its value is taken through more than ${MAX_CHAIN} other values`);
       return 'broken';
     }
     this.#busy.push(id);
@@ -123,12 +123,12 @@ export class Values {
       const near = nearMiss(name, this.#components.keys());
       const next = near === undefined ? `There are: ${listed([...this.#components.keys()])}.` : `Did you mean ${near}?`;
       if (component === undefined)
-        this.#findings.add('UNKNOWN_COMPONENT', path, `refers to a component ${name.slice(0, 80)}, and there is none`, next);
+        this.#findings.add('UNKNOWN_COMPONENT', path, `refers to a component ${name.slice(0, 80)}, which does not exist`, next);
       else
         this.#findings.add(
           'ILLEGAL_VALUE',
           path,
-          `refers to the component ${name}, and not to what of it`,
+          `refers to the component ${name}, but not to a property of it`,
           `Write \${components.${name}.PROPERTY}.`,
         );
       return 'broken';
@@ -152,7 +152,7 @@ export class Values {
       : this.#brought(component, property, rule);
     if (!isKnown(outcome)) return outcome;
     if (!fits(outcome.value)) {
-      this.#findings.add('TOO_MANY', path, `comes to more than the ${MAX_VALUE} characters that a value may have`);
+      this.#findings.add('TOO_MANY', path, `becomes longer than ${MAX_VALUE} characters, the most that a value may have`);
       return 'broken';
     }
     return rule?.type === 'secret' ? known(outcome.value, true) : outcome;
@@ -254,7 +254,7 @@ export class Values {
       'UNMET_DEPENDENCY',
       path,
       `${service}/${resources[0]?.component ?? ''} has no value for ${source.slice(0, 80)}`,
-      `Give it one there, and converge ${service}.`,
+      `Set it there, and converge ${service}.`,
     );
     return 'broken';
   }
@@ -270,7 +270,7 @@ export class Values {
       'UNMET_DEPENDENCY',
       path,
       `the address of ${node} is not known`,
-      `Start its daemon with --announce ADDRESS, or write the value down.`,
+      `Start its daemon with --announce ADDRESS, or give a fixed value.`,
     );
     return undefined;
   }

@@ -44,7 +44,7 @@ export function workflowsOf(
   );
   for (const option of missingOptions(Object.hasOwn(written, BY_ITSELF) ? written[BY_ITSELF]?.options : undefined)) {
     const at = ['workflows', BY_ITSELF, 'options', option];
-    findings.add('REQUIRED_UNSET', at, 'has no default, and nobody gives it a value', 'Give it a default.');
+    findings.add('REQUIRED_UNSET', at, 'has no default, and nothing gives it a value', 'Give it a default.');
   }
   judgeWhole(written, findings);
   return workflows;
@@ -148,7 +148,7 @@ function optionOf({ scope, findings }: Judge, value: string | number | boolean, 
     findings.add(
       'ILLEGAL_VALUE',
       path,
-      `refers to an option ${option.trim().slice(0, 80)}, which the workflow has not`,
+      `refers to an option ${option.trim().slice(0, 80)}, which the workflow does not have`,
       `It has: ${listed(Object.keys(workflow.options ?? {}))}.`,
     );
   }
@@ -168,7 +168,7 @@ function judgeWhole(workflows: Readonly<Record<string, ServiceWorkflow>>, findin
     findings.add('DEPENDS_ON_ITSELF', ['workflows', cycle[0] ?? ''], `it runs itself without end: ${cycle.join(' → ')}`);
   if (cycles.length > 0) return;
   for (const [name, { steps, levels }] of workflowSizes(workflows)) {
-    if (steps > MAX_TASK_STEPS) findings.add('TOO_MANY', ['workflows', name], `it comes to more than ${MAX_TASK_STEPS} steps`);
+    if (steps > MAX_TASK_STEPS) findings.add('TOO_MANY', ['workflows', name], `it has more than ${MAX_TASK_STEPS} steps in total`);
     if (levels > MAX_WORKFLOW_LEVELS)
       findings.add('TOO_MANY', ['workflows', name], `its steps are nested more than ${MAX_WORKFLOW_LEVELS} levels deep`);
   }

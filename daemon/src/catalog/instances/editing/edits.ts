@@ -86,8 +86,8 @@ function nothingAt(path: string, head: string, rest: string, service: ServiceFil
   const parameters = Object.keys(service['parameter-rules'] ?? {});
   const shown = path.slice(0, 120);
   if (rest === '' && components.includes(head)) {
-    return new DtkdError('INVALID', `${shown} is a component; name what of it is to be set`, {
-      next: `As in ${shown}.port, ${shown}.count.`,
+    return new DtkdError('INVALID', `${shown} is a component; name the property to set`, {
+      next: `For example ${shown}.port or ${shown}.count.`,
     });
   }
   if (rest !== '' && head !== 'parameters') {
@@ -198,7 +198,9 @@ function unset(path: string, editing: Editing): Change[] {
 async function addComponent(edit: Extract<ServiceEdit, { op: 'add-component' }>, { service, types }: Editing): Promise<Change[]> {
   const { name, type, properties, on, count } = edit;
   if (Object.hasOwn(service.components ?? {}, name)) {
-    throw new DtkdError('ALREADY_EXISTS', `there is a component ${name} already`, { next: 'Choose another name, or change that one.' });
+    throw new DtkdError('ALREADY_EXISTS', `there is a component ${name} already`, {
+      next: 'Choose another name, or change the existing one.',
+    });
   }
   if (!types.has(type)) {
     const near = nearMiss(type, types.names());
@@ -224,14 +226,10 @@ function removeComponent(name: string, { service }: Editing): Change[] {
   componentOf(name, service);
   const uses = usesOf(name, service);
   if (uses.length === 0) return [{ path: ['components', name], remove: true }];
-  throw new DtkdError(
-    'CONFLICT',
-    `the component ${name} is named elsewhere: ${uses.slice(0, 10).join(', ')}${uses.length > 10 ? ', …' : ''}`,
-    {
-      next: 'Change those first.',
-      details: { uses },
-    },
-  );
+  throw new DtkdError('CONFLICT', `the component ${name} is still used: ${uses.slice(0, 10).join(', ')}${uses.length > 10 ? ', …' : ''}`, {
+    next: 'Change these first.',
+    details: { uses },
+  });
 }
 
 function addLink(edit: Extract<ServiceEdit, { op: 'add-link' }>, { service }: Editing): Change[] {

@@ -12,7 +12,7 @@ export async function assertSecretNames({ service, copies }: Pick<ServiceFiles, 
     if (value === undefined || (typeof value === 'string' && value.includes('${')) || objectName.safeParse(value).success) continue;
     const shown = path[0] === 'components' ? `${path[1]}.${path.slice(3).join('.')}` : path.join('.');
     throw new DtkdError('INVALID', `${shown}: takes the name of a Secret, not the secret itself`, {
-      next: `Nothing was changed. To keep one: dtkd service set ${service.name} ${shown}=-`,
+      next: `Nothing was changed. To store a secret: dtkd service set ${service.name} ${shown}=-`,
     });
   }
 }

@@ -80,7 +80,7 @@ export class ServiceEditing {
   ): Promise<Edited> {
     if (service.name !== repository.name) {
       throw new DtkdError('INVALID', `this is the service ${repository.name}, and cannot be renamed to ${service.name}`, {
-        next: 'Stage another service.',
+        next: 'To have that name, stage another service.',
       });
     }
     const copies = before?.copies ?? new Map();
@@ -111,7 +111,7 @@ async function sound(text: string): Promise<ServiceFile> {
 
 function unreadable(
   violations: readonly Violation[],
-  next = 'Correct it with an editor; "dtkd service status" tells all of it.',
+  next = 'Correct it with an editor; "dtkd service status" lists all errors.',
 ): DtkdError {
   const shown = violations.slice(0, 5).map(({ where, message }) => `${where}: ${message}`);
   return new DtkdError('INVALID', `${shown.join('; ')}${violations.length > shown.length ? '; …' : ''}`, { next, details: { violations } });
@@ -119,7 +119,7 @@ function unreadable(
 
 function changedMeanwhile(base: string, now: string): DtkdError {
   return new DtkdError('CONFLICT', `${SERVICE_FILE} was changed by somebody else meanwhile`, {
-    next: 'Nothing was written. Look at what it says now, and edit that.',
+    next: 'Nothing was written. Look at the file as it is now, and edit that.',
     details: { path: SERVICE_FILE, base, now },
   });
 }

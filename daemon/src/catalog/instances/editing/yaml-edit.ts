@@ -38,13 +38,9 @@ async function editOnce(text: string, change: Change, source: string): Promise<s
   } catch {
     // aliases and the like: refused below
   }
-  throw new DtkdError(
-    'INVALID',
-    `${source} is written so that ${change.path.join('.')} cannot be changed without changing something else`,
-    {
-      next: 'Edit the file itself.',
-    },
-  );
+  throw new DtkdError('INVALID', `${source} is written so that ${change.path.join('.')} cannot be changed alone`, {
+    next: 'Edit the file itself.',
+  });
 }
 
 function nodeOf(yaml: Yaml, document: Document, value: unknown): unknown {

@@ -70,7 +70,7 @@ export class CopyReader {
     const { manifest } = read.copy;
     if (manifest.module === name) return { copy: { name, version: manifest.version, ...read.copy } };
     const where = copyPath(name, MANIFEST_FILE);
-    const message = `says that it is the module ${manifest.module}, and stands where ${name} does`;
+    const message = `says that it is the module ${manifest.module}, but it is in the directory of ${name}`;
     return { violations: [{ kind: 'MODULE_INVALID', where, message, next: 'A copy keeps the name of its module.' }] };
   }
 
@@ -107,7 +107,7 @@ async function readCopy(tree: Tree, name: string, files: readonly TreeFile[]): P
   }
   if (!files.some(({ path }) => path === MANIFEST_FILE)) {
     return {
-      violations: [{ kind: 'MODULE_INVALID', where: MANIFEST_FILE, message: 'is not there', next: 'Put it back: "git checkout".' }],
+      violations: [{ kind: 'MODULE_INVALID', where: MANIFEST_FILE, message: 'is not there', next: 'Restore it with "git checkout".' }],
     };
   }
   try {

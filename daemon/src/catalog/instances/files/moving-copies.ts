@@ -90,7 +90,7 @@ export async function push({ bases, copies, reader }: MovingOptions, repository:
   const there = (await bases.versions(module)).find((one) => one.version === version);
   const bytes = packArchive(packable(pushed));
   const ref = await bases.install(principal, bytes);
-  if (there !== undefined && there.digest !== ref.digest) throw new DtkdError('CONFLICT', `${title} is there with another content`);
+  if (there !== undefined && there.digest !== ref.digest) throw new DtkdError('CONFLICT', `${title} exists with other content`);
   await repository.commit({ message: `Edit before pushing ${title}`, author });
   const modules = { ...lock.modules, [module]: { version, digest: ref.digest, publisher: ref.publisher } };
   const lockData = new Uint8Array(Buffer.from(await lockText({ ...lock, modules })));
@@ -109,7 +109,7 @@ async function readLock(reader: FileReader, repository: Repository, { instance }
   }
   const [first] = violations;
   throw new DtkdError('INVALID', `the files of ${instance} cannot be read: ${first?.where}: ${first?.message}`, {
-    next: 'Correct them first; "dtkd service status" tells all of it.',
+    next: 'Correct them first; "dtkd service status" lists all errors.',
     details: { violations },
   });
 }
@@ -151,7 +151,7 @@ function changedOnBothSides({ instance, module }: CopyRequest, version: string, 
     'CONFLICT',
     `${conflicts.length === 1 ? 'a file was' : `${conflicts.length} files were`} changed here and in ${module} ${version}: ${shown}${conflicts.length > 10 ? ', …' : ''}`,
     {
-      next: `Nothing was changed. Look at them with "dtkd service diff-module ${instance} ${module}"; --force takes those of the module.`,
+      next: `Nothing was changed. Look at them with "dtkd service diff-module ${instance} ${module}"; --force uses the files of the module.`,
       details: { files: conflicts },
     },
   );
@@ -165,7 +165,7 @@ function nextPatch(version: string, locked: LockedModule | undefined, there: rea
   if (newest === version && locked?.version !== version && !there.some((one) => one.version === version)) return version;
   const next = semver.inc(newest, 'patch');
   if (next !== null) return next;
-  throw new DtkdError('INVALID', `there is no version after ${newest}`, { next: 'Name one: --version.' });
+  throw new DtkdError('INVALID', `there is no version after ${newest}`, { next: 'Give the version with --version.' });
 }
 
 export function noSuchModule({ instance, module }: { instance: string; module: string }, names: readonly string[]): DtkdError {

@@ -76,7 +76,7 @@ export class FileReader {
     for (const files of found.values()) {
       there.add(files.name);
       if (!moduleName.safeParse(files.name).success) {
-        violations.push({ kind: 'PARSING_ERROR', where: copyPath(files.name), message: 'is not where a module can stand' });
+        violations.push({ kind: 'PARSING_ERROR', where: copyPath(files.name), message: 'is not a place for a module' });
         continue;
       }
       const read = await this.#copies.read(tree, files);
@@ -96,7 +96,7 @@ async function parsed<T>(
   const oid = tree.files.get(what.name)?.oid;
   if (oid === undefined) {
     const message = 'is not there';
-    const next = `Put it back: "git checkout -- ${what.name}" in the directory of the service.`;
+    const next = `Restore it with "git checkout -- ${what.name}" in the directory of the service.`;
     return { value: undefined, violations: [{ kind: 'PARSING_ERROR', where: what.name, message, next }], place: () => what.name };
   }
   const known = kept.get(oid) ?? tree.read(what.name).then((data) => readYamlFile(data, what));
@@ -120,11 +120,10 @@ function missingModules(
     violations.push({ kind: 'MISSING_MODULE', where, message, ...(next === undefined ? {} : { next }) });
   for (const name of Object.keys(modules)) {
     if (!there.has(name))
-      missing(`${LOCK_FILE} ${name}`, `there is no ${copyPath(name)}`, `Put it back: "git checkout -- ${copyPath(name)}".`);
+      missing(`${LOCK_FILE} ${name}`, `there is no ${copyPath(name)}`, `Restore it with "git checkout -- ${copyPath(name)}".`);
   }
   for (const name of there) {
-    if (!Object.hasOwn(modules, name))
-      missing(copyPath(name), `${LOCK_FILE} does not name it`, 'Take it in with "dtkd service pull-module".');
+    if (!Object.hasOwn(modules, name)) missing(copyPath(name), `${LOCK_FILE} does not name it`, 'Add it with "dtkd service pull-module".');
   }
   if (value !== undefined && !there.has(value.module)) {
     missing(place(['module']), `there is no ${copyPath(value.module)}, the module that it was staged from`);

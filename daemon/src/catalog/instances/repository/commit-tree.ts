@@ -15,7 +15,7 @@ export async function readCommitTree(objects: GitObjects, commit: string): Promi
   const faults: Violation[] = [];
   await collect(objects, read.tree, '', 0, { found, faults, entries: 0 });
   for (const where of metTwice(found)) {
-    faults.push({ kind: 'PARSING_ERROR', where: shownPath(where), message: 'stands there twice, or as a file and a directory' });
+    faults.push({ kind: 'PARSING_ERROR', where: shownPath(where), message: 'is there twice, or as a file and a directory' });
   }
   const files = new Map(found.sort(byPath).map((file) => [file.path, file]));
   return {
@@ -66,7 +66,7 @@ async function collect(objects: GitObjects, oid: string, below: string, depth: n
     into.entries += 1;
     if (into.entries > 2 * MAX_TREE_FILES) throw new DtkdError('TOO_LARGE', `the commit has more than ${MAX_TREE_FILES} files`);
     const path = below === '' ? name : `${below}/${name}`;
-    const fault = name.includes('/') ? 'is not a name that a file may have here' : (pathFault(path) ?? kindFault(mode));
+    const fault = name.includes('/') ? 'is not an allowed file name here' : (pathFault(path) ?? kindFault(mode));
     if (fault !== undefined) into.faults.push({ kind: 'PARSING_ERROR', where: shownPath(path), message: fault });
     else if (mode === '40000') await collect(objects, entry, path, depth + 1, into);
     else into.found.push({ path, executable: mode === '100755', oid: entry });
@@ -76,5 +76,5 @@ async function collect(objects: GitObjects, oid: string, below: string, depth: n
 function kindFault(mode: string): string | undefined {
   if (mode === '120000') return 'is a link; only plain files can be here';
   if (mode === '160000') return 'is a repository of its own (a submodule); only its files can be here';
-  return ['40000', '100644', '100755', '100664'].includes(mode) ? undefined : 'is no plain file';
+  return ['40000', '100644', '100755', '100664'].includes(mode) ? undefined : 'is not a plain file';
 }

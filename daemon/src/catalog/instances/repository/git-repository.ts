@@ -223,7 +223,7 @@ export class GitRepository implements Repository {
       const now = await this.#writer.digest(path);
       if ((base ?? undefined) === now) continue;
       throw new DtkdError('CONFLICT', `${path} was changed by somebody else meanwhile`, {
-        next: 'Nothing was written. Look at what it says now, and edit that.',
+        next: 'Nothing was written. Look at the file as it is now, and edit that.',
         details: { path, base, now: now ?? null },
       });
     }
@@ -289,7 +289,7 @@ function assertExpected({ expect }: CommitRequest, now: { head: string; tree: Tr
 function faulty({ faults }: Pick<Tree, 'faults'>): DtkdError {
   const shown = faults.slice(0, 3).map(({ where, message }) => `${where} ${message}`);
   return new DtkdError('INVALID', `the files cannot be committed: ${shown.join('; ')}${faults.length > 3 ? '; …' : ''}`, {
-    next: faults[0]?.next ?? 'Take it out of the directory and try again.',
+    next: faults[0]?.next ?? 'Move it out of the directory and try again.',
     details: { violations: faults },
   });
 }
@@ -298,7 +298,7 @@ function edited(tree: Tree, committed: Tree): DtkdError {
   const paths = [...changesBetween(committed, tree).map(({ path }) => path), ...tree.faults.map(({ where }) => where)];
   const shown = paths.slice(0, 5).join(', ');
   return new DtkdError('CONFLICT', `the files of the service were edited and are not converged: ${shown}${paths.length > 5 ? ', …' : ''}`, {
-    next: 'Converge the service first, or say that what was edited is to be discarded.',
+    next: 'Converge the service first, or discard the edits.',
     details: { paths: paths.slice(0, 100) },
   });
 }

@@ -24,8 +24,8 @@ export async function withLockFile<T>(path: string, work: () => Promise<T>, pati
     if (await isAbandoned(path)) await rm(path, { force: true });
     else if (performance.now() < deadline) await after(LOOK_AGAIN_MS);
     else {
-      throw new DtkdError('CONFLICT', `a git works in this repository: ${path} is there`, {
-        next: `Try again when it is done. If none runs there any more, remove ${path}.`,
+      throw new DtkdError('CONFLICT', `git is working in this repository: ${path} exists`, {
+        next: `Try again when it is done. If no git runs there any more, remove ${path}.`,
       });
     }
   }

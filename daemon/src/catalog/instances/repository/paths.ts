@@ -7,10 +7,10 @@ const MAX_PART_BYTES = 255;
 
 /** What is wrong with a path. Undefined: nothing. A nested `.git` is refused because git would run what its configuration says. */
 export function pathFault(path: string): string | undefined {
-  if (!modulePath.safeParse(path).success || path.includes('\uFFFD')) return 'is not a name that a file may have here';
+  if (!modulePath.safeParse(path).success || path.includes('\uFFFD')) return 'is not an allowed file name here';
   const parts = path.split('/');
   if (parts.length > MAX_DEPTH) return `is nested more than ${MAX_DEPTH} directories deep`;
-  if (parts.some((part) => Buffer.byteLength(part) > MAX_PART_BYTES)) return 'is too long a name';
+  if (parts.some((part) => Buffer.byteLength(part) > MAX_PART_BYTES)) return 'is a name that is too long';
   if (parts.some(isGitDirectory)) return 'is a git repository of its own; only its files can be here, without .git';
   return undefined;
 }

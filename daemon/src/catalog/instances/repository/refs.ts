@@ -50,9 +50,9 @@ export async function readHead(gitdir: string): Promise<string> {
   if (head !== `ref: ${MAIN}`) {
     throw new DtkdError(
       'CONFLICT',
-      `the work tree is not of the branch main but of ${head.replace(/^ref: (refs\/heads\/)?/, '').slice(0, 100)}`,
+      `the work tree is not on the branch main but on ${head.replace(/^ref: (refs\/heads\/)?/, '').slice(0, 100)}`,
       {
-        next: 'Merge into main what should be converged, and go back to it: git switch main.',
+        next: 'Merge into main what should be converged, and switch back: git switch main.',
       },
     );
   }

@@ -276,6 +276,6 @@ function notFound(name: string): DtkdError {
 /** For a service whose files are missing. */
 function gone(name: string, directory: string): DtkdError {
   return new DtkdError('NOT_FOUND', `the files of service ${JSON.stringify(name)} are gone from ${directory}`, {
-    next: `Bring them back from a backup, or take the service away: dtkd service uninstall ${name}.`,
+    next: `Restore them from a backup, or remove the service: dtkd service uninstall ${name}.`,
   });
 }

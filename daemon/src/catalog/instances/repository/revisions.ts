@@ -19,13 +19,13 @@ export async function resolveRevision(gitdir: string, objects: GitObjects, revis
   const [, base = '', back = ''] = shape ?? [];
   if (shape === null || base.includes('..')) {
     throw new DtkdError('BAD_REQUEST', `${JSON.stringify(revision.slice(0, 80))} is not a commit`, {
-      next: 'Name one as 1f3a9c2, HEAD, HEAD~2 or applied.',
+      next: 'Name a commit, e.g. 1f3a9c2, HEAD, HEAD~2 or applied.',
     });
   }
   let commit = await commitNamed(gitdir, objects, base);
   for (let steps = stepsBack(back); steps > 0; steps--) {
     const [parent] = await parentsOf(objects, commit);
-    if (parent === undefined) throw notFound(`there are not as many commits as ${revision} goes back`);
+    if (parent === undefined) throw notFound(`there are not enough commits for ${revision}`);
     commit = parent;
   }
   return commit;
@@ -50,7 +50,7 @@ async function commitNamed(gitdir: string, objects: GitObjects, name: string): P
     const commit = oid === undefined ? undefined : await peeled(objects, oid);
     if (commit !== undefined) return commit;
   }
-  if (name === 'applied') throw notFound('nothing of it was converged yet: there is no commit applied');
+  if (name === 'applied') throw notFound('it was not converged yet: no commit is applied');
   if (/^[0-9a-f]{4,39}$/.test(name)) return byPrefix(gitdir, objects, name);
   throw notFound(`there is no commit ${name}`);
 }
@@ -72,7 +72,7 @@ async function byPrefix(gitdir: string, objects: GitObjects, prefix: string): Pr
   if (commit === undefined) throw notFound(`there is no commit ${prefix}`);
   if (commits.length > 1) {
     throw new DtkdError('AMBIGUOUS', `${commits.length} commits begin with ${prefix}: ${commits.slice(0, 5).join(', ')}`, {
-      next: 'Name more of it.',
+      next: 'Give more characters of the id.',
     });
   }
   return commit;

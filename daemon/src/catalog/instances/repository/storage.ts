@@ -66,7 +66,7 @@ export function storageError(error: unknown): unknown {
   const code = codeOf(error);
   if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
   return new DtkdError('DISK_FULL', 'there is no room on the disk for a service instance', {
-    next: 'Make room and try again.',
+    next: 'Free some space and try again.',
     cause: error,
   });
 }

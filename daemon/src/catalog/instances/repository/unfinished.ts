@@ -22,12 +22,12 @@ export async function unfinishedIn(gitdir: string): Promise<Violation[]> {
   const found: Violation[] = [];
   for (const [file, command] of BEGUN) {
     if (!(await exists(join(gitdir, file)))) continue;
-    const next = `End it in the directory of the service with "git commit", or take it back: git ${command} --abort.`;
-    found.push({ kind: 'PARSING_ERROR', where: '.', message: `a git ${command} was begun here and is not ended`, next });
+    const next = `Finish it in the directory of the service with "git commit", or undo it: git ${command} --abort.`;
+    found.push({ kind: 'PARSING_ERROR', where: '.', message: `a git ${command} was begun here and is not finished`, next });
   }
   for (const path of unmergedPaths(await indexAt(gitdir)).slice(0, MAX_FAULTS)) {
-    const next = 'Make of both sides what it should be, and say so: git add.';
-    found.push({ kind: 'PARSING_ERROR', where: shownPath(path), message: 'is in conflict: git has put both sides into it', next });
+    const next = 'Merge both sides in an editor, then mark it as resolved: git add.';
+    found.push({ kind: 'PARSING_ERROR', where: shownPath(path), message: 'is in conflict: git has written both sides into it', next });
   }
   return found;
 }

@@ -147,7 +147,7 @@ class Walk {
   /** True for a directory to descend into. */
   async #entry(path: string): Promise<boolean> {
     const stat = await lstat(join(this.#directory, path), { bigint: true }).catch((error: unknown) => {
-      if (codeOf(error) === 'ENOENT' && path.includes('\uFFFD')) this.#fault(path, 'is not a name that a file may have here');
+      if (codeOf(error) === 'ENOENT' && path.includes('\uFFFD')) this.#fault(path, 'is not an allowed file name here');
       else if (!this.#isGoneOrClosed(error, path)) throw error;
       return undefined;
     });
@@ -157,7 +157,7 @@ class Walk {
     else if (stat.isDirectory()) return true;
     else if (!stat.isFile()) {
       this.odd.push(path);
-      this.#fault(path, stat.isSymbolicLink() ? 'is a link; only plain files can be here' : 'is no plain file');
+      this.#fault(path, stat.isSymbolicLink() ? 'is a link; only plain files can be here' : 'is not a plain file');
     } else if (stat.size > MAX_FILE_BYTES) this.#fault(path, `has more than ${MAX_FILE_BYTES / 1024 / 1024} MiB`, 'TOO_MANY');
     else {
       this.#bytes += stat.size;
@@ -177,7 +177,7 @@ class Walk {
   }
 
   #fault(path: string, message: string, kind: ViolationKind = 'PARSING_ERROR'): void {
-    if (this.faults.length < MAX_FAULTS) this.faults.push({ kind, where: shownPath(path), message, next: 'Take it out of the directory.' });
+    if (this.faults.length < MAX_FAULTS) this.faults.push({ kind, where: shownPath(path), message, next: 'Move it out of the directory.' });
   }
 }
 
@@ -191,5 +191,5 @@ function signOf({ ino, size, mode, mtimeNs, ctimeNs }: FileStat): string {
 }
 
 function changedMeanwhile(path: string): DtkdError {
-  return new DtkdError('CONFLICT', `${shownPath(path)} was changed while it was read`, { next: 'Try again when nobody edits it.' });
+  return new DtkdError('CONFLICT', `${shownPath(path)} was changed while it was read`, { next: 'Try again while nobody edits it.' });
 }

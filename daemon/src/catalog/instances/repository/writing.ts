@@ -113,7 +113,7 @@ async function isExecutable(path: string): Promise<boolean> {
 }
 
 function inTheWay(path: string): DtkdError {
-  return new DtkdError('CONFLICT', `${shownPath(path)} is in the way: something else of that name is in the work tree`, {
-    next: 'Take it out of the directory and try again.',
+  return new DtkdError('CONFLICT', `${shownPath(path)} is in the way: the work tree has something else with that name`, {
+    next: 'Move it out of the directory and try again.',
   });
 }

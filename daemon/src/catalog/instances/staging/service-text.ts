@@ -49,13 +49,13 @@ export async function serviceText(options: ServiceText): Promise<string> {
 export async function lockText(lock: LockFile): Promise<string> {
   const yaml = await import('yaml');
   const document = new yaml.Document(lock);
-  document.commentBefore = ` The modules that this service has copies of, as they were when these were made. Written by dtkd.`;
+  document.commentBefore = ` The modules that this service has copies of, as they were when they were copied. Written by dtkd.`;
   return document.toString({ lineWidth: 0 });
 }
 
 function head(name: string, from: string): string {
   return [
-    ` The service ${name}, staged from ${from}. What stands here is what is wanted.`,
+    ` The service ${name}, staged from ${from}. This file says how it should be.`,
     ' Edit it, and the copies of modules below modules/, or use "dtkd service set"; then run',
     ' ',
     `     dtkd service diff ${name}     # what was changed`,

@@ -78,7 +78,7 @@ async function filesOf(name: string, order: StageOrder, assembly: Assembly, { ro
   const [fault] = [...service.violations, ...read.violations];
   if (service.value === undefined || fault !== undefined) {
     throw new DtkdError('INVALID', `the assembly ${order.assembly} cannot be staged: ${fault?.where} ${fault?.message}`, {
-      next: 'Correct it in its module, and install that.',
+      next: 'Correct the assembly in its module, and install the module again.',
     });
   }
   const files: NewFile[] = [
@@ -123,17 +123,17 @@ async function freeName(assembly: string, isTaken: (name: string) => Promise<boo
     const name = `${assembly.slice(0, MAX_NAME - end.length).replace(/-+$/, '')}${end}`;
     if (instanceName.safeParse(name).success && !(await isTaken(name))) return name;
   }
-  throw new DtkdError('CONFLICT', `there are services of all names that ${assembly} could have`, { next: 'Choose a name: --name.' });
+  throw new DtkdError('CONFLICT', `all names that a service of ${assembly} could get are taken`, { next: 'Choose a name with --name.' });
 }
 
 function taken(name: string): DtkdError {
-  return new DtkdError('ALREADY_EXISTS', `there is a service ${name} on this node`, { next: 'Stage it under another name: --name.' });
+  return new DtkdError('ALREADY_EXISTS', `there is a service ${name} on this node`, { next: 'Choose another name with --name.' });
 }
 
 function wrongParameters(faults: readonly { field: string; message: string }[]): DtkdError {
   const shown = faults.slice(0, 5).map(({ field, message }) => `${field}: ${message}`);
   return new DtkdError('INVALID', `${shown.join('; ')}${faults.length > shown.length ? '; …' : ''}`, {
-    next: 'Set them with --set NAME=VALUE; "dtkd describe assembly" tells what there is.',
+    next: 'Set them with --set NAME=VALUE; "dtkd describe assembly" lists the parameters.',
     details: { causes: faults.map((fault) => ({ reason: 'FieldValueInvalid', ...fault })) },
   });
 }

@@ -35,9 +35,13 @@ export function appliedRow(instance: string, resource: string): string {
 export function encodeApplied(applied: AppliedResource): Uint8Array {
   const bytes = Buffer.from(JSON.stringify(applied));
   if (bytes.length <= MAX_ROW_BYTES) return bytes;
-  throw new DtkdError('TOO_LARGE', `the properties of resource "${applied.name}" are ${bytes.length} bytes, and ${MAX_ROW_BYTES} at most`, {
-    next: 'Put large texts into files of the module.',
-  });
+  throw new DtkdError(
+    'TOO_LARGE',
+    `the properties of resource "${applied.name}" have ${bytes.length} bytes; at most ${MAX_ROW_BYTES} are allowed`,
+    {
+      next: 'Move large texts into files of the module.',
+    },
+  );
 }
 
 export function putApplied(tx: Transaction, instance: string, applied: AppliedResource): void {

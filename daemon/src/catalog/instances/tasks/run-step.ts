@@ -77,7 +77,7 @@ export function failedBy(error: unknown): StepEnd {
     const said = error.next === undefined ? error.message : `${error.message}. ${error.next}`;
     return { state: 'failed', code: error.code, message: shortened(said) };
   }
-  return { state: 'failed', code: 'INTERNAL', message: 'something unexpected happened; the log of the daemon tells what' };
+  return { state: 'failed', code: 'INTERNAL', message: 'something unexpected happened; see the log of the daemon' };
 }
 
 async function runCommand(context: StepContext, number: string, work: Work, command: string): Promise<StepEnd> {
@@ -92,7 +92,7 @@ async function runCommand(context: StepContext, number: string, work: Work, comm
     if (!nothing) context.onExecution(number, id);
     const end: CommandEnd | undefined = nothing ? { outcome: 'succeeded' } : await endOf(context, id, () => context.onOver(number));
     assertOpen(context);
-    if (end === undefined) return { state: 'cancelled', message: 'it was told to end, and may still run' };
+    if (end === undefined) return { state: 'cancelled', message: 'it was told to stop, but may still run' };
     if (attempt < attempts && isWorthRetrying(end) && !cancelled.aborted) {
       await rest(context, Math.min(delay, MAX_RETRY_MS));
       delay *= work.retry?.backoff ?? 1;
@@ -192,7 +192,7 @@ async function endOf({ options, cancelled, closing }: StepContext, id: string, s
   const stop = () => given.abort();
   const cancel = () => {
     timer = setTimeout(stop, CANCEL_MS);
-    commands.abort(SELF_OPERATOR, id).catch((err: unknown) => logger.warn({ err, id }, 'A command could not be told to end'));
+    commands.abort(SELF_OPERATOR, id).catch((err: unknown) => logger.warn({ err, id }, 'A command could not be told to stop'));
   };
   closing.addEventListener('abort', stop, { once: true });
   cancelled.addEventListener('abort', cancel, { once: true });
@@ -236,7 +236,7 @@ async function takeRows(context: StepContext, number: string, work: Work): Promi
     if (same) context.onExecution(number, row.execution);
     const end = await endOf(context, row.execution);
     assertOpen(context);
-    if (end === undefined) return { state: 'cancelled', message: 'it was told to end, and may still run' };
+    if (end === undefined) return { state: 'cancelled', message: 'it was told to stop, but may still run' };
     const shown = stepEnd(end, '', { check: row.act === 'check' });
     await settle(context.options, context.applied, { row, end: shown, command: end, earlier: true }, context.deleted);
     if (same && end.outcome === 'succeeded') return shown;

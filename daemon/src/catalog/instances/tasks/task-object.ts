@@ -121,7 +121,7 @@ export function interruptedStatus(
 }
 
 /** The message of a failed task whose steps all turned out to have succeeded. */
-const FOUND_OUT = 'how a command ended was not known in time; it was found out since, and every step has succeeded';
+const FOUND_OUT = 'it was not known in time how a command ended; it is known now, and every step has succeeded';
 
 /**
  * The status of a finished task once the end of one of its commands is known. The task's state stays: the steps that would have

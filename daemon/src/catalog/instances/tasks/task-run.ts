@@ -284,7 +284,7 @@ export class TaskRun {
     try {
       await this.#options.store.transact((tx) => this.#put(tx));
     } catch (error) {
-      this.#options.logger.warn({ err: error, task: this.name }, 'What a task does could not be written');
+      this.#options.logger.warn({ err: error, task: this.name }, 'The progress of a task could not be stored');
     }
   }
 

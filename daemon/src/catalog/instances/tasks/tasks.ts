@@ -91,7 +91,7 @@ class InstanceTasks implements Tasks {
     if (running === undefined) return;
     const { run } = running;
     const what = run === undefined ? 'a task is just being started' : `task ${run.name} (${run.title}) is running`;
-    throw new DtkdError('CONFLICT', `of service "${instance}" ${what}; there can be one at a time`, {
+    throw new DtkdError('CONFLICT', `of service "${instance}" ${what}; only one can run at a time`, {
       next:
         run === undefined
           ? 'Try again in a moment.'
@@ -160,7 +160,7 @@ class InstanceTasks implements Tasks {
       for (const [execution, row] of this.#unsettled) if (row.instance === instance) this.#unsettled.delete(execution);
       for (const row of rows) this.#unsettled.set(row.execution, row);
     } catch (err) {
-      logger.warn({ err, instance }, 'What a task has left could not be looked up');
+      logger.warn({ err, instance }, 'An interrupted task could not be examined');
     }
   }
 

@@ -40,7 +40,7 @@ export async function readImport(
   const parsed = body.safeParse(input);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw new DtkdError('BAD_REQUEST', `the body is no import: ${issue?.path.join('.') || 'it'} ${issue?.message ?? ''}`, {
+    throw new DtkdError('BAD_REQUEST', `the body is not an import: ${issue?.path.join('.') || 'it'} ${issue?.message ?? ''}`, {
       next: `Send {"objects": [1 to ${MAX_IMPORT_OBJECTS} documents of Models, Types and Resources], "dryRun": true or false}.`,
     });
   }
@@ -58,7 +58,7 @@ export async function readImport(
     const object = `${found.plural}/${found.name}`;
     const earlier = places.get(object);
     if (earlier !== undefined) {
-      const message = `the same as objects[${earlier}]: each object stands once`;
+      const message = `the same as objects[${earlier}]: give each object once`;
       causes.push({ reason: 'FieldValueDuplicate', message, field: `objects[${index}].metadata.name`, index, object });
     }
     places.set(object, index);

@@ -52,8 +52,8 @@ export async function assertInstancesEmpty(work: Pick<Case, 'tx' | 'node'>, chan
       const path = `metadata.labels.${INSTANCE_LABEL}`;
       const [left] = await work.tx.find({ group, plural, namespace, path, value: name, limit: 1 });
       if (left === undefined) continue;
-      throw new DtkdError('CONFLICT', `the service "${name}" cannot go: it still has ${titleOf(objectText(left))}`, {
-        next: `Take it away with all that it has: dtkd service uninstall ${name}.`,
+      throw new DtkdError('CONFLICT', `the service "${name}" cannot be deleted: it still has ${titleOf(objectText(left))}`, {
+        next: `Remove it with all its resources: dtkd service uninstall ${name}.`,
       });
     }
   }
@@ -108,21 +108,22 @@ function judgeClaims(ref: ObjectRef, claims: Claims, refusal: Refusal): void {
   const instance = claims.get(LABEL_FIELD);
   const faults = refusal.against(ref);
   if (instance === undefined) {
-    faults.add(LABEL_FIELD, 'is missing, and it is of a service', 'FieldValueRequired');
+    faults.add(LABEL_FIELD, 'is missing, but the object belongs to a service', 'FieldValueRequired');
     return;
   }
   for (const [field, other] of claims) {
-    if (other !== instance) faults.add(field, `is of the service "${other}", and the object of "${instance}"`, 'FieldValueForbidden');
+    if (other !== instance)
+      faults.add(field, `names the service "${other}", but the object belongs to "${instance}"`, 'FieldValueForbidden');
   }
   const required = { models: [], types: ['spec.instance', 'spec.name'], resources: ['spec.model'] }[ref.plural] ?? [];
-  for (const field of required) if (!claims.has(field)) faults.add(field, `has to be of the service "${instance}"`, 'FieldValueRequired');
-  if (ref.plural === 'models' && ref.name !== instance) faults.add('metadata.name', `has to be "${instance}"`, 'FieldValueForbidden');
+  for (const field of required) if (!claims.has(field)) faults.add(field, `must belong to the service "${instance}"`, 'FieldValueRequired');
+  if (ref.plural === 'models' && ref.name !== instance) faults.add('metadata.name', `must be "${instance}"`, 'FieldValueForbidden');
 }
 
 function byHand(ref: ObjectRef, instance: string, isIts: boolean): DtkdError {
   const why = isIts
-    ? `is of the service "${instance}", and changes only with it`
-    : `cannot be in the model of the service "${instance}", or of its types: these are its own`;
+    ? `belongs to the service "${instance}", and changes only with it`
+    : `cannot be in the model of the service "${instance}", or have one of its types: these belong to the service`;
   return new DtkdError('CONFLICT', `${titleOf(objectText(ref))} ${why}`, {
     next: `Change the service, then converge it: dtkd service set ${instance} …`,
     details: { what: objectText(ref), service: `${serviceInstanceKind.plural}.${DTKD_GROUP}/${instance}` },

@@ -75,5 +75,5 @@ async function assertEmpty({ tx, node }: Case, { ref, after }: Touched): Promise
   if (after !== undefined) return;
   const refs = await resourcesOfModel(tx, node, ref.name, COUNTED + 1);
   if (refs.length === 0) return;
-  throw inUse(ref, 'cannot go: it has resources', dependents(refs), 'Delete those first, or all at once: dtkd delete --cascade.');
+  throw inUse(ref, 'cannot be deleted: it has resources', dependents(refs), 'Delete these first, or all at once: dtkd delete --cascade.');
 }

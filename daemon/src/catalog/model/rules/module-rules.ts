@@ -17,9 +17,11 @@ export function judgeModuleTypes(changes: readonly Change[], types: readonly Tou
     if (after !== undefined && before !== undefined && jsonEqual(before['spec'], after['spec'])) continue;
     if ([had, has].every((module) => module === undefined || written.has(module.name))) continue;
     if (had === undefined) {
-      refusal.against(ref).add('spec.module', 'is written when a module is installed, and not by hand', 'FieldValueForbidden');
+      refusal
+        .against(ref)
+        .add('spec.module', 'is written when a module is installed, and cannot be written by hand', 'FieldValueForbidden');
     } else if (after === undefined) {
-      throw new DtkdError('CONFLICT', `Type "${ref.name}" cannot go: it comes from module ${had.name} ${had.version}`, {
+      throw new DtkdError('CONFLICT', `Type "${ref.name}" cannot be deleted: it comes from module ${had.name} ${had.version}`, {
         next: `Delete the module: dtkd module rm ${had.name}.`,
       });
     } else {
@@ -27,7 +29,7 @@ export function judgeModuleTypes(changes: readonly Change[], types: readonly Tou
         .against(ref)
         .add(
           'spec',
-          `comes from module ${had.name} ${had.version}, which alone changes it: extend the type, or install a newer version`,
+          `comes from module ${had.name} ${had.version}, and only that can change it: extend the type, or install a newer version of the module`,
           'FieldValueForbidden',
         );
     }

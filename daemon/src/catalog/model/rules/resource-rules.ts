@@ -98,11 +98,15 @@ function staysAsItLeaves({ before, after }: Touched): boolean {
 /** Judges a resource by itself and against its parents. */
 export async function judgeStored(work: Case, { spec }: StoredResource, faults: Faults): Promise<void> {
   if ((await work.model(spec.model)) === undefined) {
-    faults.add('spec.model', `there is no model "${spec.model}" on this node; make it first, or send both together`, 'FieldValueNotFound');
+    faults.add(
+      'spec.model',
+      `there is no model "${spec.model}" on this node; create it first, or send both together`,
+      'FieldValueNotFound',
+    );
   }
   const type = await work.type(spec.type);
   if (type === undefined) {
-    const text = `there is no type "${spec.type}" on this node; make it first, or send both together`;
+    const text = `there is no type "${spec.type}" on this node; create it first, or send both together`;
     return faults.add('spec.type', text, 'FieldValueNotFound');
   }
   if (type.name !== spec.type) faults.add('spec.type', `the type is spelled "${type.name}"`);
@@ -172,11 +176,7 @@ export async function judgeRelationsOf(work: Case, name: string, { spec }: Store
       );
     }
     if (child?.parents !== undefined && !mayStand(child.parents, type)) {
-      faults.add(
-        'spec.type',
-        `it has a child of type ${end.name}, which can stand below ${permitted(child.parents)}`,
-        'FieldValueForbidden',
-      );
+      faults.add('spec.type', `it has a child of type ${end.name}, which can be below ${permitted(child.parents)}`, 'FieldValueForbidden');
     }
     limited ||= limitsCount(child?.parents);
   }
@@ -210,8 +210,8 @@ export async function assertNoOrphans(work: Case, touched: readonly Touched[]): 
     await work.breathe();
     if (after !== undefined || (await work.children(ref.name)).size === 0) continue;
     const refs = await childrenOf(work.tx, work.node, ref.name, COUNTED + 1);
-    const next = 'Delete or move those first, or delete all at once: dtkd delete --cascade.';
-    throw inUse(refIn(work.node, 'resources', ref.name), 'cannot go: it has children', dependents(refs), next);
+    const next = 'Delete or move these first, or delete all at once: dtkd delete --cascade.';
+    throw inUse(refIn(work.node, 'resources', ref.name), 'cannot be deleted: it has children', dependents(refs), next);
   }
 }
 
@@ -246,7 +246,7 @@ export async function assertNoCycle(work: Case, names: readonly string[]): Promi
   const [name = ''] = typeof cycle === 'string' ? names : cycle;
   const text =
     typeof cycle === 'string'
-      ? `more than ${MAX_ANCESTORS} resources stand above what changed; write it in parts`
+      ? `more than ${MAX_ANCESTORS} resources are above what changed; write it in parts`
       : `a resource cannot be its own ancestor: ${cycle.slice(0, 20).join(' → ')}`;
   work.refusal.against(refIn(work.node, 'resources', name)).add('spec.parents', text, 'FieldValueForbidden');
 }

@@ -33,13 +33,13 @@ export async function keepTypeNames(work: Case, touched: readonly Touched[]): Pr
     if (name === undefined) {
       faults.add(
         'spec.name',
-        `a type's name is a letter, then letters, digits, - and _, at most 63; "${ref.name}" is none`,
+        `"${ref.name}" is not a valid name for a type: it must be a letter, then letters, digits, - and _, at most 63`,
         'FieldValueRequired',
       );
       continue;
     }
     if (typeKey(name) === typeKey(NODE_TYPE)) {
-      faults.add('spec.name', 'Node stands for machines in rules and cannot be a type; choose another name', 'FieldValueForbidden');
+      faults.add('spec.name', 'Node is reserved for machines and cannot be a type; choose another name', 'FieldValueForbidden');
       continue;
     }
     const row = nameRow.type(typeKey(name));
@@ -47,7 +47,7 @@ export async function keepTypeNames(work: Case, touched: readonly Touched[]): Pr
     if (holder !== undefined && holder !== ref.name) {
       faults.add(
         'spec.name',
-        `the type "${name}" is there already, as ${objectText({ plural: 'types', name: holder })}`,
+        `the type "${name}" exists already, as ${objectText({ plural: 'types', name: holder })}`,
         'FieldValueDuplicate',
       );
       continue;
@@ -104,9 +104,9 @@ function chainText(type: NamedType, chain: Exclude<Awaited<ReturnType<typeof cha
   if (chain.fault === 'cycle') {
     return chain.names.length === 2 ? 'a type cannot extend itself' : `a type cannot extend itself: ${chain.names.join(' → ')}`;
   }
-  if (typeKey(chain.name) === typeKey(NODE_TYPE)) return 'Node stands for machines and cannot be extended';
+  if (typeKey(chain.name) === typeKey(NODE_TYPE)) return 'Node is reserved for machines and cannot be extended';
   return typeKey(chain.name) === typeKey(type.spec.extends ?? '')
-    ? `there is no type "${chain.name}" on this node; make it first, or send both together`
+    ? `there is no type "${chain.name}" on this node; create it first, or send both together`
     : `its supertypes end at "${chain.name}", which does not exist`;
 }
 
@@ -149,7 +149,7 @@ export async function judgeUsers(
 async function assertUnused(work: Case, old: { name: string; object: string }, now: ResolvedType | undefined): Promise<void> {
   const { tx, node } = work;
   const what = refIn(node, 'types', old.object);
-  const why = now === undefined ? 'cannot go: it' : `cannot be spelled "${now.name}" from now on: it`;
+  const why = now === undefined ? 'cannot be deleted: it' : `cannot be spelled "${now.name}" from now on: it`;
   const subtypes = await subtypesOf(tx, node, old.name, COUNTED + 1);
   if (subtypes.length > 0) throw inUse(what, `${why} is extended by types`, dependents(subtypes), advice(now, 'those types'));
   const resources = await resourcesOfType(tx, node, old.name, COUNTED + 1);
@@ -179,7 +179,7 @@ async function withSubtypes(
       if (now === undefined) {
         throw inUse(
           refIn(work.node, 'types', next.object),
-          'cannot change so: it would break types that extend it',
+          'cannot be changed like this: it would break types that extend it',
           dependents([ref]),
           'Change those types first, or in the same import.',
         );
@@ -203,7 +203,7 @@ async function assertOverridesHold(work: Case, book: TypeBook, type: ResolvedTyp
   if (first === undefined) return;
   throw inUse(
     refIn(work.node, 'types', changed),
-    'cannot change so: it would break a type that extends it',
+    'cannot be changed like this: it would break a type that extends it',
     {
       names: [objectText({ plural: 'types', name: (await readName(work.tx, nameRow.type(typeKey(type.name)))) ?? type.name })],
       count: 1,
@@ -219,7 +219,7 @@ async function judgeAnew(work: Case, type: ResolvedType, changed: string, isTouc
   const what = refIn(work.node, 'types', changed);
   const refs = await resourcesOfType(work.tx, work.node, type.name, MAX_REJUDGED + 1);
   if (refs.length > MAX_REJUDGED) {
-    throw inUse(what, 'has too many resources to be changed at once', dependents(refs), 'Make a new type for what is new.');
+    throw inUse(what, 'has too many resources to be changed at once', dependents(refs), 'Create a new type for the new resources.');
   }
   const broken = new Refusal();
   const parents = new Map<string, Faults>();
@@ -240,7 +240,7 @@ async function judgeAnew(work: Case, type: ResolvedType, changed: string, isTouc
     const [first] = broken.causes;
     const error = inUse(
       what,
-      'cannot change so: it would break resources',
+      'cannot be changed like this: it would break resources',
       { names, count: names.length, more: broken.full },
       'Correct those resources first, or in the same import.',
       `${first?.object} ${first?.field}: ${first?.message}`,

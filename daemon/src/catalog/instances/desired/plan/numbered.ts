@@ -50,8 +50,8 @@ function pruned(tree: Tree): Tree[] {
 function place(trees: readonly Tree[], above: string, placed: { number: string; tree: Tree }[]): void {
   for (const [index, tree] of trees.entries()) {
     if (placed.length >= MAX_TASK_STEPS) {
-      throw new DtkdError('TOO_LARGE', `the plan has more than the ${MAX_TASK_STEPS} steps that a task may have`, {
-        next: 'Make several services of it, or shorten its workflows.',
+      throw new DtkdError('TOO_LARGE', `the plan has more than ${MAX_TASK_STEPS} steps, the most that a task may have`, {
+        next: 'Divide it into several services, or shorten its workflows.',
       });
     }
     const number = `${above}${index + 1}`;

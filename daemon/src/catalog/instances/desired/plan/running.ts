@@ -33,7 +33,7 @@ export function planWorkflow(
     throw new DtkdError('NOT_FOUND', `there is no workflow ${name}`, { next });
   }
   const instead = Object.hasOwn(NOT_BY_NAME, name) ? NOT_BY_NAME[name] : undefined;
-  if (instead !== undefined) throw new DtkdError('BAD_REQUEST', `the workflow ${name} is not run by itself`, { next: instead });
+  if (instead !== undefined) throw new DtkdError('BAD_REQUEST', `the workflow ${name} cannot be run by itself`, { next: instead });
   const order = new Order();
   const { group } = workflowTree(
     {
@@ -69,11 +69,11 @@ export function planAction(
     const components = [...new Set([...applied.values()].map(({ component }) => component))];
     const near = nearMiss(what, [...components, ...applied.keys()]);
     const next = near === undefined ? `There are: ${listed(components)}.` : `Did you mean ${near}?`;
-    throw new DtkdError('NOT_FOUND', `nothing called ${what} is applied`, { next });
+    throw new DtkdError('NOT_FOUND', `nothing with the name ${what} is applied`, { next });
   }
   if (command === commandFor('delete', [command])) {
-    throw new DtkdError('BAD_REQUEST', `${what} is not taken down by itself: the service would still say that it is there`, {
-      next: 'Take it out of the service with "dtkd service rm-component", or all of it down with "dtkd service delete".',
+    throw new DtkdError('BAD_REQUEST', `${what} cannot be taken down by itself, since it still belongs to the service`, {
+      next: 'Remove it from the service with "dtkd service rm-component", or take the whole service down with "dtkd service delete".',
     });
   }
   const order = new Order();
@@ -110,7 +110,7 @@ export function runLeaf(row: AppliedResource, command: string, options: Readonly
   if (!row.commands.includes(command)) {
     const near = nearMiss(command, row.commands);
     const next = near === undefined ? `There are: ${listed(row.commands, 20)}.` : `Did you mean ${near}?`;
-    throw new DtkdError('NOT_FOUND', `${row.name}, a ${row.type}, has no command ${command} that can be asked for`, { next });
+    throw new DtkdError('NOT_FOUND', `${row.name}, a ${row.type}, has no command ${command} that can be run`, { next });
   }
   return { title: `${command} ${row.name}`, work: { resource: row.name, node: row.node, command, act: 'run', options, ...manner } };
 }

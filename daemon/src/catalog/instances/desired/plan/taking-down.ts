@@ -13,7 +13,7 @@ export function downLeaf({ name, node, commands }: AppliedResource, { nodes }: P
   const lost = nodes !== undefined && !nodes.has(node);
   const command = lost ? undefined : commandFor('delete', commands);
   return {
-    title: lost ? `forget ${name}: its node is not known any more` : `delete ${name}`,
+    title: lost ? `forget ${name}: its node is no longer known` : `delete ${name}`,
     work: { resource: name, node, command, act: 'delete', options: {} },
   };
 }
