@@ -23,7 +23,7 @@ The node that is restored must not run anywhere else: two with one key are a for
 domain what it did after the backup was made, it publishes nothing there and answers no member's requests; --alone says
 that there is nobody to hear from. See docs/backup.md.
 
-Exit status: 2 it is no backup, or it is damaged, 6 there is something in the directory, 10 a daemon uses it, 12 it cannot
+Exit status: 2 it is not a backup, or it is damaged, 6 there is something in the directory, 10 a daemon uses it, 12 it cannot
 be written, 13 the backup was made by a newer dtkd, 15 the disk is full.`;
 
 interface Flags {
@@ -36,7 +36,7 @@ function parse(argv: readonly string[]): { file: string; flags: Flags } {
   const command = new Command('dtkd restore')
     .description('Put a node back from a backup, or verify one. Needs no daemon.')
     .argument('<file>', 'the backup; - for standard input')
-    .option('--data <dir>', 'data directory to make (DTKD_DATA; default: ~/.local/share/dtkd)')
+    .option('--data <dir>', 'data directory to create (DTKD_DATA; default: ~/.local/share/dtkd)')
     .option('--check', 'only verify it; nothing is written')
     .option('--alone', 'do not wait to hear from members of its domains')
     .helpOption('-h, --help', 'show help')

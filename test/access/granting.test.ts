@@ -58,7 +58,7 @@ describe('a capability', () => {
   it('is refused with a list of those that are known', async () => {
     await expect(site.grant('nobody@node1', 'READ', WEB)).rejects.toMatchObject({ next: 'Its users are dev, ops.' });
     await expect(site.grant('trust:research@node1', 'READ', WEB)).rejects.toMatchObject({
-      next: 'No trusts of node1 are known here. Make it on node1: dtkd trust create research.',
+      next: 'No trusts of node1 are known here. Create it on node1: dtkd trust create research.',
     });
     await expect(site.grant('ops@node9', 'READ', WEB)).rejects.toMatchObject({ next: 'Known are node0, node1, node2.' });
   });
@@ -108,10 +108,10 @@ describe('passing on', () => {
     expect(await site.can(dev, 'READ', 'resources/front1')).toBe(true);
     expect(await site.can(dev, 'READ', 'resources/back1')).toBe(false);
     await expect(site.grant('dev@node1', 'READ,DELETE', WEB, { by: ops })).rejects.toEqual(
-      refusal('FORBIDDEN', /ops@node1 may not grant DELETE on resources.dtkd.dev model=web: it does not hold that itself/),
+      refusal('FORBIDDEN', /ops@node1 may not grant DELETE on resources.dtkd.dev model=web: it does not have that right itself/),
     );
     await expect(site.grant('dev@node1', 'READ', RESOURCES, { by: ops })).rejects.toEqual(
-      refusal('FORBIDDEN', /holds MANAGE on nothing that covers it/),
+      refusal('FORBIDDEN', /does not have MANAGE on anything that covers it/),
     );
     await expect(site.grant('dev@node1', 'READ', WEB, { by: dev })).rejects.toMatchObject({ code: 'FORBIDDEN' });
   });
@@ -222,7 +222,7 @@ describe('a trust', () => {
     await site.replica(KEY1, 'node1', 'users', 'ops', {}, 'uid-again');
     await site.update(OPERATOR, 'trusts', 'research', members('ops@node1', 'dev@node1'));
     expect(await site.can(remote(site, 'ops', KEY1, 'uid-again'), 'READ', 'resources/front1')).toBe(false);
-    expect(site.warnings.join()).toContain('ops@node1 is another user by now');
+    expect(site.warnings.join()).toContain('ops@node1 is another user now');
     await site.update(OPERATOR, 'trusts', 'research', members('dev@node1'));
     await site.update(OPERATOR, 'trusts', 'research', members('ops@node1', 'dev@node1'));
     expect(await site.can(remote(site, 'ops', KEY1, 'uid-again'), 'READ', 'resources/front1')).toBe(true);

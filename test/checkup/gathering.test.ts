@@ -74,7 +74,7 @@ describe('a checkup', () => {
     expect(unknown.map(({ check }) => check).sort()).toEqual(['apps', 'invites plant', 'logs', 'versions']);
     const silent = findings.filter(({ check }) => check.startsWith('peer plant/')).map(({ finding }) => finding);
     expect(silent).toHaveLength(5);
-    expect(silent[0]).toMatch(/ is connected and did not answer when it was asked: it took longer than 50 ms$/);
+    expect(silent[0]).toMatch(/ is connected, but did not answer when it was asked: it took longer than 50 ms$/);
     expect(findings.some(({ check }) => check === 'disk')).toBe(true);
   });
 

@@ -50,7 +50,7 @@ describe('findings about members', () => {
     [
       'connected and silent',
       inDomain({ silent: [{ peer: 'node1', why: 'it took too long' }] }),
-      [['peer plant/node1', 'warning', 'node1 is connected and did not answer when it was asked: it took too long']],
+      [['peer plant/node1', 'warning', 'node1 is connected, but did not answer when it was asked: it took too long']],
     ],
     [
       'only relayed',
@@ -75,12 +75,18 @@ describe('findings about members', () => {
     [
       'shown under another name',
       inDomain({ peers: [peer('node1-a1b2c3', { claimedName: 'node1' })] }),
-      [['name plant/node1-a1b2c3', 'warning', 'a member that calls itself node1 shows as node1-a1b2c3, since another node has that name']],
+      [
+        [
+          'name plant/node1-a1b2c3',
+          'warning',
+          'a member that calls itself node1 is shown as node1-a1b2c3, because another node has that name',
+        ],
+      ],
     ],
     [
       'none',
       inDomain({ peers: [] }),
-      [['peers plant', 'warning', 'this node is the only member, so nothing of the domain is kept anywhere else']],
+      [['peers plant', 'warning', 'this node is the only member, so nothing of the domain is kept elsewhere']],
     ],
   ])('%s', (_, more, expected) => expect(found(more)).toEqual(expected));
 
@@ -123,7 +129,7 @@ describe('clocks', () => {
   it('of most others against this one are taken for right', () => {
     const probes = [probe('node1', 70_000), probe('node2', 71_000), probe('node3', 0)];
     const [first] = judge(facts(inDomain({ probes }))).filter(({ state }) => state === 'problem');
-    expect(first?.next).toMatch(/^Set the clock of this machine/);
+    expect(first?.next).toMatch(/^Correct the clock of this machine/);
   });
 });
 
@@ -145,7 +151,7 @@ describe('where this node is reached', () => {
       [
         'reach plant',
         'ok',
-        'node1, node2 reached this node at 203.0.113.1:7701; not at 10.0.0.1:7701, which may lie in a network of this site only',
+        'node1, node2 reached this node at 203.0.113.1:7701; not at 10.0.0.1:7701, which may be addresses inside this site only',
       ],
     ]);
   });
@@ -157,7 +163,7 @@ describe('where this node is reached', () => {
   ])('is wrong if %s is announced and nobody reached it', (announce, address) => {
     const probes = [said('node1', [address, false], ['10.0.0.1:7701', true])];
     expect(found(inDomain({ probes, announce: [announce] }))).toEqual([
-      ['reach plant', 'warning', `node1 reached this node at 10.0.0.1:7701, and not at ${address}, which it announces`],
+      ['reach plant', 'warning', `node1 reached this node at 10.0.0.1:7701, but not at ${address}, which it announces`],
     ]);
   });
 
@@ -178,7 +184,7 @@ describe('findings about domains', () => {
   it.each<[string, Partial<CheckupFacts>, [string, CheckState, string][]]>([
     ['failed', inDomain({ state: 'Failed', message: 'no' }), [['domain plant', 'problem', 'Failed: no']]],
     [
-      'of which this node is no member any more, and nothing of its members',
+      'of which this node is no longer a member, and nothing of its members',
       inDomain({
         state: 'Removed',
         message: 'left',
@@ -203,7 +209,7 @@ describe('findings about domains', () => {
           { author: 'node2', entries: 0 },
         ],
       }),
-      [['logs plant', 'warning', 'entries that members told of are not here yet: 3 of node1']],
+      [['logs plant', 'warning', 'entries that members mentioned are not here yet: 3 of node1']],
     ],
   ])('%s', (_, more, expected) => expect(found(more)).toEqual(expected));
 });
@@ -259,8 +265,8 @@ describe('findings about machine and program', () => {
   });
 
   it.each([
-    ['[2001:db8::1]:7701', { ipv4: true, ipv6: false }, 'this machine has no IPv6, and node1 is known by such an address only'],
-    ['203.0.113.1:7701', { ipv4: false, ipv6: true }, 'this machine has no IPv4, and node1 is known by such an address only'],
+    ['[2001:db8::1]:7701', { ipv4: true, ipv6: false }, 'this machine has no IPv6, and node1 is known only by such an address'],
+    ['203.0.113.1:7701', { ipv4: false, ipv6: true }, 'this machine has no IPv4, and node1 is known only by such an address'],
   ])('an absent member at %s, and no such family', (address, families, expected) => {
     const peers = [peer('node1', { reach: 'away', address })];
     expect(found({ ...inDomain({ peers }), machine: { ...machine, families } }, 'network')).toEqual([['network', 'warning', expected]]);

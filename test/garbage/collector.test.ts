@@ -112,7 +112,7 @@ describe('in the background', () => {
     await remove('owner');
     await waitFor(() => g.events.length > 0, { what: 'an Event' });
     expect(g.events[0]).toBe(
-      'GarbageRefused held: Its owners are gone, and it cannot go: something still needs it. Whoever deletes it by hand is told what.',
+      'GarbageRefused held: Its owners are gone, but it cannot be deleted: something still needs it. Delete it by hand to see what.',
     );
     expect(g.events.join(), 'whoever may read it may not know of its children').not.toContain('children');
     const told = g.events.length;

@@ -34,7 +34,7 @@ describe('a domain', () => {
     await settled([watching, other]);
     await other.stop();
     await waitFor(() => !watching.peer('b').connected, { what: 'the member to be gone' });
-    expect(said.filter((text) => text.startsWith('A member is'))).toEqual(['A member is connected', 'A member is not connected any more']);
+    expect(said.filter((text) => text.startsWith('A member is'))).toEqual(['A member is connected', 'A member is no longer connected']);
   });
 
   it('tells every listener of its changes, whatever one of them does', async () => {

@@ -80,7 +80,7 @@ describe.skipIf(why !== undefined)(`a domain over public and private networks${w
     await waitFor(() => copyOf(two, 'large', 'one'), { what: 'the object to come through the hub', timeoutMs: PATH_CHANGES_MS });
     await waitFor(async () => (await pathOf(one, 'two')) === 'relayed', { what: 'the direct way to be given up' });
     await waitFor(
-      async () => (await one.cli('doctor')).stdout.includes('two is reached through other members only: it takes connections'),
+      async () => (await one.cli('doctor')).stdout.includes('two is reached through other members only: it accepts connections'),
       {
         what: 'the doctor to say why',
       },

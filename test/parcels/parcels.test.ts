@@ -264,7 +264,7 @@ describe('parcels', () => {
     );
     await expect(imported(ofC, forged)).rejects.toMatchObject({
       code: 'NOT_A_MEMBER',
-      message: expect.stringContaining('is no member of'),
+      message: expect.stringContaining('is not a member of'),
     });
     expect(await c.apps()).not.toContain('b/late');
   });
@@ -468,6 +468,6 @@ describe('parcels', () => {
 test('says that the node was removed, not that it never was in a domain', async () => {
   const parcels = await parcelsOf(await sites.start('a'), { removedFrom: () => ['corp'] });
   for (const request of [{}, { domains: ['corp'] }])
-    await expect(exported(parcels, request)).rejects.toMatchObject({ code: 'REMOVED', message: expect.stringContaining('"corp" no more') });
+    await expect(exported(parcels, request)).rejects.toMatchObject({ code: 'REMOVED', message: expect.stringContaining('no longer a member of "corp"') });
   await expect(exported(parcels, { domains: ['other'] })).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });

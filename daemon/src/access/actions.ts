@@ -75,7 +75,7 @@ async function can(parts: ActionParts, request: AccessActionRequest): Promise<un
   if (asker.type !== 'operator' && !ofSelf) {
     const decision = parts.access.decide(asker, { ...asked, verb: 'MANAGE' });
     if (!decision.allowed) {
-      throw new DtkdError('FORBIDDEN', `what others may do is told to who may MANAGE it: ${decision.reason}`, {
+      throw new DtkdError('FORBIDDEN', `only users who may MANAGE it can ask what others may do: ${decision.reason}`, {
         next: 'Ask about yourself, or ask the operator of this node.',
       });
     }
@@ -117,12 +117,12 @@ function question({ rest, query, body }: AccessActionRequest): Question {
   const asked = text('verb', verb)?.toUpperCase() ?? '';
   const known = CAPABILITY_VERBS.find((each) => each === asked);
   if (known === undefined) {
-    throw new DtkdError('BAD_REQUEST', `"${asked.slice(0, 80)}" is no verb`, { next: `Use one of ${CAPABILITY_VERBS.join(', ')}.` });
+    throw new DtkdError('BAD_REQUEST', `"${asked.slice(0, 80)}" is not a verb`, { next: `Use one of ${CAPABILITY_VERBS.join(', ')}.` });
   }
   const about = text('what', what.length === 0 ? undefined : what.join('/'));
   if (about === undefined) {
-    throw new DtkdError('BAD_REQUEST', 'it is not said what about', {
-      next: 'Write it as in resource/web/front1, model/web, or resources.',
+    throw new DtkdError('BAD_REQUEST', 'the object or kind is missing', {
+      next: 'Write it like resource/web/front1, model/web, or resources.',
     });
   }
   return { who: text('who', who), verb: known, what: about };
@@ -141,7 +141,7 @@ async function askedAbout({ store, node, access }: ActionParts, asker: Principal
   const model = path.length === 2 && kind === resourceKind ? path[0] : undefined;
   if (path.length > 2 || (path.length === 2 && model === undefined)) {
     throw new DtkdError('BAD_REQUEST', `"${what.slice(0, 200)}" names no object`, {
-      next: 'Write it as in resource/web/front1 or model/web.',
+      next: 'Write it like resource/web/front1 or model/web.',
     });
   }
   const about = { verb, group: kind.group, plural: kind.plural, name };

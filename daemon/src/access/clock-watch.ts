@@ -75,7 +75,7 @@ export class ClockWatch {
     const put = { type: 'put' as const, key: ROW, value: Buffer.from(JSON.stringify(this.#seen)) };
     await this.#options.kv
       .batch([put], { sync: true })
-      .catch((err: unknown) => this.#options.logger.warn({ err }, 'The latest time could not be written down'));
+      .catch((err: unknown) => this.#options.logger.warn({ err }, 'The latest time could not be stored'));
   }
 
   /** Conditions to report to the operator, in sentences. */

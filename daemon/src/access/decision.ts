@@ -27,7 +27,7 @@ export function decide(principal: Principal, asked: Asked, facts: Facts, now: nu
   if (!isPresent(user, facts)) return { allowed: false, reason: absentReason(principal) };
   if (isGrantKind(asked)) {
     if (asked.verb === 'CREATE') return decideGranting(principal, asked, facts, now);
-    if (asked.verb === 'UPDATE') return refusal(principal, asked, 'it can be revoked and granted anew, not changed');
+    if (asked.verb === 'UPDATE') return refusal(principal, asked, 'it can be revoked and granted again, but not changed');
     if (asked.verb === 'DELETE') return decideRevoking(principal, asked, facts, now);
   }
   const ground = groundOf(principal, user, asked.verb, asked, facts, now);
@@ -213,5 +213,5 @@ function foreignReason({ object }: Asked): string {
 function absentReason(principal: UserPrincipal): string {
   return principal.home === SELF
     ? `user ${principal.display} has been deleted`
-    : `${principal.display} is a user of a node that is no member of a domain of this node, or is suspended`;
+    : `${principal.display} is a user of a node that is not a member of a domain of this node, or is suspended`;
 }

@@ -46,7 +46,8 @@ export function wantedOf(object: ApiObject): Wanted {
 }
 
 export function decideGranting(principal: UserPrincipal, { plural, object }: Asked, facts: Facts, now: number): Decision {
-  if (object === undefined) return { allowed: false, reason: `${principal.display} may make ${plural} only for what it holds with MANAGE` };
+  if (object === undefined)
+    return { allowed: false, reason: `${principal.display} may create ${plural} only for what it holds with MANAGE` };
   try {
     return judgeGranting(principal, wantedOf(object), facts, now);
   } catch (error) {
@@ -81,9 +82,12 @@ export function judgeGranting(principal: UserPrincipal, wanted: Wanted, facts: F
     return { allowed: false, reason: `${principal.display} may not grant on ${about}: ${why}` };
   }
   if (missing !== undefined) {
-    return { allowed: false, reason: `${principal.display} may not grant ${listText(missing)} on ${about}: it does not hold that itself` };
+    return {
+      allowed: false,
+      reason: `${principal.display} may not grant ${listText(missing)} on ${about}: it does not have that right itself`,
+    };
   }
-  return { allowed: false, reason: `${principal.display} may not grant on ${about}: it holds MANAGE on nothing that covers it` };
+  return { allowed: false, reason: `${principal.display} may not grant on ${about}: it does not have MANAGE on anything that covers it` };
 }
 
 /** Capabilities that give a user MANAGE now. */

@@ -83,7 +83,7 @@ export class Directory {
       throw refuse(
         field,
         `"${text.slice(0, 80)}" is not written as ${example}`,
-        `Write it as in ${kind.singular === 'trust' ? 'research' : 'ops'}@${this.#options.node.name}.`,
+        `Write it like ${kind.singular === 'trust' ? 'research' : 'ops'}@${this.#options.node.name}.`,
       );
     }
     const { name } = parsed;
@@ -125,7 +125,7 @@ export class Directory {
   async #known({ plural, singular }: { plural: string; singular: string }, node: string, name: string): Promise<string> {
     const { items } = await this.#options.store.list({ group: DTKD_GROUP, plural, namespace: node, limit: MAX_NAMED + 1 });
     if (items.length === 0)
-      return `No ${plural} of ${node} are known here. Make it on ${node}: dtkd ${singular} ${singular === 'user' ? 'add' : 'create'} ${name}.`;
+      return `No ${plural} of ${node} are known here. Create it on ${node}: dtkd ${singular} ${singular === 'user' ? 'add' : 'create'} ${name}.`;
     return `Its ${plural} are ${someOf(items.map(({ metadata }) => metadata.name))}.`;
   }
 }

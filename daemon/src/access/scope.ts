@@ -69,7 +69,7 @@ export function kindOfScope(text: string): Pick<Kind, 'group' | 'plural'> | unde
   const exact = dot < 0 ? undefined : kindByPlural(text.slice(dot + 1), text.slice(0, dot));
   const kind = exact ?? kindByAnyName(text);
   if (kind?.derived !== undefined) {
-    throw new DtkdError('INVALID', `${kind.plural} show to whoever may READ ${kind.derived.from.plural}`, {
+    throw new DtkdError('INVALID', `${kind.plural} are visible to users who may READ ${kind.derived.from.plural}`, {
       next: `Grant rights on ${kind.derived.from.plural}.`,
       details: { causes: [{ reason: 'FieldValueInvalid', message: 'follows from another kind', field: 'spec.on.kind' }] },
     });

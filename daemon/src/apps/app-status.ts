@@ -16,7 +16,7 @@ const READY: AppStatus = { status: 'Ready', message: undefined };
 export function ownStatus(selectors: AppSelectors, targets: Targets, known: (domain: string) => boolean): AppStatus {
   if (targets.state !== 'Ready') return { status: targets.state, message: targets.message };
   if (selectors.authenticationType === 'Custom' && selectors.authenticationURL === undefined) {
-    return { status: 'NoAuthenticationURL', message: 'authenticationType is Custom and there is no authenticationURL: nobody is let in.' };
+    return { status: 'NoAuthenticationURL', message: 'authenticationType is Custom, but there is no authenticationURL: nobody is let in.' };
   }
   const { domains } = selectors;
   if (domains.length === 0) return { status: 'NoDomain', message: 'The app selects no domain: it can be reached on this node only.' };

@@ -119,7 +119,7 @@ function unavailable(why: string): Refusal {
     status: 503,
     code: 'UNAVAILABLE',
     message: `the authentication service of the app ${why}`,
-    next: 'Try again; if it goes on, tell the owner of the app.',
+    next: 'Try again; if this lasts, tell the owner of the app.',
   };
 }
 

@@ -65,7 +65,7 @@ export function refusedEndpoint(address: string, port: number, rules: EndpointRu
   const ip = plainAddress(address);
   if (isIP(ip) === 0) return 'is not an IP address';
   if (within(NEVER, ip)) return 'is not the address of one host';
-  if (!rules.byOperator && (within(LOOPBACK, ip) || within(LINK_LOCAL, ip))) return 'may be named by the local operator only';
+  if (!rules.byOperator && (within(LOOPBACK, ip) || within(LINK_LOCAL, ip))) return 'may be used only by the local operator';
   return isOwnListener(ip, port, rules) ? 'is a port of dtkd itself' : undefined;
 }
 

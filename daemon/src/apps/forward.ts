@@ -191,7 +191,7 @@ const forwardBody = z.object({ local: z.string().max(80).optional() }).nullish()
 /** Subresources of dtApps for the API: `POST …/dtapps/{name}/forward`. */
 export function appActions(forwards: Forwards): ReadonlyMap<string, AppAction> {
   const forward: AppAction = async (request) => {
-    if (request.method !== 'POST') throw new DtkdError('METHOD_NOT_ALLOWED', 'a forward is made with POST');
+    if (request.method !== 'POST') throw new DtkdError('METHOD_NOT_ALLOWED', 'use POST to make a forward');
     const body = forwardBody.safeParse(request.body);
     if (!body.success) throw new DtkdError('INVALID', 'a forward takes {"local": "HOST:PORT"}');
     const local = body.data?.local;

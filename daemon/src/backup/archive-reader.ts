@@ -74,11 +74,11 @@ export async function readArchive(
   }
   const { header, manifest, offset, entries, rows } = reading.finish();
   if (manifest.id !== header.id || manifest.entries !== entries || manifest.rows !== rows)
-    throw altered('its manifest is of another backup');
+    throw altered('its manifest belongs to another backup');
   const rest = end.from(offset);
   const expected = await endOfArchive(header, encodeManifest(manifest));
-  if (rest === undefined || !expected.equals(rest)) throw altered('its end is not what was written');
-  if (manifest.bytes !== offset || manifest.sha256 !== end.digest(offset)) throw altered('it is not what its manifest says');
+  if (rest === undefined || !expected.equals(rest)) throw altered('its end is not as it was written');
+  if (manifest.bytes !== offset || manifest.sha256 !== end.digest(offset)) throw altered('its content is not what its manifest says');
   return { header, manifest };
 }
 
@@ -122,14 +122,14 @@ class Reading {
     const { name, type, size, linkname } = entry.header;
     if (this.#manifest !== undefined) throw invalid('something follows its manifest');
     if ((type !== 'file' && type !== 'directory') || (linkname ?? '') !== '')
-      throw invalid('it has links, or other things that are no files');
+      throw invalid('it has links, or other things that are not files');
     if (!Number.isSafeInteger(size) || size < 0 || size > MAX_FILE_BYTES || (type === 'directory' && size > 0))
       throw invalid('it has a file that is too large');
     if (this.#header === undefined) {
-      if (name !== HEADER_NAME || type !== 'file') throw invalid('it does not begin as one');
+      if (name !== HEADER_NAME || type !== 'file') throw invalid('it does not begin like a backup');
       const bytes = await this.#all(entry, MAX_TOLD_BYTES);
       this.#header = decodeHeader(bytes);
-      if (!encodeHeader(this.#header).equals(bytes)) throw invalid('its header is not written as it should be');
+      if (!encodeHeader(this.#header).equals(bytes)) throw invalid('its header is not valid');
       await this.#taker.header(this.#header);
     } else if (name === MANIFEST_NAME && type === 'file') {
       this.#manifest = decodeManifest(await this.#all(entry, MAX_TOLD_BYTES));
@@ -137,7 +137,7 @@ class Reading {
       return;
     } else if (name.startsWith(ROWS_PREFIX)) await this.#part(entry);
     else if (name.startsWith(FILES_PREFIX)) await this.#file(entry);
-    else throw invalid('it has something that belongs into none');
+    else throw invalid('it has something that does not belong in a backup');
     this.#entries += 1;
     if (this.#entries > MAX_ENTRIES) throw invalid(`it has more than ${MAX_ENTRIES} files`);
   }
@@ -150,7 +150,7 @@ class Reading {
 
   /** The error for an archive that cannot be read any further. */
   broken(): DtkdError {
-    return this.#header === undefined ? invalid('it is no archive of dtkd') : altered('the archive breaks off, or cannot be read');
+    return this.#header === undefined ? invalid('it is not an archive of dtkd') : altered('the archive breaks off, or cannot be read');
   }
 
   async #part(entry: TarEntry): Promise<void> {
@@ -168,7 +168,7 @@ class Reading {
     const path = name.slice(FILES_PREFIX.length).replace(type === 'directory' ? /\/$/ : /(?!)/, '');
     const fault = nameFault(path);
     if (fault !== undefined) throw invalid(`the name of a file ${fault}`);
-    if (!belongsInBackup(path)) throw invalid(`${path.slice(0, 200)} belongs into none`);
+    if (!belongsInBackup(path)) throw invalid(`${path.slice(0, 200)} does not belong in a backup`);
     if (this.#lastPath !== '' && comparePaths(this.#lastPath, path) >= 0)
       throw invalid('its files are not in order, or one is there twice');
     this.#lastPath = path;

@@ -71,7 +71,7 @@ class DataBackups implements Backups {
   async #end(): Promise<void> {
     await this.#stage
       .close()
-      .catch((err: unknown) => this.#options.logger.warn({ err }, 'What was held for a backup could not be removed'));
+      .catch((err: unknown) => this.#options.logger.warn({ err }, 'Files that were held for a backup could not be removed'));
     this.#running = false;
   }
 
@@ -204,7 +204,7 @@ class DataBackups implements Backups {
     await snapshot.close();
     for (const staged of this.#stage.all()) {
       if (nameFault(staged.path) !== undefined) {
-        this.#options.logger.warn({ path: staged.path }, 'A file has a name that no backup can have, and is left out');
+        this.#options.logger.warn({ path: staged.path }, 'A file has a name that a backup cannot hold, and is left out');
         continue;
       }
       const { type, mode, size: length } = staged;
@@ -232,7 +232,7 @@ class DataBackups implements Backups {
 }
 
 function givenUp(): DtkdError {
-  return new DtkdError('UNAVAILABLE', 'the backup was given up: nobody took its bytes');
+  return new DtkdError('UNAVAILABLE', 'the backup was given up: nobody read its bytes');
 }
 
 function once(run: () => Promise<void>): () => Promise<void> {
@@ -258,7 +258,7 @@ function fileError(error: unknown): unknown {
   }
   if (error.code === 'EACCES' || error.code === 'EPERM') {
     const path = 'path' in error && typeof error.path === 'string' ? error.path : 'a file in the data directory';
-    return new DtkdError('UNAVAILABLE', `${path} cannot be read: a backup without it would not be whole`, {
+    return new DtkdError('UNAVAILABLE', `${path} cannot be read, and a backup without it would be incomplete`, {
       next: 'Let the user that runs dtkd read it, or move it out of the data directory.',
       cause: error,
     });

@@ -93,8 +93,8 @@ export function partName(number: number): string {
 export function nameFault(name: string): string | undefined {
   const parts = name.split('/');
   if (name === '' || Buffer.byteLength(name) > MAX_NAME_BYTES || parts.length > MAX_NAME_PARTS) return 'is too long, or empty';
-  if (name.includes('\0') || name.includes('\\') || name.includes('\uFFFD')) return 'has characters that no name here has';
-  if (parts.some((part) => part === '' || part === '.' || part === '..')) return 'leads elsewhere';
+  if (name.includes('\0') || name.includes('\\') || name.includes('\uFFFD')) return 'has characters that are not allowed';
+  if (parts.some((part) => part === '' || part === '.' || part === '..')) return 'leads outside of the directory';
   return undefined;
 }
 
@@ -108,7 +108,7 @@ export function comparePaths(a: string, b: string): number {
 }
 
 export function invalid(why: string, cause?: unknown): DtkdError {
-  return new DtkdError('BACKUP_INVALID', `this is no backup that can be restored: ${why}`, {
+  return new DtkdError('BACKUP_INVALID', `this is not a backup that can be restored: ${why}`, {
     next: 'Choose another backup. Nothing was put in place.',
     cause,
   });

@@ -108,7 +108,7 @@ class Looking implements BackupTaker {
   }
 
   finish({ node }: BackupHeader): void {
-    if (this.#node !== node) throw invalid('its database is not of the node that it names');
+    if (this.#node !== node) throw invalid('its database does not belong to the node that it names');
   }
 }
 
@@ -235,7 +235,7 @@ async function assertFree(directory: string): Promise<boolean> {
 }
 
 function occupied(directory: string): DtkdError {
-  return new DtkdError('ALREADY_EXISTS', `there is something in ${directory} already`, {
+  return new DtkdError('ALREADY_EXISTS', `${directory} is not empty`, {
     next: 'Move it away, or restore into another directory with --data. A restore replaces nothing.',
   });
 }
@@ -264,7 +264,7 @@ function fileError(error: unknown, directory: string): unknown {
     });
   }
   if (code === undefined) return error;
-  return new DtkdError('DATA_UNWRITABLE', `${directory} cannot be made or written: ${code}`, {
+  return new DtkdError('DATA_UNWRITABLE', `${directory} cannot be created or written: ${code}`, {
     next: 'Give a directory that this user may write with --data.',
     cause: error,
   });

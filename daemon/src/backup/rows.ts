@@ -39,7 +39,7 @@ export function decodeRows(part: Uint8Array, after: string): Row[] {
 }
 
 function broken(): DtkdError {
-  return new DtkdError('BACKUP_INVALID', 'this is no backup that can be restored: the rows of its database cannot be read', {
+  return new DtkdError('BACKUP_INVALID', 'this is not a backup that can be restored: the rows of its database cannot be read', {
     next: 'Choose another backup. Nothing was put in place.',
   });
 }

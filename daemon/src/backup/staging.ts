@@ -116,7 +116,7 @@ export class Stage {
     const to = join(this.#root, path);
     if (Math.min(size ?? Number.POSITIVE_INFINITY, (await stat(from)).size) > MAX_FILE_BYTES) {
       throw new DtkdError('TOO_LARGE', `${from} is larger than a file in a backup can be (8 GiB)`, {
-        next: 'Move it out of the data directory, if it is none of dtkd.',
+        next: 'Move it out of the data directory, if it is not a file of dtkd.',
       });
     }
     if (treatment === 'copy' || !(await linked(from, to))) await copyFile(from, to, constants.COPYFILE_FICLONE);

@@ -93,7 +93,7 @@ async function checkUp(ports: CheckupPorts): Promise<Checkup> {
     try {
       return await inTime(read(limit), lookMs);
     } catch (error) {
-      missed.push(warning(what, `it could not be found out: ${messageOf(error)}`, 'Ask again; see the log of the daemon if it stays so.'));
+      missed.push(warning(what, `it could not be found out: ${messageOf(error)}`, 'Try again; see the log of the daemon if this lasts.'));
       return undefined;
     }
   };

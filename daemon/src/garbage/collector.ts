@@ -134,7 +134,7 @@ class Collector implements Garbage {
     this.#scan = this.#scanRows()
       .catch((err: unknown) => {
         this.#overflowed = true;
-        this.#options.logger.warn({ err }, 'What depends on other objects could not be looked at');
+        this.#options.logger.warn({ err }, 'The owners of objects could not be checked');
       })
       .finally(() => {
         this.#scan = undefined;
@@ -307,13 +307,13 @@ class Collector implements Garbage {
       // it is gone, or the principal may no longer see it
       const [principal, ref, { uid }] = asked;
       if ((await this.#options.store.get(ref))?.metadata.uid !== uid) return;
-      throw new DtkdError('FORBIDDEN', `${displayOf(principal)} may not know of it any more`);
+      throw new DtkdError('FORBIDDEN', `${displayOf(principal)} may no longer see it`);
     }
   }
 
   #tell(about: ApiObject, error: unknown, refusals: number): void {
     if (!(error instanceof DtkdError))
-      this.#options.logger.warn({ err: error, name: about.metadata.name }, 'An object could not go with its owner');
+      this.#options.logger.warn({ err: error, name: about.metadata.name }, 'An object could not be deleted with its owner');
     if (refusals <= QUIET_REFUSALS) return;
     const why = error instanceof DtkdError ? (WHY.get(error.code) ?? `it was refused (${error.code})`) : 'something went wrong inside dtkd';
     const isLeaving = about.metadata.deletionTimestamp !== undefined;
@@ -321,7 +321,7 @@ class Collector implements Garbage {
       about,
       type: 'Warning',
       reason: isLeaving ? 'DeletionRefused' : 'GarbageRefused',
-      message: isLeaving ? `Cannot be deleted yet: ${why}` : `Its owners are gone, and it cannot go: ${why}`,
+      message: isLeaving ? `Cannot be deleted yet: ${why}` : `Its owners are gone, but it cannot be deleted: ${why}`,
     });
   }
 }
@@ -331,8 +331,8 @@ class Collector implements Garbage {
  * dependents or rights, whereas an Event is visible to all who may read the object.
  */
 const WHY: ReadonlyMap<ErrorCode, string> = new Map([
-  ['CONFLICT', 'something still needs it. Whoever deletes it by hand is told what.'],
-  ['FORBIDDEN', 'whoever is to delete it may not, or not any more'],
+  ['CONFLICT', 'something still needs it. Delete it by hand to see what.'],
+  ['FORBIDDEN', 'the user for whom it would be deleted has no right to do that'],
 ]);
 
 function isAlike(a: OwnerReference, b: OwnerReference | undefined): boolean {

@@ -8,6 +8,6 @@ export function alreadyIn({ name, holdsRoot, state }: Pick<DomainView, 'name' | 
       ? `This node was removed from it; to forget it: dtkd domain leave ${name}.`
       : holdsRoot
         ? `To let other nodes join it: dtkd domain invite ${name}.`
-        : `See "dtkd domain show ${name}", or take another name: a node cannot be in two domains of one name.`;
+        : `See "dtkd domain show ${name}", or choose another name: a node cannot be in two domains with one name.`;
   return new DtkdError('ALREADY_EXISTS', `this node is already in a domain named "${name}"`, { next });
 }

@@ -183,7 +183,7 @@ export class LocalDomain {
   /** Uses the connection over which this node was admitted for its first hello. If it is gone, the node dials as usual. */
   async welcome(link: Link): Promise<void> {
     if (link.remote !== undefined) this.#book.succeeded(link.peer, link.remote);
-    await this.node?.greet(link).catch((err: unknown) => this.#logger.info({ err }, 'The admitting member is dialled anew'));
+    await this.node?.greet(link).catch((err: unknown) => this.#logger.info({ err }, 'The admitting member is dialled again'));
   }
 
   /** Tells the members that this node leaves, and forgets what it has of them. */
@@ -304,7 +304,7 @@ export class LocalDomain {
       return {
         state: 'Ready',
         message:
-          'this node was restored from a backup and waits to hear from members what it did since; until then it shares nothing new and answers no member',
+          'this node was restored from a backup, and waits to hear from members what it did after the backup; until then it shares nothing new and answers no member',
       };
     }
     return { state: 'Ready', message: undefined };
@@ -350,8 +350,8 @@ export class LocalDomain {
 
   #removed(): void {
     if (this.#leaving) return;
-    this.#logger.warn({}, 'This node is not a member of the domain any more');
-    this.#inBackground(this.vacate(), 'What was left of the domain could not be dropped');
+    this.#logger.warn({}, 'This node is no longer a member of the domain');
+    this.#inBackground(this.vacate(), 'The data of the domain could not be removed');
     this.#ports.onChange();
   }
 

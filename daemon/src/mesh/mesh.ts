@@ -141,7 +141,7 @@ class NodeMesh implements Mesh {
     return this.#exclusively(name, async () => {
       const token = parseToken(text);
       if (token.domainName !== name) {
-        throw new DtkdError('TOKEN_WRONG_DOMAIN', `the token is for the domain "${token.domainName}", not for "${name}"`, {
+        throw new DtkdError('TOKEN_WRONG_DOMAIN', `the token is for the domain "${token.domainName}", not "${name}"`, {
           next: `Join "${token.domainName}", or ask for a token of "${name}".`,
         });
       }
@@ -304,9 +304,7 @@ class NodeMesh implements Mesh {
       this.#domains.delete(record.name);
       await domain
         .vacate()
-        .catch((err: unknown) =>
-          this.#options.logger.error({ err }, 'What was left of a domain that could not be opened could not be dropped'),
-        );
+        .catch((err: unknown) => this.#options.logger.error({ err }, 'The data of a domain that could not be opened could not be removed'));
       await this.#forget(record.domain);
       this.#rename();
       throw error;
@@ -354,7 +352,7 @@ class NodeMesh implements Mesh {
       rootKey: keys.root,
       secrets: this.#keys.secretsOf(keys.domain),
       now: this.#options.now,
-      onListenerError: (err) => this.#options.logger.error({ err }, 'A change of membership was not fully carried out'),
+      onListenerError: (err) => this.#options.logger.error({ err }, 'A change of membership was not completed'),
     };
   }
 
@@ -416,7 +414,7 @@ class NodeMesh implements Mesh {
         try {
           listener();
         } catch (err) {
-          this.#options.logger.error({ err }, 'A change of the mesh was not fully carried out');
+          this.#options.logger.error({ err }, 'A change of the mesh was not completed');
         }
       }
     });

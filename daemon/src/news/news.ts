@@ -65,7 +65,7 @@ function ofApp(change: Change): Omit<News, 'about'> | undefined {
 
 function ofDomain(change: Change): Omit<News, 'about'> | undefined {
   const { object, type } = change;
-  if (type === 'DELETED') return { type: 'Normal', reason: 'Left', message: 'this node is no member any more' };
+  if (type === 'DELETED') return { type: 'Normal', reason: 'Left', message: 'this node is no longer a member' };
   const status = changedText(change, 'status');
   // the progress of a join is reported by the part that joins
   if (status === undefined || status === '' || status === 'Joining' || status === 'Failed') return undefined;
@@ -79,7 +79,7 @@ function ofPeer({ type, ref, object }: Change): News | undefined {
   const who = textAt(object, 'name') || ref.name;
   return type === 'ADDED'
     ? { about, type: 'Normal', reason: 'MemberAdded', message: `${who} is a member` }
-    : { about, type: 'Normal', reason: 'MemberRemoved', message: `${who} is no member any more` };
+    : { about, type: 'Normal', reason: 'MemberRemoved', message: `${who} is no longer a member` };
 }
 
 function ofInstance(change: Change): Omit<News, 'about'> | undefined {
@@ -100,7 +100,7 @@ function ofInstance(change: Change): Omit<News, 'about'> | undefined {
       return {
         type: 'Normal',
         reason: phase,
-        message: message || (phase === 'Deleted' ? 'all of it was taken down' : 'it is being taken down'),
+        message: message || (phase === 'Deleted' ? 'it was taken down' : 'it is being taken down'),
       };
     default:
       return undefined;
@@ -117,7 +117,7 @@ function ofExecution(change: Change): Omit<News, 'about'> | undefined {
     const outcome = textAt(part, 'outcome') || 'unknown';
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
   }
-  const message = [...outcomes].map(([outcome, count]) => `${count} ${outcome}`).join(', ') || 'nothing was to be done';
+  const message = [...outcomes].map(([outcome, count]) => `${count} ${outcome}`).join(', ') || 'there was nothing to do';
   const succeeded = [...outcomes.keys()].every((outcome) => outcome === 'succeeded');
   return succeeded ? { type: 'Normal', reason: 'Succeeded', message } : { type: 'Warning', reason: 'NotSucceeded', message };
 }

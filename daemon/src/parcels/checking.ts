@@ -84,10 +84,10 @@ async function judgeMaker(domain: ParcelDomain, frame: FrameOf<'domain'>, items:
   const { standing, added, rejected } = await domain.preview(items);
   const how = standing(frame.maker);
   if (how !== 'member') {
-    const who = `whoever made the bundle (id ${peerIdOf(frame.maker)})`;
-    const what = how === 'removed' ? 'was removed from' : 'is no member of';
+    const who = `the maker of the bundle (id ${peerIdOf(frame.maker)})`;
+    const what = how === 'removed' ? 'was removed from' : 'is not a member of';
     throw new DtkdError('NOT_A_MEMBER', `${who} ${what} the domain "${frame.name}"`, {
-      next: 'Take a bundle that a present member of the domain has exported.',
+      next: 'Use a bundle that a current member of the domain has exported.',
       details: { domain: frame.name, maker: peerIdOf(frame.maker) },
     });
   }
@@ -96,15 +96,15 @@ async function judgeMaker(domain: ParcelDomain, frame: FrameOf<'domain'>, items:
 
 function notHere(frames: readonly FrameOf<'domain'>[], domainNamed: ParcelsOptions['domain']): DtkdError {
   const [first] = frames;
-  if (first === undefined) return new DtkdError('PARCEL_INVALID', 'the bundle is of no domain');
+  if (first === undefined) return new DtkdError('PARCEL_INVALID', 'the bundle belongs to no domain');
   const names = frames.map(({ name }) => `"${name}"`).join(', ');
   const other = frames.find(({ name }) => domainNamed(name) !== undefined);
   if (other !== undefined) {
-    return new DtkdError('NOT_A_MEMBER', `the bundle is of another domain that is named "${other.name}" as well`, {
-      next: 'Each domain has its own bundles: take one that a member of this one has exported.',
+    return new DtkdError('NOT_A_MEMBER', `the bundle belongs to another domain with the name "${other.name}"`, {
+      next: 'Use a bundle that a member of this domain has exported.',
     });
   }
   return new DtkdError('NOT_A_MEMBER', `this node is not in ${frames.length === 1 ? 'the domain' : 'any of the domains'} ${names}`, {
-    next: 'A bundle keeps members up to date; to become one takes an invite and a member that answers ("dtkd domain join").',
+    next: 'A bundle only keeps members up to date. To become a member, join with an invite through a member that answers ("dtkd domain join").',
   });
 }

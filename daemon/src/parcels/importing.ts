@@ -208,11 +208,11 @@ class Taking {
 const AWAITING: Refused = {
   code: 'UNAVAILABLE',
   message:
-    'this node was restored from a backup and waits to hear from members what it did since: take the file in again then; where it never connects with any, restore it with --alone',
+    'this node was restored from a backup, and waits to hear from members what it did after the backup: import the file again then; if it never connects to a member, restore it with --alone',
 };
 
 const REASONS: Readonly<Record<'unknown-author' | 'forked', Refused>> = {
-  'unknown-author': { code: 'NOT_A_MEMBER', message: 'its author is no member that is known here' },
+  'unknown-author': { code: 'NOT_A_MEMBER', message: 'its author is not a member known here' },
   forked: { code: 'ENTRY_FORKED', message: 'its author signed two different histories: it is suspended' },
 };
 

@@ -75,7 +75,7 @@ class NodeParcels implements Parcels {
     await this.#assertMayAny(principal);
     const came = this.#coming.take(principalText(principal), () => {});
     if (came === undefined)
-      throw new DtkdError('TOO_MANY_REQUESTS', 'another bundle is being taken in', { next: 'Wait until that is done.' });
+      throw new DtkdError('TOO_MANY_REQUESTS', 'another bundle is being imported', { next: 'Wait until that is done.' });
     const either = AbortSignal.any([signal, this.#closing.signal]);
     try {
       return await spooled({ directory, name: newParcelId(), source, signal: either }, async (path) => {
@@ -117,7 +117,7 @@ class NodeParcels implements Parcels {
   #turnOf(who: string): () => void {
     const end = this.#exports.take(who, () => {});
     if (end === undefined)
-      throw new DtkdError('TOO_MANY_REQUESTS', 'other bundles are being made here already', { next: 'Wait until one is done.' });
+      throw new DtkdError('TOO_MANY_REQUESTS', 'other bundles are being exported here already', { next: 'Wait until one is done.' });
     return end;
   }
 
@@ -152,9 +152,9 @@ class NodeParcels implements Parcels {
     if (mark !== undefined) return mark.heads;
     throw new DtkdError(
       'NOT_FOUND',
-      `no bundle of the domain "${name}" was made or taken in here at ${new Date(since.time).toISOString()} or before`,
+      `no bundle of the domain "${name}" was exported or imported here by ${new Date(since.time).toISOString()}`,
       {
-        next: 'Give the last bundle file in place of a time, or leave --since out.',
+        next: 'Give the last bundle file instead of a time, or leave --since out.',
       },
     );
   }
@@ -163,7 +163,7 @@ class NodeParcels implements Parcels {
     const all = this.#options.domains();
     if (names === undefined && all.length > 1) {
       throw new DtkdError('BAD_REQUEST', `this node is in ${all.length} domains: ${all.slice(0, MAX_PARCEL_DOMAINS).join(', ')}`, {
-        next: 'Say which with --domain. A bundle of several tells everybody that they have this node in common.',
+        next: 'Name one with --domain. A bundle of several domains shows its readers that they have this node in common.',
       });
     }
     const removedFrom = this.#options.removedFrom();
@@ -171,7 +171,7 @@ class NodeParcels implements Parcels {
     const found = [...new Set(wanted)].map((name) => {
       const domain = this.#options.domain(name);
       if (domain === undefined && removedFrom.includes(name)) {
-        throw new DtkdError('REMOVED', `this node is a member of "${name}" no more, and holds nothing of it that a bundle could carry`, {
+        throw new DtkdError('REMOVED', `this node is no longer a member of "${name}", and has nothing of it to export`, {
           next: 'To return, join again with a new invite.',
         });
       }

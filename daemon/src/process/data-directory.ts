@@ -58,7 +58,7 @@ function isFile(path: string): boolean {
 }
 
 function unwritable(directory: string, cause: unknown): DtkdError {
-  return new DtkdError('DATA_UNWRITABLE', `the data directory ${directory} cannot be made or written`, {
+  return new DtkdError('DATA_UNWRITABLE', `the data directory ${directory} cannot be created or written`, {
     next: 'Give a directory that this user may write with --data.',
     cause,
   });
@@ -74,7 +74,7 @@ export async function refuseLostDatabase(directory: string): Promise<void> {
   if (lines.length === 0 || existsSync(join(directory, 'db', 'CURRENT'))) return;
   throw new DtkdError(
     'DATA_CORRUPT',
-    `the database ${join(directory, 'db')}, which says who this node is, is gone or has no file CURRENT; its audit log is still there`,
+    `the database ${join(directory, 'db')}, which says who this node is, is gone or has no file CURRENT, but its audit log is still there`,
     {
       next: `Put the database back, or restore a backup (dtkd restore) into an empty directory. For a new node: move ${audit} away.`,
     },

@@ -62,7 +62,7 @@ export function createLogger(options: LogOptions): LogSink {
     multistream(streams),
   );
   if (options.file !== undefined && file === undefined) {
-    logger.warn({ file: options.file }, 'The log file cannot be written: lines go to standard error alone');
+    logger.warn({ file: options.file }, 'The log file cannot be written: lines go only to standard error');
   }
   return { logger, close: () => (file === undefined ? Promise.resolve() : file.close()) };
 }
@@ -128,7 +128,7 @@ function openRotating(path: string, maxBytes: number, keep: number): RotatingFil
       level: 'warn',
       time: new Date().toISOString(),
       lines: lost,
-      msg: 'Lines of this log were lost: the disk did not take them',
+      msg: 'Lines of this log were lost: they could not be written to the disk',
     };
     lost = 0;
     out.write(`${JSON.stringify(line)}\n`);

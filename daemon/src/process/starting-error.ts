@@ -23,7 +23,7 @@ export function startingError(error: unknown, directory: string): unknown {
   if (!unusable || saysSo || failed.path?.startsWith(directory) !== true) return error;
   return new DtkdError('DATA_UNWRITABLE', `${failed.path} cannot be used: ${failed.message}`, {
     next: NOT_ITS_OWN.has(failed.code)
-      ? `Give all of ${directory} to the user that runs dtkd, as root: chown --recursive USER ${directory}. Was it started as another user once?`
+      ? `It may have been started as another user before. Give all of ${directory} to the user that runs dtkd, as root: chown --recursive USER ${directory}.`
       : 'Move what is in the way, or name another directory with --data.',
     cause: error,
   });
@@ -31,7 +31,7 @@ export function startingError(error: unknown, directory: string): unknown {
 
 function full(directory: string, cause: unknown): DtkdError {
   return new DtkdError('DISK_FULL', `the disk under ${directory} is full`, {
-    next: 'Free some space and start it again. What was acknowledged before is safe.',
+    next: 'Free some space and start it again. Everything that was acknowledged is safe.',
     cause,
   });
 }

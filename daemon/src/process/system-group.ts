@@ -7,7 +7,7 @@ export async function groupId(group: string): Promise<number> {
   const gid = lines.map((line) => line.split(':')).find(([name]) => name === group)?.[2];
   if (gid === undefined || !/^\d+$/.test(gid)) {
     throw new DtkdError('CONFIG_INVALID', `operatorGroup: there is no group ${group} on this machine`, {
-      next: `Make it: groupadd --system ${group}.`,
+      next: `Create it: groupadd --system ${group}.`,
     });
   }
   return Number(gid);

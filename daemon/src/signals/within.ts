@@ -10,7 +10,7 @@ const made = new WeakMap<AbortSignal, readonly AbortSignal[]>();
 /** Aborts after `ms` milliseconds, or when one of `others` does. */
 export function within(ms: number, ...others: readonly AbortSignal[]): AbortSignal {
   const limit = new AbortController();
-  setTimeout(() => limit.abort(new DOMException('the time for it is over', 'TimeoutError')), ms).unref();
+  setTimeout(() => limit.abort(new DOMException('the time for it has run out', 'TimeoutError')), ms).unref();
   const all = [...others, limit.signal];
   const first = AbortSignal.any(all);
   made.set(first, all);

@@ -31,7 +31,7 @@ export class FrameReader {
       const frame = this.#frames.shift();
       if (frame !== undefined) return frame;
       if (this.#stream.readableEnded) {
-        if (!this.#decoder.atBoundary()) throw new DtkdError('FRAME_INVALID', 'the other side ended within a frame');
+        if (!this.#decoder.atBoundary()) throw new DtkdError('FRAME_INVALID', 'the other side ended in the middle of a frame');
         return undefined;
       }
       if (this.#stream.destroyed) throw cut(this.#stream.errored);
@@ -55,7 +55,7 @@ export class FrameReader {
 }
 
 function late(): DtkdError {
-  return new DtkdError('TIMEOUT', 'the other side did not say in time what it had to');
+  return new DtkdError('TIMEOUT', 'the other side did not send the next frame in time');
 }
 
 function cut(cause: unknown): DtkdError {

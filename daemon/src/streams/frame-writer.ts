@@ -18,7 +18,7 @@ export async function endStream(stream: Duplex, stallMs: number): Promise<void> 
 
 async function either(stream: Duplex, event: 'drain' | 'finish', stallMs: number): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(() => reject(new DtkdError('TIMEOUT', 'the other side does not read on')), stallMs);
+  const timer = setTimeout(() => reject(new DtkdError('TIMEOUT', 'the other side has stopped reading')), stallMs);
   const lost = () => reject(gone());
   stream.on(event, resolve).on('close', lost).on('error', lost);
   await promise.finally(() => {

@@ -20,7 +20,8 @@ export async function openCredentials({ config, node, directory, gid, logger }: 
   const certificates = { dir: directory, names: [hostname(), node.name, config.api.host] };
   const certificate = await openCertificates({
     ...certificates,
-    onReplaced: () => logger.warn({}, 'The authority of the API is a new one; who keeps the old one needs it: dtkd kubeconfig --write'),
+    onReplaced: () =>
+      logger.warn({}, 'The certificate authority of the API is new; clients with the old one need it: dtkd kubeconfig --write'),
   });
   if (gid !== undefined) await openToGroup(join(directory, 'ca.crt'), gid);
   return { tokens, certificate, renewCertificate: () => renewCertificate(certificates) };

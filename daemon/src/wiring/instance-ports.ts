@@ -108,8 +108,7 @@ export function objectsOf(api: Pick<ApiServer, 'answer'>): Objects {
     async apply(principal, node, object, { dryRun = false } = {}) {
       const kind = kindOf(object);
       const name = isRecord(object['metadata']) ? object['metadata']['name'] : undefined;
-      if (kind === undefined || typeof name !== 'string')
-        throw new DtkdError('INTERNAL', 'an object without kind or name is to be applied');
+      if (kind === undefined || typeof name !== 'string') throw new DtkdError('INTERNAL', 'an object to apply has no kind or no name');
       const collection = collectionOf(kind, node);
       const query = dryRun ? '?dryRun=All' : '';
       const created = await ask(principal, 'POST', `${collection}${query}`, object);

@@ -49,6 +49,6 @@ export function memberRequests(mesh: Pick<Mesh, 'openStream' | 'handle'>, protoc
 
 async function frameOf(channel: FrameChannel): Promise<Uint8Array> {
   const frame = await channel.read();
-  if (frame === undefined) throw new DtkdError('PEER_AWAY', 'the peer ended the stream before it said what it had to');
+  if (frame === undefined) throw new DtkdError('PEER_AWAY', 'the peer ended the stream before its answer was complete');
   return frame;
 }

@@ -61,7 +61,7 @@ export async function openNode(config: Config, logger: Logger, stops: Stops): Pr
   const store = await openObjectStore({
     kv,
     node: name,
-    onError: (error) => logger.warn({ err: error, part: 'store' }, 'The store could not tidy up'),
+    onError: (error) => logger.warn({ err: error, part: 'store' }, 'The store could not clean up'),
   });
   stops.push(() => store.close());
   const audit = await createAudit({
@@ -86,6 +86,6 @@ export async function openNode(config: Config, logger: Logger, stops: Stops): Pr
 function damageOf(dropped: number): string[] {
   if (dropped === 0) return [];
   return [
-    `the database was damaged when this daemon started: ${dropped} bytes of what was written last could not be read and are lost; look at the disk, and at what is missing`,
+    `the database was damaged when this daemon started: ${dropped} bytes that were written last could not be read and are lost; check the disk, and what is missing`,
   ];
 }

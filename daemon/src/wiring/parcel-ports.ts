@@ -48,7 +48,7 @@ async function assertMayManage({ access, store, node }: Deciding, principal: Pri
   const object = await store.get({ group, plural, namespace: node.name, name });
   const decision = access.decide(principal, { verb: 'MANAGE', group, plural, name, ...(object === undefined ? {} : { object }) });
   if (decision.allowed) return;
-  throw new DtkdError('FORBIDDEN', `${principal.display} may not make or take in bundles of the domain "${name}": ${decision.reason}`, {
+  throw new DtkdError('FORBIDDEN', `${principal.display} may not export or import bundles of the domain "${name}": ${decision.reason}`, {
     next: `Ask the operator of ${node.name} for MANAGE on the dtDomain "${name}".`,
   });
 }

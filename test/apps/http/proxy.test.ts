@@ -133,7 +133,7 @@ describe('the proxy', () => {
 
   it('says at once that TLS is no HTTP, which has no end of a line for a head that is waited for', async () => {
     const { text } = await exchange(port, Buffer.from('16030100c8010000c40303', 'hex'));
-    expect(text).toMatch(/^HTTP\/1\.1 400 [\s\S]*\r\n\r\nthis is no HTTP\n$/);
+    expect(text).toMatch(/^HTTP\/1\.1 400 [\s\S]*\r\n\r\nthis is not HTTP\n$/);
   });
 
   it('gives the origin exactly one request for each that it reads, whatever comes', async () => {

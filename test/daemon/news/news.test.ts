@@ -71,7 +71,7 @@ describe('news', () => {
       about: { group, plural, namespace: 'node0', name: 'd' },
       reason: 'MemberRemoved',
     });
-    expect(told('dtdomain', undefined, { status: 'Ready' }, { type: 'DELETED' })).toBe('Normal Left: this node is no member any more');
+    expect(told('dtdomain', undefined, { status: 'Ready' }, { type: 'DELETED' })).toBe('Normal Left: this node is no longer a member');
     for (const kind of ['dtapp', 'serviceinstance', 'execution', 'node'])
       expect(told(kind, undefined, phase('Finished'), { type: 'DELETED' })).toBeUndefined();
   });

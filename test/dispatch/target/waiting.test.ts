@@ -56,7 +56,7 @@ const LOSSES: [string, string, () => void][] = [
       allowed = false;
     },
   ],
-  ['a starter that is no member any more', 'NOT_A_MEMBER', () => site.network.remove(STARTER)],
+  ['a starter that is no longer a member', 'NOT_A_MEMBER', () => site.network.remove(STARTER)],
 ];
 
 describe('an order is decided again as it is about to start', () => {

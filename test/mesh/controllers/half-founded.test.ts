@@ -16,7 +16,7 @@ it('says that a domain is there whose recovery key nobody saw', async () => {
   expect(error).toMatchObject({
     code: 'DISK_FULL',
     message: 'the domain "lab" is founded, but its object and invite could not be made, and its recovery key is lost: the disk is full',
-    next: 'Mend that, then found it anew: dtkd domain leave lab && dtkd domain create lab.',
+    next: 'Correct that, then create it again: dtkd domain leave lab && dtkd domain create lab.',
   });
   expect(JSON.stringify(error)).not.toContain('secret');
 });

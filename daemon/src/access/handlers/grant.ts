@@ -75,7 +75,7 @@ function standing({ book, now, directory }: GrantParts, principal: Principal, ob
   const granting = judgeGranting(principal, wantedOf(object), book, now());
   if (!granting.allowed) {
     throw new DtkdError('FORBIDDEN', granting.reason, {
-      next: 'Grant what you hold together with MANAGE, on no more than you hold it on.',
+      next: 'Grant only rights that you have together with MANAGE, and only on what you have them on.',
     });
   }
   return { grantor: directory.grantor(principal), ...(granting.parent === undefined ? {} : { parent: granting.parent }) };
@@ -89,7 +89,7 @@ function checkedSpec(
 ): { verbs: readonly CapabilityVerb[]; on: GrantScope } {
   const { verbs, scope } = wantedOf(object);
   if (object.metadata.finalizers !== undefined) {
-    throw refuse('metadata.finalizers', 'nothing may hold a grant back from being revoked', 'Leave the finalizers out.');
+    throw refuse('metadata.finalizers', 'a grant cannot have finalizers: nothing may delay its revocation', 'Leave the finalizers out.');
   }
   if (on.model !== undefined && ![RESOURCES, MODELS, '*'].includes(scope.kind)) {
     throw refuse('spec.on.model', `${scope.kind} do not belong to a model`, 'Leave the model out, or grant on resources.');
@@ -101,11 +101,11 @@ function checkedSpec(
     throw refuse(
       'spec.verbs',
       `on ${scope.kind} only READ and DISCOVER can be granted`,
-      'They are made and revoked with MANAGE on what they are about.',
+      'They are created and revoked with MANAGE on their objects.',
     );
   }
   if (expires !== undefined && Date.parse(expires) <= now) {
-    throw refuse('spec.expires', `${expires} is past`, 'Give a time to come, or none.');
+    throw refuse('spec.expires', `${expires} is past`, 'Give a time in the future, or none.');
   }
   return { verbs, on: { ...on, kind: scope.kind } };
 }

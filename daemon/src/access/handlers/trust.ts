@@ -48,7 +48,7 @@ async function membersOf(
       members.set(subjectText(kept), kept);
       const now = await directory.user(text, 'spec.members').catch(() => undefined);
       if (now !== undefined && subjectText(now) !== subjectText(kept)) {
-        warn(`${text} is another user by now; the member is the former one. Remove it and add it again to have the new one in.`);
+        warn(`${text} is another user now; the member is the earlier one. Remove it and add it again to admit the new one.`);
       }
       continue;
     }

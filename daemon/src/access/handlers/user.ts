@@ -7,7 +7,7 @@ export function userHandler(): Handler {
   return {
     async create(object) {
       if (object.metadata.name === OPERATOR) {
-        throw new DtkdError('INVALID', `no user can be called "${OPERATOR}": that is the bearer of a node's operator token`, {
+        throw new DtkdError('INVALID', `no user can be called "${OPERATOR}": that name means the operator of a node`, {
           next: 'Choose another name.',
           details: { causes: [{ reason: 'FieldValueInvalid', message: 'is reserved', field: 'metadata.name' }] },
         });

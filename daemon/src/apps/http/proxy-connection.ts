@@ -217,7 +217,7 @@ export class ProxyConnection implements ChannelSink, OriginUser {
         const end = headEnd(this.input, start);
         if (end < 0) {
           // TLS, for example, contains no line end, and its sender waits for an answer
-          if (!mayBegin(this.input[start])) throw new HeadError(400, 'this is no HTTP');
+          if (!mayBegin(this.input[start])) throw new HeadError(400, 'this is not HTTP');
           if (this.input.length > HTTP_LIMITS.headBytes) throw new HeadError(431, `the head is larger than ${HTTP_LIMITS.headBytes} bytes`);
           if (this.deadlineIsIdle) this.setHeadDeadline();
           this.resumeClient();

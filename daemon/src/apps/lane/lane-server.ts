@@ -117,7 +117,7 @@ export class LaneServer {
       channel = new LaneChannel(tls, raw);
       const ticket = await readBytes(channel, TICKET_BYTES, FRAME_MS);
       const from = this.tickets.redeem(ticket, peerCertificateHash(tls), domain);
-      if (from === undefined) throw new DtkdError('FORBIDDEN', 'the ticket is not good');
+      if (from === undefined) throw new DtkdError('FORBIDDEN', 'the ticket is not valid');
       if (!this.book.add(from, tls, channel)) throw new DtkdError('PEER_AWAY', 'the member is no longer connected');
       this.accept(channel, from);
     } catch (error) {

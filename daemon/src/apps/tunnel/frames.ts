@@ -17,7 +17,7 @@ function readFrom(channel: Channel, timeoutMs: number, wanted: (bytes: Buffer) =
       channel.abort();
       reject(error);
     };
-    const timer = setTimeout(() => fail(new DtkdError('TIMEOUT', 'the other side did not say what it had to in time')), timeoutMs);
+    const timer = setTimeout(() => fail(new DtkdError('TIMEOUT', 'the other side did not send the next frame in time')), timeoutMs);
     const sink: ChannelSink = {
       onData: (chunk) => {
         bytes = bytes === undefined ? chunk : Buffer.concat([bytes, chunk]);

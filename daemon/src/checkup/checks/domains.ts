@@ -20,7 +20,7 @@ export function checkState({ name, state, message, port, host }: DomainFacts): F
       warning(
         check,
         `its port ${port} is open on ${host} only, where no other machine reaches it`,
-        'Let it listen on an address of a network: dtkd up --mesh PORT means all.',
+        'Make it listen on a network address: dtkd up --mesh PORT means all addresses.',
       ),
     ];
   }
@@ -64,7 +64,7 @@ export function checkReach({ name, port, peers, probes, announce }: DomainFacts)
       problem(
         check,
         `${by} could reach this node at none of its addresses: ${bad.join(', ')}`,
-        `Open TCP port ${port ?? 'of the mesh'} of this machine to the other sites; behind NAT, forward it and tell the address that is seen from outside (dtkd up --announce ADDRESS).`,
+        `Open TCP port ${port ?? 'of the mesh'} of this machine to the other sites; behind NAT, forward it and announce the address that is seen from outside (dtkd up --announce ADDRESS).`,
       ),
     ];
   const said = bad.filter((address) => announce.some((text) => isSame(address, text)));
@@ -72,11 +72,11 @@ export function checkReach({ name, port, peers, probes, announce }: DomainFacts)
     return [
       warning(
         check,
-        `${by} reached this node at ${good.join(', ')}, and not at ${said.join(', ')}, which it announces`,
-        'Correct --announce, or forward that port to this machine. Where all who were asked are at this site, the way from outside may be open all the same.',
+        `${by} reached this node at ${good.join(', ')}, but not at ${said.join(', ')}, which it announces`,
+        'Correct --announce, or forward that port to this machine. If only members at this site were asked, it may still be reachable from outside.',
       ),
     ];
-  const rest = bad.length === 0 ? '' : `; not at ${bad.join(', ')}, which may lie in a network of this site only`;
+  const rest = bad.length === 0 ? '' : `; not at ${bad.join(', ')}, which may be addresses inside this site only`;
   return [ok(check, `${by} reached this node at ${good.join(', ')}${rest}`)];
 }
 
@@ -101,13 +101,13 @@ export function checkInvites({ name, invites }: DomainFacts, now: number): Findi
 
 export function checkLogs({ name, behind, peers }: DomainFacts): Finding[] {
   const late = behind.filter(({ entries }) => entries >= BEHIND_ENTRIES);
-  if (late.length === 0) return peers.length === 0 ? [] : [ok(`logs ${name}`, 'all that members told of is here')];
+  if (late.length === 0) return peers.length === 0 ? [] : [ok(`logs ${name}`, 'all entries that members mentioned are here')];
   const text = late.map(({ author, entries }) => `${entries} of ${author}`).join(', ');
   return [
     warning(
       `logs ${name}`,
-      `entries that members told of are not here yet: ${text}`,
-      'They come by themselves within a minute; if they do not, whoever has them is away, or "dtkd status" says what is wrong with the author.',
+      `entries that members mentioned are not here yet: ${text}`,
+      'They arrive by themselves within a minute; if not, the members that have them are away, or "dtkd status" says what is wrong with the author.',
     ),
   ];
 }
@@ -124,7 +124,7 @@ export function checkOrders({ orders: { held, firstExpiry, waiting } }: Pick<Che
     warning(
       'orders',
       `${held} ${held === 1 ? 'order waits' : 'orders wait'} here for members that are away${expiry}`,
-      'Bring these members back, carry the orders to them in a file (dtkd bundle export), or end them (dtkd executions abort).',
+      'Bring these members back, carry the orders to them in a file (dtkd bundle export), or abort them (dtkd executions abort).',
     ),
   ];
 }

@@ -22,12 +22,13 @@ export function checkDisk({ disk }: Pick<CheckupFacts, 'disk'>): Finding[] {
     return [
       problem(
         'disk',
-        `only ${freeInodes} of ${inodes} inodes are free, so files cannot be made soon`,
-        'Remove what has many small files from that file system.',
+        `only ${freeInodes} of ${inodes} inodes are free, so soon no files can be created`,
+        'Remove directories with many small files from that file system.',
       ),
     ];
-  if (freeBytes < LITTLE_DISK) return [problem('disk', free, 'Make room on the file system of the data directory: writes fail soon.')];
-  if (freeBytes < SCARCE_DISK) return [warning('disk', free, 'Make room on the file system of the data directory.')];
+  if (freeBytes < LITTLE_DISK)
+    return [problem('disk', free, 'Free space on the file system of the data directory: soon writes will fail.')];
+  if (freeBytes < SCARCE_DISK) return [warning('disk', free, 'Free space on the file system of the data directory.')];
   return [ok('disk', free)];
 }
 
@@ -42,7 +43,7 @@ export function checkSetBack({ clock }: Pick<CheckupFacts, 'clock'>): Finding[] 
     problem(
       'clock set back',
       text,
-      'Set the clock right (timedatectl set-ntp true). If it is right now, look at "dtkd get capabilities", and revoke what is over.',
+      'Correct the clock (timedatectl set-ntp true). If it is right now, look at "dtkd get capabilities", and revoke those that should have expired.',
     ),
   );
 }
@@ -86,14 +87,14 @@ export function checkFamilies({ machine: { families }, domains }: Pick<CheckupFa
     return missing.map(({ family, names }) =>
       warning(
         'network',
-        `this machine has no ${family}, and ${names.join(', ')} is known by such an address only`,
+        `this machine has no ${family}, and ${names.join(', ')} is known only by such an address`,
         `Give this machine ${family}, or let them announce another address.`,
       ),
     );
   const has = [...(families.ipv4 ? ['IPv4'] : []), ...(families.ipv6 ? ['IPv6'] : [])];
   return [
     has.length === 0
-      ? warning('network', 'this machine has loopback addresses only', 'Connect it to a network: no other machine can reach it.')
+      ? warning('network', 'this machine has only loopback addresses', 'Connect it to a network: no other machine can reach it.')
       : ok('network', `${has.join(' and ')}`),
   ];
 }

@@ -33,7 +33,7 @@ export function checkPeersAway({ name, peers, holdsRoot, founder }: DomainFacts,
     const at = peer.address === undefined ? 'No address of it is known' : `It was last known at ${peer.address}`;
     const next =
       peer.advice ??
-      `${at}. See there that the daemon runs ("dtkd doctor") and that its mesh port is open to this machine.${removal(peer)}`;
+      `${at}. Check there that the daemon runs ("dtkd doctor") and that its mesh port is open to this machine.${removal(peer)}`;
     return (age ?? 0) >= AWAY_PROBLEM_MS
       ? problem(`peer ${name}/${peer.name}`, text, next)
       : warning(`peer ${name}/${peer.name}`, text, next);
@@ -63,16 +63,16 @@ export function checkSilent({ name, silent }: DomainFacts): Finding[] {
   return silent.map(({ peer, why }) =>
     warning(
       `peer ${name}/${peer}`,
-      `${peer} is connected and did not answer when it was asked: ${why}`,
-      'If it stays so, the daemon there hangs or its machine is overloaded: see its log, and restart it.',
+      `${peer} is connected, but did not answer when it was asked: ${why}`,
+      'If this lasts, the daemon there hangs or its machine is overloaded: see its log, and restart it.',
     ),
   );
 }
 
 export function checkLonely({ name, peers, state, holdsRoot }: DomainFacts): Finding[] {
   if (peers.length > 0 || state !== 'Ready') return [];
-  const next = holdsRoot ? `Let others join: dtkd domain invite ${name}.` : `If it is not needed any more: dtkd domain leave ${name}.`;
-  return [warning(`peers ${name}`, 'this node is the only member, so nothing of the domain is kept anywhere else', next)];
+  const next = holdsRoot ? `Let others join: dtkd domain invite ${name}.` : `If it is no longer needed: dtkd domain leave ${name}.`;
+  return [warning(`peers ${name}`, 'this node is the only member, so nothing of the domain is kept elsewhere', next)];
 }
 
 export function checkSuspended({ name, peers }: DomainFacts): Finding[] {
@@ -82,7 +82,7 @@ export function checkSuspended({ name, peers }: DomainFacts): Finding[] {
       problem(
         `peer ${name}/${peer.name}`,
         `${peer.name} is suspended: its log forked, as if two daemons ran with one key`,
-        `Find out why with its operator; then the founder ends it with "dtkd domain clear ${name} ID", or removes it.`,
+        `Find out why with its operator; then the founder lifts the suspension with "dtkd domain clear ${name} ID", or removes the member.`,
       ),
     );
 }
@@ -102,7 +102,7 @@ export function checkNames({ name, peers }: DomainFacts): Finding[] {
     .map((peer) =>
       warning(
         `name ${name}/${peer.name}`,
-        `a member that calls itself ${peer.claimedName} shows as ${peer.name}, since another node has that name`,
+        `a member that calls itself ${peer.claimedName} is shown as ${peer.name}, because another node has that name`,
         `Use ${peer.name} for it here. To settle it, let one of the two leave and join again under another name.`,
       ),
     );
@@ -131,8 +131,8 @@ export function checkClocks({ name, probes }: DomainFacts): Finding[] {
       `clock ${name}/${peer}`,
       `the clock of ${peer} is ${spanOf(least)} ${offsetMs > 0 ? 'ahead of' : 'behind'} this one`,
       ours
-        ? 'Set the clock of this machine: most members differ from it. Let it be synchronised (timedatectl set-ntp true).'
-        : 'Compare both with a clock that is right, and let both machines be synchronised (timedatectl set-ntp true).',
+        ? 'Correct the clock of this machine: most members differ from it. Turn on its synchronisation (timedatectl set-ntp true).'
+        : 'Compare both with a correct clock, and turn on synchronisation on both machines (timedatectl set-ntp true).',
     ),
   );
 }

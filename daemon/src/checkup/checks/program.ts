@@ -15,19 +15,23 @@ export function checkCertificates({ certificates, now }: Pick<CheckupFacts, 'cer
     return early.map(({ name, begins }) =>
       problem(
         `certificate ${name}`,
-        `it counts from ${new Date(begins).toISOString()} on only, by the clock of this machine`,
-        'Set the clock right (timedatectl set-ntp true). If it is right, delete ca.* and tls.* in the data directory and restart the daemon: it makes new ones.',
+        `it is valid only from ${new Date(begins).toISOString()} on, by the clock of this machine`,
+        'Correct the clock (timedatectl set-ntp true). If it is right, delete ca.* and tls.* in the data directory and restart the daemon: it makes new ones.',
       ),
     );
   const bad = certificates.filter(({ expires }) => expires - now < EXPIRES_SOON_MS);
   if (bad.length === 0) {
     const first = Math.min(...certificates.map(({ expires }) => expires));
-    return certificates.length === 0 ? [] : [ok('certificates', `good for ${humanDuration(first - now)} at least`)];
+    return certificates.length === 0 ? [] : [ok('certificates', `valid for at least ${humanDuration(first - now)}`)];
   }
   return bad.map(({ name, expires }) =>
     expires <= now
       ? problem(`certificate ${name}`, `it expired ${humanDuration(now - expires)} ago`, 'Restart the daemon: it makes a new one.')
-      : warning(`certificate ${name}`, `it expires in ${humanDuration(expires - now)}`, 'Restart the daemon before: it makes a new one.'),
+      : warning(
+          `certificate ${name}`,
+          `it expires in ${humanDuration(expires - now)}`,
+          'Restart the daemon before then: it makes a new one.',
+        ),
   );
 }
 
@@ -36,11 +40,11 @@ export function checkAudit({ audit, domains, now }: Pick<CheckupFacts, 'audit' |
   const found = conditions.map((text) => problem('audit', text, 'See "dtkd audit verify" on the node whose log it is.'));
   if (lost > 0)
     found.push(
-      problem('audit', `${lost} lines of the audit log could not be written`, 'Make room on the disk, and see the log of the daemon.'),
+      problem('audit', `${lost} lines of the audit log could not be written`, 'Free space on the disk, and see the log of the daemon.'),
     );
   if (found.length > 0) return found;
   const others = domains.some(({ peers }) => peers.length > 0);
-  if (!others) return [ok('audit', 'written; there is no other member that could witness it')];
+  if (!others) return [ok('audit', 'written; no other member can witness it')];
   const reachable = domains.some(({ peers }) => peers.some(({ reach }) => reach === 'connected'));
   const old = publishedAt === undefined || now - publishedAt > UNWITNESSED_MS;
   if (unpublished > 0 && (old || !reachable))
@@ -48,7 +52,7 @@ export function checkAudit({ audit, domains, now }: Pick<CheckupFacts, 'audit' |
       warning(
         'audit',
         `${unpublished} lines of the audit log have not been witnessed by any member yet`,
-        'They are once members are connected; until then nobody else could tell that they were changed.',
+        'They will be when members are connected; until then nobody else could tell that they were changed.',
       ),
     ];
   return [ok('audit', 'written, and witnessed by members every hour')];

@@ -222,7 +222,7 @@ export class DomainController {
       if (object?.['domainId'] === id) return object;
       if (!this.#isIn({ name, id })) throw leftMeanwhile(name);
     }
-    throw new DtkdError('INTERNAL', `the domain ${name} was made but its object could not be stored`);
+    throw new DtkdError('INTERNAL', `the domain ${name} was created, but its object could not be stored`);
   }
 
   #isIn({ name, id }: { name: string; id: DomainId }): boolean {
@@ -242,7 +242,7 @@ function halfFounded(name: string, cause: unknown): DtkdError {
     code,
     `the domain "${name}" is founded, but its object and invite could not be made, and its recovery key is lost: ${message}`,
     {
-      next: `Mend that, then found it anew: dtkd domain leave ${name} && dtkd domain create ${name}.`,
+      next: `Correct that, then create it again: dtkd domain leave ${name} && dtkd domain create ${name}.`,
       cause,
     },
   );

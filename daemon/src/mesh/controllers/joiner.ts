@@ -120,7 +120,7 @@ export class Joiner {
       await tell();
       return true;
     } catch (err) {
-      this.#options.logger.warn({ err, domain: name }, 'What became of joining could not be shown');
+      this.#options.logger.warn({ err, domain: name }, 'The result of joining could not be stored');
       return false;
     }
   }

@@ -88,7 +88,7 @@ export class Comparisons {
     // Half to one and a half times the interval, so that the members do not fall into step.
     this.#later(COMPARE_INTERVAL_MS * (0.5 + Math.random()), () => {
       this.start();
-      this.#compareNext().catch((err: unknown) => this.#ports.logger.debug({ err }, 'Neighbours could not be compared with'));
+      this.#compareNext().catch((err: unknown) => this.#ports.logger.debug({ err }, 'The state could not be compared with neighbours'));
     });
   }
 
@@ -118,7 +118,7 @@ export class Comparisons {
       }
     } catch (err) {
       this.counters.comparisonsFailed += 1;
-      this.#ports.logger.debug({ err, peer: peerIdOf(peer) }, 'A neighbour could not be compared with');
+      this.#ports.logger.debug({ err, peer: peerIdOf(peer) }, 'The state could not be compared with a neighbour');
     } finally {
       this.#running.delete(peer);
     }
@@ -137,7 +137,7 @@ export class Comparisons {
     } catch (err) {
       entry.failed = true;
       this.counters.repairsFailed += 1;
-      this.#ports.logger.debug({ err, peer: peerIdOf(peer), part }, 'A neighbour that has other things could not be synchronised with');
+      this.#ports.logger.debug({ err, peer: peerIdOf(peer), part }, 'A neighbour with other state could not be synchronised');
     }
   }
 

@@ -271,7 +271,8 @@ export class DomainNode {
   async probe(peer: PeerKey, { reach, signal }: { reach: boolean; signal: AbortSignal }): Promise<Probe> {
     const link = this.peers.best(peer);
     if (link === undefined) throw new DtkdError('PEER_AWAY', 'the member is not connected');
-    if (!this.peers.protocols(link).includes(REACH_PROTOCOL)) throw new DtkdError('VERSION_TOO_OLD', 'the member cannot be asked that');
+    if (!this.peers.protocols(link).includes(REACH_PROTOCOL))
+      throw new DtkdError('VERSION_TOO_OLD', 'the member does not serve such questions');
     return askReach(await link.open(REACH_PROTOCOL, signal), { reach, now: this.#options.now });
   }
 
@@ -366,7 +367,7 @@ export class DomainNode {
   #onUnlink(link: Link): void {
     if (!this.peers.remove(link) || this.#stopped) return;
     const other = this.peers.best(link.peer);
-    if (other === undefined) this.#options.logger.info({ peer: peerIdOf(link.peer) }, 'A member is not connected any more');
+    if (other === undefined) this.#options.logger.info({ peer: peerIdOf(link.peer) }, 'A member is no longer connected');
     else {
       // Gossip ran on the connection that is gone. Its streams are closed by the next turn of the event loop.
       setImmediate(() => void other.announce(this.peers.protocols(other), this.#options.book.of(link.peer)).catch(() => {}));
@@ -467,11 +468,11 @@ export class DomainNode {
     this.#whereabouts.observedBy(key, undefined);
     this.peers.forget(key);
     this.#try(this.log.dropAuthor(key));
-    this.#options.logger.info({ peer: peerIdOf(key) }, 'A member is gone for good; its objects were dropped');
+    this.#options.logger.info({ peer: peerIdOf(key) }, 'A member is gone for good; its objects were removed');
   }
 
   #try(work: Promise<void>): void {
-    work.catch((err: unknown) => this.#options.logger.error({ err }, 'A change of membership could not be carried into the store'));
+    work.catch((err: unknown) => this.#options.logger.error({ err }, 'A change of membership could not be stored'));
   }
 }
 

@@ -51,7 +51,7 @@ export class Search {
   /** Gives up this search, so that the next check tries again. */
   async #fail(err: unknown): Promise<void> {
     const { host, logger } = this.#ports;
-    if (!this.#failed) logger.warn({ err }, 'Discovery failed; members are found by what others tell');
+    if (!this.#failed) logger.warn({ err }, 'Discovery failed; members are found through other members');
     this.#failed = true;
     await host.stopDiscovery().catch(() => {});
     this.#searching = false;

@@ -57,7 +57,7 @@ export class Telling {
         // Too large for gossip, as a rotation in a large domain. This is rare enough to sync with each neighbour instead.
         if (!sent) this.#push([]);
       })
-      .catch((err: unknown) => logger.debug({ err }, 'A message was not gossiped; it goes by synchronisation'));
+      .catch((err: unknown) => logger.debug({ err }, 'A message was not gossiped; it is sent by synchronisation'));
   }
 
   /** Gossips what is new in the membership. Urgent items are also sent to each neighbour directly, and each acknowledges them. */

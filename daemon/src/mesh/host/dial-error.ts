@@ -29,7 +29,7 @@ export async function dialError(address: Address, cause: unknown, diagnose: bool
   const name = cause instanceof Error ? cause.name : '';
   // An aborted dial does not tell how far it got.
   if ((name === 'AbortError' || name === 'TimeoutError') && !(diagnose && (await accepts(address)))) return unreachable(where, cause);
-  return new DtkdError('NOT_DTKD', `what listens at ${where} is not the dtkd node that was looked for`, {
+  return new DtkdError('NOT_DTKD', `what listens at ${where} is not the dtkd node that was expected`, {
     cause,
     next: 'Check the address and the port: it must be the mesh port, 7701 unless set otherwise.',
   });
@@ -44,7 +44,7 @@ export function isLinkLocal(host: string): boolean {
 
 export function linkLocal({ host }: Address): DtkdError {
   return new DtkdError('ADDRESS_UNREACHABLE', `${host} is a link-local address, which dtkd cannot dial`, {
-    next: 'Give another address of that machine; any of fd00::/8 that you put on both will do.',
+    next: 'Give another address of that machine; any address of fd00::/8 that both machines have will do.',
   });
 }
 

@@ -123,7 +123,7 @@ function addressesOf(peer: PeerInfo): Address[] {
 function restrict(dht: object): void {
   const rpc: unknown = Reflect.get(dht, 'rpc');
   const handlers: unknown = typeof rpc === 'object' && rpc !== null ? Reflect.get(rpc, 'handlers') : undefined;
-  if (typeof handlers !== 'object' || handlers === null) throw new DtkdError('INTERNAL', 'the routing table is not as this dtkd knows it');
+  if (typeof handlers !== 'object' || handlers === null) throw new DtkdError('INTERNAL', 'this dtkd does not understand the routing table');
   for (const message of Object.keys(handlers)) if (!SERVED_MESSAGES.includes(message)) Reflect.deleteProperty(handlers, message);
 }
 

@@ -48,7 +48,7 @@ export class FrameChannel {
           this.#frames.push(...this.#decoder.push(chunk));
         } else if (this.stream.readableEnded) {
           if (this.#decoder.atBoundary()) return undefined;
-          throw new DtkdError('FRAME_INVALID', 'the stream ended within a frame');
+          throw new DtkdError('FRAME_INVALID', 'the stream ended in the middle of a frame');
         } else {
           await readable(this.stream, deadline);
         }

@@ -260,7 +260,7 @@ class LibHost implements Host {
   #capture(components: Components): object {
     this.#components = components;
     const { logger } = this.#options;
-    this.#gate.guard(components.registrar, (err) => logger.debug({ err }, 'libp2p could not note that a protocol is not served any more'));
+    this.#gate.guard(components.registrar, (err) => logger.debug({ err }, 'libp2p could not be told that a protocol is no longer served'));
     return { [Symbol.toStringTag]: 'dtkd-hello', [serviceCapabilities]: [IDENTIFY] };
   }
 

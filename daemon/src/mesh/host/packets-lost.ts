@@ -17,10 +17,10 @@ export async function firstAnswer<T>(answer: Promise<T>): Promise<T> {
     if (code !== 'TIMEOUT' && (code !== 'PEER_AWAY' || performance.now() - began < LATE_MS)) throw cause;
     throw new DtkdError(
       'PACKETS_LOST',
-      'it takes connections, and then nothing of full size comes through: large packets seem to be lost on the way',
+      'it accepts connections, but nothing of full size gets through: large packets seem to be lost on the way',
       {
         cause,
-        next: 'Some link between, such as a tunnel, takes smaller packets than both ends send (MTU). Let its router adapt connections (clamp the MSS to the path MTU), or set it here: ip link set dev DEVICE mtu 1280.',
+        next: 'Some link on the way, such as a tunnel, takes only smaller packets than both ends send (MTU). Let its router adapt connections (clamp the MSS to the path MTU), or lower the MTU here: ip link set dev DEVICE mtu 1280.',
       },
     );
   }

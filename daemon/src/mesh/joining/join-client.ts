@@ -174,7 +174,7 @@ async function open(link: Link, address: Address, signal: AbortSignal) {
         next: `${UPGRADE_OLDER} Check that the port is the mesh port, 7701 unless set otherwise.`,
       });
     }
-    throw new DtkdError('NOT_DTKD', `what listens at ${address.host}, port ${address.port}, does not admit to a domain`, {
+    throw new DtkdError('NOT_DTKD', `what listens at ${address.host}, port ${address.port}, does not admit nodes to a domain`, {
       cause,
       next: 'Check the address and the port: it must be the mesh port, 7701 unless set otherwise.',
     });
@@ -199,7 +199,7 @@ async function gather(channel: FrameChannel, type: 'proof' | 'welcome', onRefusa
 
 async function receive(channel: FrameChannel): Promise<JoinMessage> {
   const frame = await channel.read();
-  if (frame === undefined) throw new DtkdError('PEER_AWAY', 'the member went away while this node was joining');
+  if (frame === undefined) throw new DtkdError('PEER_AWAY', 'the connection to the member was lost while this node was joining');
   return decodeJoinMessage(frame);
 }
 

@@ -96,9 +96,13 @@ export class JoinServer {
         : new DtkdError('TOKEN_WRONG_DOMAIN', 'that domain is served at another port of this node', { details: { [REDIRECT_PORT]: port } });
     }
     if (isAwaiting()) {
-      throw new DtkdError('UNAVAILABLE', 'this node was restored from a backup and waits to hear from members whom it has admitted since', {
-        next: 'Join through another member, or try again in a moment.',
-      });
+      throw new DtkdError(
+        'UNAVAILABLE',
+        'this node was restored from a backup, and waits to hear from members whom it has admitted since',
+        {
+          next: 'Join through another member, or try again in a moment.',
+        },
+      );
     }
     for (const message of membership.answerOffer(offer, link.peer, isOwnNonce)) await channel.sendBytes(encodeJoinMessage(message));
     const enrol = await receive(channel, 'enrol');
@@ -110,7 +114,7 @@ export class JoinServer {
 
 async function receive<T extends JoinMessage['type']>(channel: FrameChannel, type: T): Promise<Extract<JoinMessage, { type: T }>> {
   const frame = await channel.read();
-  if (frame === undefined) throw new DtkdError('PEER_AWAY', 'the joiner went away');
+  if (frame === undefined) throw new DtkdError('PEER_AWAY', 'the joining node closed the connection');
   const message = decodeJoinMessage(frame);
   if (!isOfType(message, type)) throw new DtkdError('FRAME_INVALID', `a message of type ${message.type} came in place of ${type}`);
   return message;

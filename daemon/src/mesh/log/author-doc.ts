@@ -131,7 +131,7 @@ export class AuthorDoc {
       return key;
     }
     if (target.key.length > MAX_KEY_LENGTH) throw refuse('a key is too long');
-    if (this.#slots.has(target.key)) throw refuse('it writes a key anew that is there already');
+    if (this.#slots.has(target.key)) throw refuse('it creates a key that exists already');
     return target.key;
   }
 

@@ -133,7 +133,7 @@ export class StoredDomainLog implements DomainLog {
       if (!(error instanceof DtkdError) || error.code !== 'ENTRY_INVALID') throw error;
       this.own.follow(track);
       this.#unreadable = true;
-      logger.error({ err: error }, "This node's own log cannot be read and is written anew");
+      logger.error({ err: error }, "This node's own log cannot be read, and is written again");
     }
   }
 
@@ -149,7 +149,7 @@ export class StoredDomainLog implements DomainLog {
       else if (this.#replicas.isOutdated(author)) {
         // An upgrade may rewrite much; a lack of disk space for that must not keep the domain closed.
         await this.refreshAuthor(author).catch((err: unknown) => {
-          logger.warn({ err, author }, 'What a member shares could not be shown yet as this version reads it');
+          logger.warn({ err, author }, 'The objects of a member could not be read again yet after an upgrade');
           this.#unshown.schedule(author);
         });
       }
@@ -221,7 +221,7 @@ export class StoredDomainLog implements DomainLog {
     if (difference.size === 0) return difference;
     if (this.#elsewhere.condition() !== undefined) {
       throw new DtkdError('KEY_IN_USE_ELSEWHERE', `Another process writes into the domain "${name}" with this node's key`, {
-        next: 'Stop the copy of this data directory, then restart this daemon; or leave the domain and join it anew.',
+        next: 'Stop the copy of this data directory, then restart this daemon; or leave the domain and join it again.',
       });
     }
     this.own.state.assertFits(difference);
@@ -281,7 +281,7 @@ export class StoredDomainLog implements DomainLog {
     logger.info({ members: this.#reunion.size }, 'After the restore this node knows what it did since the backup, as far as members told');
     this.#reunion = undefined;
     for (const listener of this.#conditionListeners) this.#guard(listener);
-    onReunited().catch((err: unknown) => logger.error({ err }, 'That this node has heard from members could not be kept'));
+    onReunited().catch((err: unknown) => logger.error({ err }, 'It could not be stored that this node has heard from members'));
   }
 
   async receive(bytes: Uint8Array): Promise<ReceiveResult> {

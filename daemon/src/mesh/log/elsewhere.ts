@@ -214,7 +214,7 @@ export class Elsewhere {
     const { run, logger } = this.#options;
     this.#timer = setTimeout(() => {
       run(() => this.#finish()).catch((error: unknown) => {
-        logger.warn({ err: error }, "This node's own objects that a peer still has could not be taken in yet");
+        logger.warn({ err: error }, "This node's own objects that a peer still has could not be taken over yet");
         this.#finishIn(TAKE_OVER_RETRY_MS);
       });
     }, ms);
@@ -235,7 +235,7 @@ export class Elsewhere {
       if (isFollowed) this.#stopPublishing();
     }
     counters.add('takeOvers');
-    logger.warn({ epoch: track.epoch }, "Took in a state of this node's own that a peer still had: was the disk restored or copied?");
+    logger.warn({ epoch: track.epoch }, 'This node took over a state of its own that a peer still had: was the disk restored or copied?');
     this.#forget();
   }
 

@@ -112,7 +112,7 @@ class StoredLogs implements Logs {
     try {
       await log.publishPresent();
     } catch (error) {
-      this.#options.logger.warn({ err: error, domain: name }, 'What is stored here could not be published into the domain yet');
+      this.#options.logger.warn({ err: error, domain: name }, 'Objects of this node could not be published into the domain yet');
       setTimeout(() => void this.#publish(log, name), PUBLISH_RETRY_MS).unref();
     }
   }

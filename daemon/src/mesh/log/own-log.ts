@@ -144,7 +144,7 @@ export class OwnLog {
 
   #open(tx: Transaction, changes: Difference, joined: History | undefined): Pending {
     const ms = Math.max(this.#options.now(), this.#highestMs + 1);
-    if (ms > MAX_EPOCH_MS) throw new DtkdError('INTERNAL', 'this key has no epochs left', { next: 'Leave the domain and join it anew.' });
+    if (ms > MAX_EPOCH_MS) throw new DtkdError('INTERNAL', 'this key has no epochs left', { next: 'Leave the domain and join it again.' });
     const epoch = { ms, random: randomBytes(8).toString('hex') };
     const lineage = joinLineages(this.history, ...(joined === undefined ? [] : [joined]));
     const state = this.#working.copy().apply(changes).all();

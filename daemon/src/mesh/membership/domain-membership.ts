@@ -66,7 +66,7 @@ export function adoptMembership(
 ): Promise<DomainMembership> {
   const check = (state: FoldedState | undefined, rejected: readonly Rejection[]): void => {
     if (state?.members.has(options.self.publicKey)) return;
-    throw new DtkdError('NOT_A_MEMBER', 'what the admitting node sent does not make this node a member of the domain', {
+    throw new DtkdError('NOT_A_MEMBER', 'the admitting node did not prove that this node is a member of the domain now', {
       next: 'Try another node of the domain.',
       details: { rejected: rejected.slice(0, 4).map(({ message }) => message) },
     });
@@ -183,7 +183,7 @@ export class DomainMembership implements Membership {
       if (judgement !== 'member') {
         const certificate = signCertificate(this.#selfKey, signed, { clock: this.#now(), ...judgement });
         await this.#addOwn([grant.bytes, certificate]);
-        if (!this.#set.state.members.has(joiner)) throw new DtkdError('INTERNAL', 'the certificate just made does not stand');
+        if (!this.#set.state.members.has(joiner)) throw new DtkdError('INTERNAL', 'the new certificate does not count');
       }
       return welcomeMessages(this.items());
     });
@@ -283,7 +283,7 @@ export class DomainMembership implements Membership {
       const nextRoot = generateSigningKey();
       const nextRecovery = generateSigningKey();
       const { state } = this.#set;
-      if (!state.members.has(this.self)) throw new DtkdError('NOT_A_MEMBER', 'this node is not a member of the domain any more');
+      if (!state.members.has(this.self)) throw new DtkdError('NOT_A_MEMBER', 'this node is no longer a member of the domain');
       const rotation = acts.rotateRoot(state, { recovery, nextRoot, nextRecovery }, this.#now());
       const previous = this.#rootKey;
       this.#rootKey = nextRoot;
@@ -301,7 +301,7 @@ export class DomainMembership implements Membership {
     const { state } = this.#set;
     if (this.#rootKey === undefined || this.#rootKey.publicKey !== state.root) {
       throw new DtkdError('NOT_FOUNDER', `this node does not hold the root key of domain "${this.name}"`, {
-        next: 'Do it on the node that holds the root key, or import that key here ("dtkd domain root import").',
+        next: 'Run this on the node that holds the root key, or import that key here ("dtkd domain root import").',
       });
     }
     return { state, root: this.#rootKey, now: this.#now() };
@@ -309,7 +309,8 @@ export class DomainMembership implements Membership {
 
   #findInvite(prefix: string): string {
     const matches = [...this.#set.state.invites.keys()].filter((id) => prefix.length >= 4 && id.startsWith(prefix));
-    if (matches.length > 1) throw new DtkdError('AMBIGUOUS', `several invites begin with "${prefix}"`, { next: 'Give more of the id.' });
+    if (matches.length > 1)
+      throw new DtkdError('AMBIGUOUS', `several invites begin with "${prefix}"`, { next: 'Give more characters of the id.' });
     const [id] = matches;
     if (id === undefined) throw new DtkdError('NOT_FOUND', 'there is no such invite', { next: 'See "dtkd domain invites".' });
     return id;

@@ -27,7 +27,7 @@ export async function checkProof(token: Token, items: readonly Uint8Array[], rem
     throw new DtkdError(
       'TOKEN_VOID',
       rotated
-        ? 'the root key of the domain has been replaced since the token was made, and its invites are void'
+        ? 'the root key of the domain was replaced after the token was made, so its invites are void'
         : 'the node at this address does not know the root key that made the token',
       {
         next: rotated

@@ -32,7 +32,7 @@ export function judgeOffer(context: AdmissionContext, offer: JoinOffer): ParsedI
   if (offer.version < OLDEST_JOIN_VERSION) {
     throw new DtkdError(
       'VERSION_TOO_OLD',
-      `the joining node speaks version ${offer.version} of the join protocol, and ${JOIN_VERSION} is needed`,
+      `the joining node speaks version ${offer.version} of the join protocol, but version ${JOIN_VERSION} is needed`,
       {
         next: 'Install a newer dtkd on the joining node.',
         details: { theirs: offer.version, ours: JOIN_VERSION },
@@ -60,7 +60,7 @@ export function judgeEnrolment(context: AdmissionContext, grant: ParsedItem<Gran
   checkSelf(context);
   const enrolment = parseEnrolment(signed.body);
   if (enrolment.key === self) {
-    throw new DtkdError('OURSELVES', 'the key that would join is the one of the admitting node', {
+    throw new DtkdError('OURSELVES', 'the joining node has the same key as the admitting node', {
       next: 'Give the address of another node of the domain.',
     });
   }
@@ -75,7 +75,7 @@ export function judgeEnrolment(context: AdmissionContext, grant: ParsedItem<Gran
   judgeName(state, grant, enrolment);
   if (state.members.size >= MAX_MEMBERS || state.links.size >= MAX_CERTIFICATES) {
     throw new DtkdError('QUOTA_EXCEEDED', `the domain is full: it has ${state.members.size} members`, {
-      next: 'Let the founder remove members that are gone, or rotate the root.',
+      next: 'Ask the founder to remove members that are gone, or to rotate the root.',
       details: { members: state.members.size, limit: MAX_MEMBERS },
     });
   }
@@ -114,8 +114,8 @@ function readGrant(state: FoldedState, bytes: Uint8Array): ParsedItem<Grant> {
     throw new DtkdError(
       'TOKEN_VOID',
       rotated
-        ? 'the root key that made this invite has been replaced, and its invites are void'
-        : 'the invite is not by the root key that this member knows',
+        ? 'the root key that made this invite was replaced, so its invites are void'
+        : 'the invite was not made with the root key that this member knows',
       { next: rotated ? ASK_FOR_TOKEN : 'Try another node of the domain, or ask the founder for a new invite.' },
     );
   }
@@ -134,12 +134,12 @@ function judgeGrant({ state, now, joinerClock }: AdmissionContext, grant: Parsed
   if (now > expires) {
     throw new DtkdError(
       'TOKEN_EXPIRED',
-      `the invite expired ${duration(now - expires)} ago (it was good until ${clock(expires)}; the admitting node's clock says ${clock(now)}, ` +
+      `the invite expired ${duration(now - expires)} ago (it was valid until ${clock(expires)}; the admitting node's clock says ${clock(now)}, ` +
         `the joining node's ${clock(joinerClock)})`,
       {
         next:
           Math.abs(now - joinerClock) > 60_000
-            ? `The two clocks differ by ${duration(Math.abs(now - joinerClock))}: set them right, or ask for a new invite.`
+            ? `The two clocks differ by ${duration(Math.abs(now - joinerClock))}: correct them, or ask for a new invite.`
             : ASK_FOR_TOKEN,
         details: { expires, admitterClock: now, joinerClock, expiredForMs: now - expires },
       },
@@ -147,7 +147,7 @@ function judgeGrant({ state, now, joinerClock }: AdmissionContext, grant: Parsed
   }
   const used = invite?.admitted.length ?? 0;
   if (used >= uses) {
-    throw new DtkdError('TOKEN_USED_UP', `the invite was good for ${uses} ${uses === 1 ? 'node' : 'nodes'}, and ${used} joined with it`, {
+    throw new DtkdError('TOKEN_USED_UP', `the invite was valid for ${uses} ${uses === 1 ? 'node' : 'nodes'}, and ${used} joined with it`, {
       next: ASK_FOR_TOKEN,
       details: { uses, used },
     });
@@ -157,12 +157,12 @@ function judgeGrant({ state, now, joinerClock }: AdmissionContext, grant: Parsed
 function judgeName(state: FoldedState, grant: ParsedItem<Grant>, { name, replace }: Enrolment): void {
   if (replace !== undefined) {
     if (replace !== name) {
-      throw new DtkdError('NAME_INVALID', `a node that replaces "${replace}" takes that name, and cannot be called "${name}"`, {
+      throw new DtkdError('NAME_INVALID', `a node that replaces "${replace}" takes over that name, and cannot be called "${name}"`, {
         next: `Join as "${replace}".`,
       });
     }
     if (grant.fact.replace !== replace) {
-      throw new DtkdError('NAME_TAKEN', `the invite does not allow to take over the name "${replace}"`, {
+      throw new DtkdError('NAME_TAKEN', `the invite does not allow taking over the name "${replace}"`, {
         next: `Ask the founder for one that does ("dtkd domain invite --replace ${replace}").`,
         details: { name: replace },
       });
@@ -205,7 +205,7 @@ function nextWitness(state: FoldedState, self: PeerKey, grant: ParsedItem<Grant>
   if (highest >= grant.fact.uses) {
     throw new DtkdError(
       'TOKEN_USED_UP',
-      `the invite was good for ${grant.fact.uses} nodes, and this member knows of ${highest} admissions`,
+      `the invite was valid for ${grant.fact.uses} nodes, and this member knows of ${highest} admissions`,
       {
         next: ASK_FOR_TOKEN,
         details: { uses: grant.fact.uses, used: highest },
@@ -213,7 +213,7 @@ function nextWitness(state: FoldedState, self: PeerKey, grant: ParsedItem<Grant>
     );
   }
   if (depth >= MAX_CHAIN_DEPTH) {
-    throw new DtkdError('QUOTA_EXCEEDED', 'this member was admitted through too many others to admit one more', {
+    throw new DtkdError('QUOTA_EXCEEDED', 'the chain of admissions from the root to this member is too long to admit another node', {
       next: 'Join through another member, or wait until the founder has been connected.',
     });
   }

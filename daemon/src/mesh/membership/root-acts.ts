@@ -38,7 +38,7 @@ export function grantInvite({ state, root, now }: RootContext, self: PeerKey, in
     });
   }
   if (!Number.isInteger(lifetime) || lifetime < 1 || lifetime > MAX_INVITE_LIFETIME_MS) {
-    throw new DtkdError('INVALID', 'an invite can be good for at least a millisecond and at most 366 days', {
+    throw new DtkdError('INVALID', 'an invite can be valid for at least a millisecond and at most 366 days', {
       details: { field: 'expires' },
     });
   }
@@ -46,13 +46,15 @@ export function grantInvite({ state, root, now }: RootContext, self: PeerKey, in
     throw new DtkdError('INVALID', 'an invite that replaces a node can be used once only', { details: { field: 'uses' } });
   }
   if (replace !== undefined && state.members.get(self)?.name === replace) {
-    throw new DtkdError('INVALID', `"${replace}" is this node itself, which cannot be replaced by an invite of its own`, {
+    throw new DtkdError('INVALID', `"${replace}" is this node itself, which cannot be replaced by its own invite`, {
       details: { field: 'replace' },
     });
   }
   const live = [...state.invites.values()].filter((open) => !open.revoked && open.expires >= now && open.admitted.length < open.uses);
   if (live.length >= MAX_LIVE_INVITES) {
-    throw new DtkdError('QUOTA_EXCEEDED', `there are ${live.length} open invites already`, { next: 'Revoke those that are not needed.' });
+    throw new DtkdError('QUOTA_EXCEEDED', `there are ${live.length} open invites already`, {
+      next: 'Revoke those that are not needed ("dtkd domain revoke").',
+    });
   }
   // Of two grants that replace the same name the later one counts, so time must advance even if the clock stood still or went back.
   let before = 0;
@@ -99,7 +101,7 @@ export function bindName({ state, root, now }: RootContext, key: PeerKey, name: 
   if (!state.members.has(key)) throw new DtkdError('NOT_FOUND', 'there is no such member');
   for (const other of state.members.values()) {
     if (other.key !== key && other.displayName === name && other.bound) {
-      throw new DtkdError('NAME_TAKEN', `the name "${name}" is another member's`, { details: { name } });
+      throw new DtkdError('NAME_TAKEN', `the name "${name}" belongs to another member`, { details: { name } });
     }
   }
   // Later than the binding that it supersedes, even if the clock stood still or went back.
@@ -133,7 +135,7 @@ export interface RotationKeys {
 /** Makes a new root. All present members stay; invites become void. Throws KEY_WRONG. */
 export function rotateRoot(state: FoldedState, { recovery, nextRoot, nextRecovery }: RotationKeys, now: number): Uint8Array {
   if (recoveryHash(recovery.publicKey) !== state.generations.recovery) {
-    throw new DtkdError('KEY_WRONG', 'this is not the recovery key of the domain as it is now', {
+    throw new DtkdError('KEY_WRONG', 'this is not the current recovery key of the domain', {
       next:
         state.rotations > 0
           ? 'Each rotation makes a new recovery key; use the latest.'
