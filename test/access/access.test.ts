@@ -251,6 +251,24 @@ describe('what survives a restart', () => {
     expect(after.access.decide(ops, { ...made, object }).allowed).toBe(true);
     await after.close();
   });
+
+  it('is what users of other nodes passed on, as long as their homes have them', async () => {
+    const kv = memoryKv();
+    let site = await startSite({ kv });
+    for (const name of ['eve', 'dev']) await site.replica(KEY1, 'node1', 'users', name);
+    await site.create(OPERATOR, 'resources', 'front1', front);
+    await site.grant('eve@node1', 'READ,MANAGE', RESOURCES);
+    await site.grant('dev@node1', 'READ', RESOURCES, { by: remote(site, 'eve') });
+    const restarted = async () => {
+      await site.access.stop();
+      site = await startSite({ kv });
+      return site.can(remote(site, 'dev'), 'READ', 'resources/front1');
+    };
+    expect(await restarted()).toBe(true);
+    await site.store.transact((tx) => tx.delete({ group: 'dtkd.dev', plural: 'users', namespace: 'node1', name: 'eve' }));
+    expect(await restarted()).toBe(false);
+    await site.close();
+  });
 });
 
 async function tokenOf(at: Site, name: string): Promise<string> {
@@ -262,6 +280,14 @@ async function tokenOf(at: Site, name: string): Promise<string> {
 }
 
 describe('tokens of users', () => {
+  it('do not end with a user of the same uid that another member publishes', async () => {
+    const ops = await site.user('ops');
+    const token = await tokenOf(site, 'ops');
+    await site.replica(KEY1, 'node1', 'users', 'ops', {}, ops.uid);
+    await site.store.transact((tx) => tx.delete({ group: 'dtkd.dev', plural: 'users', namespace: 'node1', name: 'ops' }));
+    expect(site.access.authenticate(token)).toEqual(ops);
+  });
+
   it('are theirs until they are made anew or the user is deleted', async () => {
     const ops = await site.user('ops');
     const first = await tokenOf(site, 'ops');

@@ -128,7 +128,7 @@ describe('decisions', () => {
             ...(grantor === undefined ? {} : { grantor: textOf(grantor), parent: { name: `c-${index - 1}`, uid: `uid-${index - 1}` } }),
           };
         });
-        const book = bookOf({ users: [], homes: [KEY1], objects: [], trusts: new Map(), grants });
+        const book = bookOf({ users: people, homes: [KEY1], objects: [], trusts: new Map(), grants });
         for (const about of objects) {
           for (const [index, each] of people.entries()) {
             const above = grants.slice(0, index + 1);
@@ -249,9 +249,9 @@ describe('decisions', () => {
         const book = bookOf(other);
         for (const grant of other.grants) book.setGrant(grant.source, grant.name, undefined);
         for (const { plural, object } of other.objects) book.setCreator(`${plural}.dtkd.dev`, object.metadata.name, undefined);
-        for (const each of USERS) book.setUser(textOf(each), each.home === 'self' && world.users.includes(each));
         book.setHomes(new Set(world.homes));
         for (const grant of [...world.grants].reverse()) book.setGrant(grant.source, grant.name, grant);
+        for (const each of USERS) book.setUser(textOf(each), world.users.includes(each));
         for (const [trust, members] of world.trusts) book.setTrust({ trust, members });
         const fresh = bookOf(world);
         for (const each of USERS) {

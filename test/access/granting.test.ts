@@ -182,6 +182,52 @@ describe('passing on', () => {
     await site.user('boss');
     expect(await site.can(third, 'READ', 'resources/front1')).toBe(false);
   });
+
+  const gone = (namespace: string, name: string) =>
+    site.store.transact((tx) => tx.delete({ group: 'dtkd.dev', plural: 'users', namespace, name }));
+
+  it('ends when the home of who did it has deleted that user, also what others passed on from it', async () => {
+    await site.grant('dev@node1', 'READ,MANAGE', WEB, { by: ops, name: 'c-second' });
+    await site.grant('ops@node2', 'READ', WEB, { by: dev, name: 'c-third' });
+    const third = remote(site, 'ops', KEY2);
+    expect(await site.can(third, 'READ', 'resources/front1')).toBe(true);
+    let told = 0;
+    site.access.onChange(() => {
+      told += 1;
+    });
+    await gone('node1', 'ops');
+    expect(told).toBe(1);
+    for (const user of [dev, third]) expect(await site.can(user, 'READ', 'resources/front1')).toBe(false);
+    await expect(site.grant('ops@node2', 'READ', WEB, { by: dev })).rejects.toMatchObject({ code: 'FORBIDDEN' });
+    // neither a later user of the name, nor one that another member publishes in its place
+    await site.replica(KEY1, 'node1', 'users', 'ops', {}, 'uid-again');
+    await gone('node1', 'ops');
+    await site.replica(KEY2, 'node1', 'users', 'ops');
+    expect(await site.can(dev, 'READ', 'resources/front1')).toBe(false);
+  });
+
+  it('ends for what a user of another node made, too', async () => {
+    await site.grant('ops@node1', 'CREATE', RESOURCES);
+    await site.create(ops, 'resources', 'theirs', front);
+    await site.grant('dev@node1', 'READ', { ...RESOURCES, name: 'theirs' }, { by: ops });
+    expect(await site.can(dev, 'READ', 'resources/theirs')).toBe(true);
+    await gone('node1', 'ops');
+    expect(await site.can(dev, 'READ', 'resources/theirs')).toBe(false);
+  });
+
+  it('counts once the user is known who did it, and not by what others publish', async () => {
+    await site.grant('ops@node1', 'READ', WEB, { name: 'c-own' });
+    await gone('node1', 'ops');
+    await site.grant('dev@node1', 'READ', WEB, { by: ops });
+    expect(await site.can(dev, 'READ', 'resources/front1')).toBe(false);
+    await site.replica(KEY1, 'node1', 'users', 'ops');
+    expect(await site.can(dev, 'READ', 'resources/front1')).toBe(true);
+    await site.replica(KEY2, 'node2', 'users', 'ops', {}, 'uid-other');
+    await gone('node2', 'ops');
+    expect(await site.can(dev, 'READ', 'resources/front1')).toBe(true);
+    await site.remove(OPERATOR, 'capabilities', 'c-own');
+    expect(await site.can(dev, 'READ', 'resources/front1')).toBe(true);
+  });
 });
 
 describe('a trust', () => {

@@ -56,8 +56,8 @@ export function bookOf(world: World): FactBook {
   const book = new FactBook(NODE);
   book.setType('server', { type: 'server', extended: 'service' });
   book.setHomes(new Set(world.homes));
-  for (const each of world.users) if (each.home === SELF) book.setUser(textOf(each), true);
   for (const grant of world.grants) book.setGrant(grant.source, grant.name, grant);
+  for (const each of world.users) book.setUser(textOf(each), true);
   for (const [trust, members] of world.trusts) book.setTrust({ trust, members });
   for (const { plural, object } of world.objects) {
     const creator = object.metadata.annotations?.[CREATOR_ANNOTATION];

@@ -137,6 +137,21 @@ spec: {model: depot, type: Setting, properties: {value: steel}, parents: [crane]
       expect((await node2.cli('can', 'dan@node0', 'READ', 'model/theirs')).code).toBe(1);
     });
 
+    it('no grant that outlives the user at its home', async () => {
+      const [tom, una] = await Promise.all([addUser(node0, 'tom'), addUser(node0, 'una')]);
+      await Promise.all([tom, una].map((user) => known(node2, 'user', user.display)));
+      const managing = await grant(node2, tom, ['READ', 'MANAGE'], { kind: 'models.dtkd.dev' });
+      expect(await tom.cli('grant', una.display, 'READ', '--on', 'model', '-n', 'node2')).toMatchObject({ code: 0 });
+      expect((await node2.cli('can', una.display, 'READ', 'model/theirs')).code).toBe(0);
+      expect(await node0.cli('user', 'rm', 'tom')).toMatchObject({ code: 0 });
+      await waitFor(async () => (await una.statusOf('model', 'theirs', 'node2')) === 404, { what: 'una to see it no more' });
+      expect((await node2.cli('can', una.display, 'READ', 'model/theirs')).code).toBe(1);
+      await node2.restart();
+      await connected(node0, DOMAIN, [node2]);
+      expect((await node2.cli('can', una.display, 'READ', 'model/theirs')).code).toBe(1);
+      await revoke(node2, managing);
+    });
+
     it('no grant to somebody who is not known, and is told who is', async () => {
       const elsewhere = await node2.cli('grant', 'ops@nowhere', 'READ', '--on', 'model');
       expect(elsewhere.code).not.toBe(0);

@@ -1,7 +1,7 @@
 /**
- * The facts in memory, indexed for decisions: grants by recipient, kind and name; members of those trusts that a grant names (nothing is
- * kept of other trusts, whatever members publish). Changed one fact at a time; does not know the store. `version` grows with each change
- * that affects decisions.
+ * The facts in memory, indexed for decisions: grants by recipient, kind and name; members of those trusts that a grant names, and those
+ * users of other nodes that made one (nothing is kept of other trusts and users, whatever members publish). Changed one fact at a time;
+ * does not know the store. `version` grows with each change that affects decisions.
  */
 import { SELF, type Subject, subjectText } from '../../../protocol/rights/principal.ts';
 import type { Facts, Grant, GrantBuckets } from './facts.types.ts';
@@ -22,6 +22,8 @@ export class FactBook implements Facts {
   readonly node: string;
   version = 0;
   readonly #users = new Set<string>();
+  /** Users of other nodes that made grants of this node, and how many each. */
+  readonly #grantors = new Map<string, number>();
   #homes: ReadonlySet<string> = new Set();
   /** By the object's place, `source/name`. */
   readonly #grants = new Map<string, Grant>();
@@ -141,7 +143,9 @@ export class FactBook implements Facts {
     if (this.#hasTypeScopes()) this.version += 1;
   }
 
+  /** Sets whether a user exists, if it is of this node or made a grant. */
   setUser(user: string, present: boolean): void {
+    if (this.#users.has(user) === present || (isOfOther(user) && !this.#grantors.has(user))) return;
     if (present) this.#users.add(user);
     else this.#users.delete(user);
     this.version += 1;
@@ -156,9 +160,21 @@ export class FactBook implements Facts {
   setGrant(source: Grant['source'], name: string, grant: Grant | undefined): void {
     const place = `${source}/${name}`;
     const before = this.#grants.get(place);
+    this.#count(grant?.grantor, 1);
     if (before !== undefined) this.#remove(place, before);
     if (grant !== undefined) this.#add(place, grant);
+    this.#count(before?.grantor, -1);
     this.version += 1;
+  }
+
+  #count(grantor: string | undefined, grants: 1 | -1): void {
+    if (grantor === undefined || !isOfOther(grantor)) return;
+    const now = (this.#grantors.get(grantor) ?? 0) + grants;
+    if (now > 0) this.#grantors.set(grantor, now);
+    else {
+      this.#grantors.delete(grantor);
+      this.#users.delete(grantor);
+    }
   }
 
   #add(place: string, grant: Grant): void {
@@ -236,6 +252,10 @@ export class FactBook implements Facts {
     this.version += 1;
     return true;
   }
+}
+
+function isOfOther(user: string): boolean {
+  return !user.endsWith(`@${SELF}`);
 }
 
 function isSame(a: ReadonlyMap<string, string> | undefined, b: ReadonlyMap<string, string> | undefined): boolean {

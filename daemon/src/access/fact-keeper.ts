@@ -1,7 +1,8 @@
 /**
  * Keeps the fact book current: reads what is stored, follows every change, and takes part in transactions, so that the row of a user's
- * token is deleted with the user, the row of a creator is written with the object, and a trust's members are known as soon as a grant names
- * it. Makes no decisions. Of other nodes it uses only their trusts, and of these only the ones that a grant of this node names.
+ * token is deleted with the user, the row of a creator is written with the object, and a trust's members and a grantor are known as soon as
+ * a grant names them. Makes no decisions. Of other nodes it uses only their trusts and users, and of these only the ones that a grant of
+ * this node names.
  */
 import { capabilityKind } from '../../../protocol/kinds/capability.ts';
 import { DTKD_GROUP } from '../../../protocol/kinds/model.ts';
@@ -42,6 +43,8 @@ export class FactKeeper {
   readonly #unsubscribe: (() => void)[];
   /** Members of trusts that grants in pending transactions name. */
   readonly #coming = new Map<string, TrustFact>();
+  /** Users of other nodes that made grants in pending transactions, and that their homes have. */
+  readonly #grantors = new Set<string>();
   /** Prepared transactions that have neither been committed nor failed. */
   #underWay = 0;
   /** Objects that changed during a read of stored ones, which may return older versions of them. */
@@ -67,9 +70,9 @@ export class FactKeeper {
     this.#readMesh();
     await this.#creators.load();
     await tokens.load();
-    for (const { plural } of [typeKind, userKind, capabilityKind, shareKind]) await this.#read(plural, node.name);
-    // after the grants, since only trusts that a grant names are kept
-    await this.#read(trustKind.plural);
+    for (const { plural } of [typeKind, capabilityKind, shareKind]) await this.#read(plural, node.name);
+    // after the grants, since only trusts and users of other nodes that a grant names are kept
+    for (const { plural } of [trustKind, userKind]) await this.#read(plural);
     this.#options.onChange();
   }
 
@@ -130,14 +133,16 @@ export class FactKeeper {
       const gone = change.type === 'DELETED' ? change.object : change.previous;
       const stays = change.type !== 'DELETED' && gone?.metadata.uid === change.object.metadata.uid;
       if (isKind(change, userKind) && gone !== undefined && !stays) tx.delRow(tokenRow(gone.metadata.uid));
-      if (change.type !== 'DELETED') await this.#fetchTrust(change, tx);
+      if (change.type !== 'DELETED') await this.#fetchNamed(change, tx);
     }
     this.#underWay += 1;
   }
 
   #passed(): void {
     this.#underWay = Math.max(0, this.#underWay - 1);
-    if (this.#underWay === 0) this.#coming.clear();
+    if (this.#underWay > 0) return;
+    this.#coming.clear();
+    this.#grantors.clear();
   }
 
   #take(changes: readonly Change[]): void {
@@ -148,7 +153,7 @@ export class FactKeeper {
       if (ref.group !== DTKD_GROUP) continue;
       this.#touched?.add(placeOf(ref.plural, object));
       // built-in types are projections
-      if (origin !== 'own' && !isKind(change, trustKind) && !isKind(change, typeKind)) continue;
+      if (origin !== 'own' && ![trustKind, userKind, typeKind].some((kind) => isKind(change, kind))) continue;
       if (previous !== undefined && previous.metadata.uid !== object.metadata.uid) this.#remove(ref, previous);
       if (type === 'DELETED' || isGoing(object)) this.#remove(ref, object);
       else this.#set(ref, object);
@@ -163,13 +168,14 @@ export class FactKeeper {
     if (plural === trustKind.plural) {
       const fact = this.#trustOf(object);
       if (fact !== undefined) this.#options.book.setTrust(fact);
-    } else if (plural === userKind.plural) this.#options.book.setUser(userText(object), true);
+    } else if (plural === userKind.plural) this.#setUser(object, true);
     else if (plural === typeKind.plural) this.#options.book.setType(object.metadata.name, typeFact(object));
     else {
       const source = sourceOf(plural);
       if (source === undefined) return;
       const grant = grantOf(plural, object);
       this.#options.book.setGrant(source, object.metadata.name, grant);
+      if (grant?.grantor !== undefined && this.#grantors.has(grant.grantor)) this.#options.book.setUser(grant.grantor, true);
       if (grant?.toTrust !== true) return;
       const members = this.#coming.get(grant.recipient);
       if (members !== undefined) this.#options.book.setTrust(members);
@@ -181,8 +187,8 @@ export class FactKeeper {
       const fact = this.#trustOf(object);
       if (fact !== undefined) this.#options.book.removeTrust(fact.trust);
     } else if (plural === userKind.plural) {
-      this.#options.book.setUser(userText(object), false);
-      this.#options.tokens.forget(object.metadata.uid);
+      this.#setUser(object, false);
+      if (this.#authorOf(object) === SELF) this.#options.tokens.forget(object.metadata.uid);
     } else if (plural === typeKind.plural) this.#options.book.setType(object.metadata.name, undefined);
     else {
       const source = sourceOf(plural);
@@ -190,26 +196,50 @@ export class FactKeeper {
     }
   }
 
-  /** Takes the signer as the author, since another node may have the namespace's name by now. */
-  #trustOf(object: ApiObject): TrustFact | undefined {
-    const isOwn = object.metadata.namespace === this.#options.node.name;
-    const author = isOwn ? SELF : object.metadata.annotations?.[AUTHOR_ANNOTATION];
-    if (author === undefined || !(author === SELF || KEY.test(author))) return undefined;
-    return trustFact(object, author, this.#ownKeys);
+  #setUser(object: ApiObject, present: boolean): void {
+    const user = this.#userOf(object);
+    if (user !== undefined) this.#options.book.setUser(user, present);
   }
 
-  /** Reads the trust that a new grant names, so that its members count as soon as the grant does. */
-  async #fetchTrust({ ref, object }: Change, tx: Transaction): Promise<void> {
+  #userOf(object: ApiObject): string | undefined {
+    const home = this.#authorOf(object);
+    return home === undefined ? undefined : subjectText({ home, name: object.metadata.name, uid: object.metadata.uid });
+  }
+
+  #trustOf(object: ApiObject): TrustFact | undefined {
+    const author = this.#authorOf(object);
+    return author === undefined ? undefined : trustFact(object, author, this.#ownKeys);
+  }
+
+  /** Takes the signer as the author, since another node may have the namespace's name by now. */
+  #authorOf({ metadata }: ApiObject): string | undefined {
+    if (metadata.namespace === this.#options.node.name) return SELF;
+    const author = metadata.annotations?.[AUTHOR_ANNOTATION];
+    return author === undefined || !KEY.test(author) ? undefined : author;
+  }
+
+  /** Reads the trust that a new grant names, and the user who made it, so that they count as soon as the grant does. */
+  async #fetchNamed({ ref, object }: Change, tx: Transaction): Promise<void> {
     const grant = ref.group === DTKD_GROUP ? grantOf(ref.plural, object) : undefined;
-    if (grant?.toTrust !== true) return;
-    this.#coming.delete(grant.recipient);
-    const home = grant.recipient.slice(grant.recipient.lastIndexOf('@') + 1);
-    const namespace = this.#options.directory.namespaceOf(home);
-    if (namespace === undefined) return;
-    const name = grant.recipient.slice(0, grant.recipient.indexOf('/'));
-    const trust = await tx.get({ group: DTKD_GROUP, plural: trustKind.plural, namespace, name });
-    const fact = trust === undefined || isGoing(trust) ? undefined : this.#trustOf(trust);
-    if (fact?.trust === grant.recipient) this.#coming.set(fact.trust, fact);
+    if (grant?.toTrust === true) {
+      this.#coming.delete(grant.recipient);
+      const trust = await this.#named(trustKind.plural, grant.recipient, tx);
+      const fact = trust === undefined ? undefined : this.#trustOf(trust);
+      if (fact?.trust === grant.recipient) this.#coming.set(fact.trust, fact);
+    }
+    if (grant?.grantor === undefined || grant.grantor.endsWith(`@${SELF}`)) return;
+    this.#grantors.delete(grant.grantor);
+    const user = await this.#named(userKind.plural, grant.grantor, tx);
+    if (user !== undefined && this.#userOf(user) === grant.grantor) this.#grantors.add(grant.grantor);
+  }
+
+  /** The trust or user that is stored where a text (`subjectText`) says; it may be another of that name. */
+  async #named(plural: string, text: string, tx: Transaction): Promise<ApiObject | undefined> {
+    const namespace = this.#options.directory.namespaceOf(text.slice(text.lastIndexOf('@') + 1));
+    if (namespace === undefined) return undefined;
+    const name = text.slice(0, text.indexOf('/'));
+    const object = await tx.get({ group: DTKD_GROUP, plural, namespace, name });
+    return object === undefined || isGoing(object) ? undefined : object;
   }
 }
 
@@ -229,8 +259,4 @@ function isKind({ ref }: Change, { group, plural }: { group: string; plural: str
 
 function placeOf(plural: string, { metadata }: ApiObject): string {
   return `${plural}/${metadata.namespace ?? ''}/${metadata.name}`;
-}
-
-function userText({ metadata }: ApiObject): string {
-  return subjectText({ home: SELF, name: metadata.name, uid: metadata.uid });
 }

@@ -41,7 +41,7 @@ export interface GrantBuckets {
 export interface Facts {
   /** This node's name: the namespace of its own objects. */
   node: string;
-  /** True for existing users of this node. */
+  /** True for existing users of this node, and for those of other nodes that made a grant here and that their homes still have. */
   hasUser(user: string): boolean;
   /** True for nodes whose users and trusts count: present members, not suspended. */
   hasHome(key: string): boolean;

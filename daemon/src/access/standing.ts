@@ -1,6 +1,6 @@
 /**
  * Whether a grant stands. Pure. A grant that was passed on stands only if all grants above it do, and each of those still reaches the user
- * who passed it on. The topmost one is from the operator, or from the user who made the object.
+ * who passed it on, whom the user's home must still have. The topmost one is from the operator, or from the user who made the object.
  */
 import { type CapabilityVerb, MAX_DELEGATION_DEPTH } from '../../../protocol/rights/capability.ts';
 import { CREATOR_ANNOTATION } from '../../../protocol/rights/principal.ts';
@@ -8,10 +8,18 @@ import type { Asked } from './access.types.ts';
 import type { Facts, Grant, ParentLink } from './facts.types.ts';
 import { kindText, matchesScope } from './scope.ts';
 
-/** True if a user (`subjectText`) counts: one of this node that is not deleted, or one of a member that is not suspended. */
+/** True if a user (`subjectText`) that asks counts: one of this node that is not deleted, or one of a member that is not suspended. */
 export function isPresent(user: string, facts: Facts): boolean {
   const home = user.slice(user.lastIndexOf('@') + 1);
   return home === 'self' ? facts.hasUser(user) : facts.hasHome(home);
+}
+
+/**
+ * True if what a user granted counts. Nobody vouches for the user now, so its home must still publish it: otherwise what a deleted user
+ * passed on would stand on other nodes for ever.
+ */
+function maySpeak(grantor: string, facts: Facts): boolean {
+  return facts.hasUser(grantor) && isPresent(grantor, facts);
 }
 
 /** The grants above one that was passed on, nearest first; undefined if one is gone, or there are more than a right may be passed on. */
@@ -37,10 +45,10 @@ function livesOn(grant: Grant, chain: readonly { grant: Grant; link: ParentLink 
   if (grant.expires <= now) return false;
   for (const { grant: upper, link } of chain) {
     if (upper.expires <= now || !upper.verbs.has('MANAGE')) return false;
-    if (lower.grantor === undefined || !isPresent(lower.grantor, facts) || !reaches(upper, lower.grantor, link, facts)) return false;
+    if (lower.grantor === undefined || !maySpeak(lower.grantor, facts) || !reaches(upper, lower.grantor, link, facts)) return false;
     lower = upper;
   }
-  return lower.grantor === undefined || (isPresent(lower.grantor, facts) && isCreatorOfScope(lower, lower.grantor, facts, asked));
+  return lower.grantor === undefined || (maySpeak(lower.grantor, facts) && isCreatorOfScope(lower, lower.grantor, facts, asked));
 }
 
 /**
