@@ -47,6 +47,25 @@ describe.skipIf(NO_KUBECTL)(`deleting with kubectl${NO_KUBECTL === undefined ? '
     kubectl.out('patch', 'service', name, '--type=json', '-p', '[{"op":"remove","path":"/metadata/finalizers"}]');
   const gone = (name: string) => waitFor(async () => !(await names()).includes(`service/${name}`), { what: `${name} to be gone` });
 
+  it('deletes a model by file in one pass for each level, whatever stands first', async () => {
+    const object = (kind: string, name: string, spec: object) => ({ apiVersion: 'dtkd.dev/v1', kind, metadata: { name }, spec });
+    const items = [
+      object('Model', 'port', {}),
+      object('Type', 'crane', { name: 'Crane' }),
+      object('Resource', 'crane', { model: 'port', type: 'Crane' }),
+      object('Resource', 'hook', { model: 'port', type: 'Crane', parents: ['crane'] }),
+    ];
+    const stdin = JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+    await kubectl.with({ stdin }, 'create', '-f', '-');
+    const pass = () => kubectl.with({ stdin }, 'delete', '-f', '-', '--ignore-not-found');
+    const first = await pass();
+    expect(first).toMatchObject({ code: 1, stdout: 'resource.dtkd.dev "hook" deleted\n' });
+    for (const what of ['Model "port"', 'Type "crane"', 'Resource "crane"']) expect(first.stderr).toContain(`${what} cannot be deleted`);
+    expect(await pass()).toMatchObject({ code: 1, stdout: 'resource.dtkd.dev "crane" deleted\n' });
+    expect(await pass()).toMatchObject({ code: 0, stdout: 'model.dtkd.dev "port" deleted\ntype.dtkd.dev "crane" deleted\n' });
+    expect(await pass()).toMatchObject({ code: 0, stdout: '' });
+  });
+
   it('deletes by name, by selector, by file, and what is not there only if told so', async () => {
     await create(service('a'), service('b', { labels: { tier: 'x' } }), service('c', { labels: { tier: 'x' } }), service('d'));
     expect(await kubectl.out('delete', 'service', 'a')).toBe('service "a" deleted\n');
