@@ -468,6 +468,9 @@ describe('parcels', () => {
 test('says that the node was removed, not that it never was in a domain', async () => {
   const parcels = await parcelsOf(await sites.start('a'), { removedFrom: () => ['corp'] });
   for (const request of [{}, { domains: ['corp'] }])
-    await expect(exported(parcels, request)).rejects.toMatchObject({ code: 'REMOVED', message: expect.stringContaining('no longer a member of "corp"') });
+    await expect(exported(parcels, request)).rejects.toMatchObject({
+      code: 'REMOVED',
+      message: expect.stringContaining('no longer a member of "corp"'),
+    });
   await expect(exported(parcels, { domains: ['other'] })).rejects.toMatchObject({ code: 'NOT_FOUND' });
 });
