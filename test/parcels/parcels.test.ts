@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { createAccess } from '../../daemon/src/access/access.ts';
 import { createParcels } from '../../daemon/src/parcels/parcels.ts';
 import type { CarriedModule, ImportReport, Parcels, ParcelsOptions } from '../../daemon/src/parcels/parcels.types.ts';
 import { DtkdError } from '../../protocol/errors.ts';
@@ -135,6 +136,37 @@ describe('parcels', () => {
     await imported(ofB, await exported(ofC));
     for (const site of [a, b, c]) expect(await site.apps()).toEqual(['a/two', 'c/three']);
     expect(await readdir(join(directory, 'b'))).toEqual([]);
+  });
+
+  test('end what a user had passed on here whom its home has deleted', async () => {
+    const { a, b, from } = await apart();
+    const [ofA, ofB] = from as [Parcels, Parcels];
+    const { mesh, store } = b;
+    const audit = { record: () => undefined };
+    const operator = { authenticate: () => undefined };
+    const access = createAccess({ store, node: b, mesh, operator, audit, now: () => Date.now(), logger: silentLogger });
+    const put = (site: Site, kind: string, name: string, fields: object = {}) => {
+      const metadata = { name, namespace: site.name, uid: `uid-${name}`, resourceVersion: '', generation: 1, creationTimestamp: '' };
+      return site.store.transact((tx) => tx.put({ apiVersion: 'dtkd.dev/v1', kind, metadata, ...fields }));
+    };
+    for (const name of ['ann', 'eve']) await put(a, 'User', name);
+    await imported(ofB, await exported(ofA));
+    await access.start();
+    const home = a.view().self;
+    const user = (name: string) => ({ home, name, uid: `uid-${name}` });
+    const given = (to: string) => ({
+      spec: { to: `${to}@a`, verbs: ['READ', 'MANAGE'], on: { kind: 'models.dtkd.dev' } },
+      subject: { ...user(to), kind: 'User' },
+    });
+    await put(b, 'Capability', 'c-1', given('ann'));
+    await put(b, 'Capability', 'c-2', { ...given('eve'), grantor: user('ann'), parent: { name: 'c-1', uid: 'uid-c-1' } });
+    const eve = access.remoteUser({ peerKey: home, namespace: 'a' }, user('eve'));
+    const mayRead = () => access.decide(eve, { verb: 'READ', group: 'dtkd.dev', plural: 'models', name: 'web' }).allowed;
+    expect(mayRead()).toBe(true);
+    await a.store.transact((tx) => tx.delete({ group: 'dtkd.dev', plural: 'users', namespace: 'a', name: 'ann' }));
+    await imported(ofB, await exported(ofA));
+    expect(mayRead()).toBe(false);
+    await access.stop();
   });
 
   test('leave out what is in another one, and say what is missing where that was never taken in', async () => {
