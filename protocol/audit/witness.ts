@@ -69,6 +69,6 @@ function text(bytes: Uint8Array): string {
 
 function bytesIn(base64: string, length: number): Uint8Array {
   const bytes = canonicalBytes(base64, length);
-  if (bytes === undefined) throw new DtkdError('INTERNAL', 'a head that was witnessed is not written as it should be');
+  if (bytes === undefined) throw new DtkdError('INTERNAL', 'a witnessed head is not written correctly');
   return bytes;
 }

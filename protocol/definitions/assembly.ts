@@ -101,7 +101,7 @@ const plainStep = z.strictObject({
   order: z.enum(['sequential', 'concurrent']).optional(),
   batch: z
     .string()
-    .regex(/^[1-9][0-9]{0,5}%?$/, 'must be a number, or a part such as 25%')
+    .regex(/^[1-9][0-9]{0,5}%?$/, 'must be a number, or a percentage such as 25%')
     .optional(),
   'on-failure': z.enum(['fail', 'ignore']).optional(),
   retry: retry.optional(),

@@ -42,7 +42,7 @@ export const codeName = z
   .max(MAX_CODE_NAME)
   .regex(
     /^(?!type\/)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(@[a-z]([a-z0-9-]{0,38}[a-z0-9])?(\.[0-9]{1,9})?)?$/,
-    'must be a module name such as acme/web, or of a copy acme/web@shop, or of what is left of one acme/web@shop.3',
+    'must be a module name such as acme/web, the name of a copy such as acme/web@shop, or of the remains of a copy such as acme/web@shop.3',
   )
   .describe('The name of the module, such as acme/web, or acme/web@shop for the copy of the service instance shop.');
 

@@ -39,8 +39,7 @@ export function textFaults(text: string, names: TextNames): TextFault[] {
   const faults: TextFault[] = [];
   for (const match of text.matchAll(REFERENCE)) {
     if (match[0] === '$${') continue;
-    const message =
-      match[1] === undefined ? `has a \${ that no } closes; write $\${ where \${ is meant as it stands` : wrong(match[1], names);
+    const message = match[1] === undefined ? `has a \${ that no } closes; write $\${ for a literal \${` : wrong(match[1], names);
     if (message !== undefined) faults.push({ at: match.index, message });
   }
   return faults;

@@ -19,7 +19,7 @@ export const MAX_COMMAND_DEPTH = 16;
 const MAX_INLINE_BYTES = 64 * 1024;
 
 /** A duration as people write it: `30s`, `5m`, `2h`, `1d`, `500ms`. */
-export const durationText = z.string().regex(/^[0-9]{1,9}(ms|s|m|h|d)$/, 'must be a length of time such as 30s, 5m or 2h');
+export const durationText = z.string().regex(/^[0-9]{1,9}(ms|s|m|h|d)$/, 'must be a duration such as 30s, 5m or 2h');
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 

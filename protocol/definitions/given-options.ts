@@ -73,7 +73,7 @@ function refusal(title: string, rules: Rules, causes: readonly Cause[]): DtkdErr
   const names = Object.entries(rules).map(
     ([name, { type = 'string', required }]) => `${name} (${type}${required === true ? ', required' : ''})`,
   );
-  return new DtkdError('INVALID', `${title} cannot run so: ${causes.map(({ message }) => message).join('; ')}`, {
+  return new DtkdError('INVALID', `${title} cannot run with these options: ${causes.map(({ message }) => message).join('; ')}`, {
     next: names.length === 0 ? 'It takes no options.' : `Its options are: ${names.join(', ')}.`,
     details: { causes },
   });

@@ -47,7 +47,7 @@ function byType(value: unknown, type: NonNullable<OptionRule['type']>): ReadOpti
 
 function readText(value: unknown): ReadOption {
   const text = typeof value === 'string' ? value : typeof value === 'object' ? JSON.stringify(value) : String(value);
-  return text.includes('\0') ? { error: 'must not hold a NUL character' } : { value: text };
+  return text.includes('\0') ? { error: 'must not contain a NUL character' } : { value: text };
 }
 
 function readFlag(value: unknown): ReadOption {

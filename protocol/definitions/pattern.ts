@@ -39,11 +39,12 @@ function compile(engine: typeof RE2JS, source: string): Compiled {
     if (program.programSize() > MAX_PROGRAM) return TOO_LARGE;
     return { pattern: { matches: (text) => text.length <= MAX_MATCHED && program.testExact(text) } };
   } catch (error) {
-    return { error: `is not a regular expression that RE2 takes: ${reasonOf(error)}` };
+    return { error: `is not a valid regular expression (RE2): ${reasonOf(error)}` };
   }
 }
 
 function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) throw new DtkdError('INTERNAL', 'the pattern library threw what is no error', { cause: error });
+  if (!(error instanceof Error))
+    throw new DtkdError('INTERNAL', 'the pattern library threw something that is not an error', { cause: error });
   return error.message.replace(/^error parsing regexp: /, '').slice(0, 200);
 }

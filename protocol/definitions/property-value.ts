@@ -97,7 +97,7 @@ export function valueFault(rule: JudgingRule, value: unknown, hidden = false): s
       .join(', ')}${rule.allowed.length > 10 ? ', …' : ''}${got()}`;
   }
   if (rule.compiled !== undefined && typeof value === 'string') {
-    if (value.length > MAX_MATCHED) return `expected a text of at most ${MAX_MATCHED} characters, which is matched by ${rule.pattern}`;
+    if (value.length > MAX_MATCHED) return `expected a text of at most ${MAX_MATCHED} characters, to be matched by ${rule.pattern}`;
     if (!rule.compiled.matches(value)) return `expected a text that matches ${rule.pattern}${got()}`;
   }
   return undefined;

@@ -100,7 +100,7 @@ function walkMap(walk: Walk, depth: number, count: number): void {
 /** Reads a field's name, up to `walk.at`. Returns where it starts. */
 function walkName(walk: Walk, depth: number): number {
   const { major, argument } = readHead(walk, depth);
-  if (major !== 3) throw refuse(walk.what, 'the name of a field is no text');
+  if (major !== 3) throw refuse(walk.what, 'the name of a field is not text');
   const start = walk.at;
   take(walk, argument, () => undefined);
   const { bytes, at: end } = walk;

@@ -49,7 +49,7 @@ export function keyOf(word: string, known: ReadonlySet<string> | undefined, wher
   const near = nearMiss(word, all);
   const more = all.length > MAX_NAMED ? ` and ${all.length - MAX_NAMED} more` : '';
   throw filterFault(
-    `no node has anything called "${word}"`,
+    `no node has a key "${word}"`,
     where.text,
     where.at,
     `${near === undefined ? '' : `Did you mean "${near}"? `}There are: ${all.slice(0, MAX_NAMED).join(', ')}${more}.`,

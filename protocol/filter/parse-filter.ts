@@ -25,14 +25,14 @@ interface Budget {
  */
 export async function parseNodeFilter(filter: NodeFilter, known?: ReadonlySet<string>): Promise<CompiledFilter> {
   const budget: Budget = { values: 0, programs: 0 };
-  const include = await parseTexts(filter.include ?? [], 'taken in', known, budget);
-  const exclude = await parseTexts(filter.exclude ?? [], 'left out', known, budget);
+  const include = await parseTexts(filter.include ?? [], 'include', known, budget);
+  const exclude = await parseTexts(filter.exclude ?? [], 'exclude', known, budget);
   return { include: include.flat(), exclude, excludePrecedence: filter.excludePrecedence ?? true };
 }
 
 async function parseTexts(
   sources: readonly string[],
-  what: 'taken in' | 'left out',
+  what: 'include' | 'exclude',
   known: ReadonlySet<string> | undefined,
   budget: Budget,
 ): Promise<Condition[][]> {
@@ -76,7 +76,7 @@ async function alternativeOf(parts: readonly Piece[], ignoreCase: boolean, text:
         'a tag is missing beside "+"',
         text,
         part.at,
-        'In tags, + stands between tags of which a node has to have all; {1,} is "one or more".',
+        'In tags, + joins tags that a node must all have; {1,} means "one or more".',
       );
     }
     const pattern = await compilePattern(part.text, { ignoreCase });
@@ -86,12 +86,12 @@ async function alternativeOf(parts: readonly Piece[], ignoreCase: boolean, text:
         text,
         part.at + pattern.at,
         part.text.startsWith('*')
-          ? 'These are regular expressions: any text is ".*", and every node is the word "all".'
-          : 'Put a \\ before a character that is meant as it stands.',
+          ? 'These are regular expressions: ".*" matches any text, and the word "all" means every node.'
+          : 'Put a \\ before a character that is meant literally.',
       );
     }
     budget.programs += pattern.size;
-    if (budget.programs > MAX_PROGRAMS && pattern.size > 1) throw tooLarge('expressions that are too large in sum');
+    if (budget.programs > MAX_PROGRAMS && pattern.size > 1) throw tooLarge('expressions that are too large in total');
     if (parts.length === 1 && pattern.literal) return undefined;
     allOf.push({ literal: ignoreCase ? part.text.toLowerCase() : part.text, pattern });
   }
@@ -103,7 +103,7 @@ function repeated(clause: Clause, key: FilterKey, what: string, text: string): D
   const word = clause.key;
   const both = key.of === 'tags' ? `; ${word}=A+B for nodes that have both` : '';
   return filterFault(
-    `the key ${shownKey} stands twice in what is to be ${what}`,
+    `the key ${shownKey} is given twice in the ${what} filter`,
     text,
     clause.at,
     `Write its values once, with commas between them: ${word}=A,B for nodes that have one of them${both}.`,
@@ -112,7 +112,7 @@ function repeated(clause: Clause, key: FilterKey, what: string, text: string): D
 }
 
 function tooLarge(why: string): DtkdError {
-  return new DtkdError('BAD_REQUEST', `the filter has ${why}`, { next: 'Give nodes a tag, and choose them by that.' });
+  return new DtkdError('BAD_REQUEST', `the filter has ${why}`, { next: 'Give the nodes a tag, and choose them by that.' });
 }
 
 function shown(text: string): string {

@@ -73,9 +73,10 @@ function compile(engine: typeof RE2JS, source: string, ignoreCase: boolean): Pat
     if (size > MAX_PROGRAM) return TOO_LARGE;
     return { matches: (text) => text.length <= MAX_MATCHED && program.testExact(text), size, literal: false };
   } catch (error) {
-    if (!(error instanceof Error)) throw new DtkdError('INTERNAL', 'the pattern library threw what is no error', { cause: error });
+    if (!(error instanceof Error))
+      throw new DtkdError('INTERNAL', 'the pattern library threw something that is not an error', { cause: error });
     const piece = 'input' in error && typeof error.input === 'string' ? error.input : '';
     const reason = error.message.replace(/^error parsing regexp: /, '').slice(0, 200);
-    return { error: `is not a regular expression that RE2 takes: ${reason}`, at: Math.max(0, source.indexOf(piece)) };
+    return { error: `is not a valid regular expression (RE2): ${reason}`, at: Math.max(0, source.indexOf(piece)) };
   }
 }

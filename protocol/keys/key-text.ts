@@ -30,10 +30,10 @@ export function parseKey(purpose: KeyPurpose, text: string): SigningKey {
   const prefix = prefixOf(purpose);
   const [, kind, version] = ANY_KEY.exec(compact) ?? [];
   if (kind === undefined) throw wrong(purpose, `the text is not a ${NAMES[purpose]}: it does not begin with "${prefix}"`);
-  if (kind !== purpose) throw wrong(purpose, `this is a ${kind} key, and a ${NAMES[purpose]} is needed`);
+  if (kind !== purpose) throw wrong(purpose, `this is a ${kind} key, but a ${NAMES[purpose]} is needed`);
   if (version !== '1') throw wrong(purpose, `this ${NAMES[purpose]} is of version ${version}, which this dtkd does not know`);
   const body = compact.slice(prefix.length);
-  if (!BODY.test(body)) throw wrong(purpose, `the ${NAMES[purpose]} is not complete: ${body.length} of 48 characters follow the prefix`);
+  if (!BODY.test(body)) throw wrong(purpose, `the ${NAMES[purpose]} is incomplete: ${body.length} of 48 characters follow the prefix`);
   const bytes = Uint8Array.from(Buffer.from(body, 'base64url'));
   const seed = bytes.subarray(0, SEED_BYTES);
   if (!checksum(prefix, seed).equals(bytes.subarray(SEED_BYTES))) {

@@ -62,7 +62,7 @@ function montgomery(key: string): Uint8Array {
   } catch {
     // Not a point of the curve.
   }
-  throw new DtkdError('KEY_WRONG', 'nothing can be sealed to what is not a key');
+  throw new DtkdError('KEY_WRONG', 'nothing can be sealed to this: it is not a key');
 }
 
 /**

@@ -101,15 +101,14 @@ function toBytes(text: string): Buffer {
   }
   const bytes = Buffer.from(compact, 'base64url');
   const version = bytes[0];
-  if (version === undefined || version < VERSION || version > MAX_PLAUSIBLE_VERSION) throw malformed('it does not begin as a token does');
-  if (version !== VERSION) throw malformed(`it is of version ${version}, and this dtkd knows version ${VERSION} only`);
+  if (version === undefined || version < VERSION || version > MAX_PLAUSIBLE_VERSION) throw malformed('it does not begin like a token');
+  if (version !== VERSION) throw malformed(`it is of version ${version}, but this dtkd knows only version ${VERSION}`);
   const expected = HEAD_BYTES + (bytes.length < HEAD_BYTES ? 0 : bytes.readUInt16BE(1)) + CHECKSUM_BYTES;
   const characters = Math.ceil((expected * 8) / 6);
   if (bytes.length < expected) throw malformed(`it is truncated: ${compact.length} of ${characters} characters`);
-  if (bytes.length > expected) throw malformed(`it is too long: ${compact.length} characters, where ${characters} belong to it`);
+  if (bytes.length > expected) throw malformed(`it is too long: ${compact.length} characters instead of ${characters}`);
   // Stray bits after the last byte: the text has one character too many.
-  if (bytes.toString('base64url') !== compact)
-    throw malformed(`it is too long: ${compact.length} characters, where ${characters} belong to it`);
+  if (bytes.toString('base64url') !== compact) throw malformed(`it is too long: ${compact.length} characters instead of ${characters}`);
   return bytes;
 }
 

@@ -40,7 +40,7 @@ export function unpackArchive(bytes: Uint8Array): ModuleArchive {
     return archive;
   } catch (cause) {
     if (!(cause instanceof DtkdError)) throw cause;
-    throw new DtkdError('CONTENT_ALTERED', `this is no module: ${cause.message}`, {
+    throw new DtkdError('CONTENT_ALTERED', `this is not a module: ${cause.message}`, {
       next: 'Install it from its directory with "dtkd module install DIR".',
       cause,
     });
@@ -75,9 +75,9 @@ function wrong(why: string): DtkdError {
 function tooLarge(why: string): DtkdError {
   return new DtkdError(
     'TOO_LARGE',
-    `the module ${why}; at most ${MAX_MODULE_FILES} files and ${MAX_MODULE_BYTES / 1024 / 1024} MiB can be`,
+    `the module ${why}; at most ${MAX_MODULE_FILES} files and ${MAX_MODULE_BYTES / 1024 / 1024} MiB are allowed`,
     {
-      next: 'Keep large files out of it, and fetch them in its install command.',
+      next: 'Keep large files out of the module, and fetch them in its install command.',
     },
   );
 }

@@ -63,15 +63,16 @@ class AssemblyCheck {
 
   #role(): void {
     const { role, kind, offers } = this.#assembly;
-    if (role === TARGET && kind === undefined) this.#add('kind', 'a target says of which kind it is: those that need one ask for it');
+    if (role === TARGET && kind === undefined) this.#add('kind', 'a target needs a kind, by which assemblies ask for it');
     if (role !== TARGET && kind !== undefined)
-      this.#add('kind', 'only a target (role: target) has a kind; what needs a target says target: KIND');
-    if (role !== TARGET && offers !== undefined) this.#add('offers', 'only a target (role: target) offers something');
+      this.#add('kind', 'only a target (role: target) has a kind; an assembly that needs a target has target: KIND');
+    if (role !== TARGET && offers !== undefined) this.#add('offers', 'only a target (role: target) has offers');
   }
 
   #component(field: string, name: string, component: Component): void {
     const { type, properties = {}, on, parents = [], links = {}, after = [] } = component;
-    if (name === TARGET) this.#add(field, 'target stands for the target that a service is staged against, and is no name of a component');
+    if (name === TARGET)
+      this.#add(field, 'target is reserved for the target that a service is staged against, and cannot be the name of a component');
     this.#type(`${field}.type`, type);
     for (const [property, value] of Object.entries(properties)) this.#property(`${field}.properties.${property}`, type, property, value);
     this.#references(`${field}.properties`, properties, false);
@@ -88,9 +89,9 @@ class AssemblyCheck {
   #type(field: string, name: string): void {
     const known = this.#types.known(name);
     if (known === 'unknown') this.#add(field, unknownType(name));
-    else if (known === 'node') this.#add(field, 'nodes are there already, and no component is one: say with on: where it goes');
+    else if (known === 'node') this.#add(field, 'a component cannot be a node: nodes exist already; name them with on:');
     else if (typeof known === 'object' && known.type.abstract === true)
-      this.#add(field, `${known.name} is abstract: nothing can be of it itself`);
+      this.#add(field, `${known.name} is abstract: only types that extend it can be used`);
   }
 
   #property(field: string, type: string, property: string, value: unknown): void {
@@ -110,7 +111,7 @@ class AssemblyCheck {
     if (end !== TARGET && !end.includes('/')) this.#other(typeof to === 'string' ? field : `${field}.to`, name, end, 'linked to');
     const rule = this.#types.link(type, link);
     if (rule === undefined && take === undefined && give === undefined) {
-      this.#add(field, `type ${type} has no link ${link}: say what it takes or gives, or add it to links of the type`);
+      this.#add(field, `type ${type} has no link ${link}: add what it takes or gives, or declare it under links of the type`);
     }
     for (const property of Object.keys(take ?? {})) {
       if (this.#types.property(type, property) === undefined)
@@ -143,7 +144,8 @@ class AssemblyCheck {
     const done = new Set<string>();
     for (const name of this.#components.keys()) {
       const cycle = cycleFrom(name, (one) => needs.get(one) ?? [], done);
-      if (cycle !== undefined) this.#add(`components.${cycle[0] ?? name}`, `components need one another in a circle: ${cycle.join(' → ')}`);
+      if (cycle !== undefined)
+        this.#add(`components.${cycle[0] ?? name}`, `components depend on one another in a circle: ${cycle.join(' → ')}`);
     }
   }
 

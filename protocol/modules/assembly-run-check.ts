@@ -96,7 +96,7 @@ class Check {
     for (const [property, value] of Object.entries(properties)) await this.#value(`${field}.properties.${property}`, type, property, value);
     for (const [link, to] of Object.entries(links)) this.#link(`${field}.links.${link}`, name, type, link, to);
     if (!mayStand(type, 'parents', ['node']))
-      this.#add(`${field}.type`, `a ${type.name} cannot be on a node; it says under parents what it can be a child of`);
+      this.#add(`${field}.type`, `a ${type.name} cannot be on a node; see parents in its type for what it can be a child of`);
     for (const [index, parent] of parents.entries())
       this.#parent(`${field}.parents[${index}]`, type, this.#typeOf(this.#components.get(parent)));
   }
@@ -203,7 +203,8 @@ class Check {
     const done = new Set<string>();
     for (const name of needs.keys()) {
       const cycle = cycleFrom(name, (one) => [...(needs.get(one) ?? [])], done);
-      if (cycle !== undefined) this.#add(`components.${cycle[0] ?? name}`, `components need one another in a circle: ${cycle.join(' → ')}`);
+      if (cycle !== undefined)
+        this.#add(`components.${cycle[0] ?? name}`, `components depend on one another in a circle: ${cycle.join(' → ')}`);
     }
   }
 
@@ -213,7 +214,7 @@ class Check {
     const rule = type.properties.get(property);
     if (rule === undefined && !type.open) this.#add(field, `a ${type.name} has no property ${property}`);
     else if (rule !== undefined && !PORTS.has(rule.type ?? 'string'))
-      this.#add(field, `${property} of ${name} is of type ${rule.type ?? 'string'}, and no port`);
+      this.#add(field, `${property} of ${name} is of type ${rule.type ?? 'string'}, not a port`);
   }
 
   /** Checks `${components.NAME.PROPERTY}` references in a value. */

@@ -81,7 +81,7 @@ class CommandCheck {
     const { files } = this.#surroundings;
     if ((script.file === undefined) === (script.inline === undefined)) this.#add(field, 'must have exactly one of file and inline');
     else if (script.file !== undefined && files === 'none') {
-      this.#add(`${field}.file`, 'only a type of a module has files; write the text as inline, or make a module of it');
+      this.#add(`${field}.file`, 'only types of modules have files; write the text as inline, or move the type to a module');
     } else if (script.file !== undefined && files !== 'any' && !(files instanceof Set && files.has(script.file))) {
       this.#add(`${field}.file`, `the module has no file ${JSON.stringify(script.file)}`);
     }
@@ -123,7 +123,8 @@ class CommandCheck {
   /** Checks a call of another command of the same resource, with the given options. */
   #call(field: string, name: string, options: Readonly<Record<string, Value>> = {}, optionsField: string): void {
     const called = Object.hasOwn(this.#all, name) ? this.#all[name] : undefined;
-    if (called === undefined && !this.#surroundings.open) this.#add(field, `neither this type nor what it extends has a command ${name}`);
+    if (called === undefined && !this.#surroundings.open)
+      this.#add(field, `neither this type nor a type that it extends has a command ${name}`);
     for (const [option, value] of Object.entries(options)) {
       const at = `${optionsField}.${option}`;
       const rule = Object.hasOwn(called?.options ?? {}, option) ? called?.options?.[option] : undefined;

@@ -82,16 +82,16 @@ class Check {
     const [program = ''] = interpreter ?? [];
     const { files, made } = this.#about;
     if (files.has(program) && program.includes('/') && !made.has(program))
-      this.#add(`${field}.interpreter`, `is looked for in the directory of the resource; let a template put ${program} there`);
+      this.#add(`${field}.interpreter`, `is looked for in the directory of the resource; make a template put ${program} there`);
     for (const [index, { name, property }] of secrets.entries()) {
       const why = property === undefined ? undefined : this.#unknown(property);
       if (why !== undefined) this.#add(`${field}.secrets[${index}].property`, why);
       if (name !== undefined && !objectName.safeParse(name).success)
-        this.#add(`${field}.secrets[${index}].name`, 'can be no name of a Secret');
+        this.#add(`${field}.secrets[${index}].name`, 'cannot be the name of a Secret');
     }
     const found = file === undefined || interpreter !== undefined ? undefined : files.get(file);
     if (found !== undefined && SHELL.test(Buffer.from(found.data.subarray(0, 256)).toString('latin1')))
-      this.#add(`${field}.file`, 'has lines that end in CR LF, as no shell takes them', `${file}:1:1`);
+      this.#add(`${field}.file`, 'has lines that end in CR LF, which shells do not accept', `${file}:1:1`);
   }
 
   #steps(field: string, steps: readonly Step[]): void {
@@ -119,7 +119,7 @@ class Check {
   }
 
   #text(field: string, text: string): void {
-    if (text.includes('\0')) this.#add(field, 'holds a NUL character, which no program takes');
+    if (text.includes('\0')) this.#add(field, 'contains a NUL character, which no program accepts');
     const names = { options: Object.keys(this.#command.options ?? {}), property: (name: string) => this.#unknown(name) };
     for (const { message } of textFaults(text, names)) this.#add(field, message);
   }

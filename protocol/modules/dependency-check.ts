@@ -8,13 +8,13 @@ export function dependencyFaults({ module, dependencies = {} }: Pick<ModuleManif
   const faults: ModuleFault[] = [];
   const entries = Object.entries(dependencies);
   if (entries.length >= MAX_GRAPH_MODULES) {
-    faults.push({ field: 'dependencies', message: `a module depends on less than ${MAX_GRAPH_MODULES} others` });
+    faults.push({ field: 'dependencies', message: `a module can depend on fewer than ${MAX_GRAPH_MODULES} others` });
   }
   for (const [name, range] of entries.slice(0, MAX_GRAPH_MODULES)) {
     const field = `dependencies.${name}`;
     if (name === module) faults.push({ field, message: 'a module cannot depend on itself' });
     if (semver.validRange(range) === null) {
-      faults.push({ field, message: `${JSON.stringify(range)} is no range of versions: write it as in ^1.2.0, >=1 <3 or *` });
+      faults.push({ field, message: `${JSON.stringify(range)} is not a range of versions: write it like ^1.2.0, >=1 <3 or *` });
     }
   }
   return faults;

@@ -8,7 +8,7 @@ import { readYaml } from './yaml.ts';
 export async function readLock(data: Uint8Array | string, source = LOCK_FILE): Promise<LockFile> {
   if (data.length > MAX_LOCK_BYTES) {
     throw new DtkdError('TOO_LARGE', `${source} is larger than ${MAX_LOCK_BYTES / 1024} KiB`, {
-      next: 'Choose versions anew, with --update.',
+      next: 'Choose the versions again with --update.',
     });
   }
   let text: string;
@@ -19,8 +19,8 @@ export async function readLock(data: Uint8Array | string, source = LOCK_FILE): P
   }
   const parsed = lockFile.safeParse(await readYaml(text, source));
   if (parsed.success) return parsed.data;
-  throw new DtkdError('INVALID', `${source} is no lock: ${z.prettifyError(parsed.error).split('\n').slice(0, 2).join(' ')}`, {
-    next: 'Choose versions anew: dtkd module install DIR --update.',
+  throw new DtkdError('INVALID', `${source} is not a lock: ${z.prettifyError(parsed.error).split('\n').slice(0, 2).join(' ')}`, {
+    next: 'Choose the versions again: dtkd module install DIR --update.',
   });
 }
 
@@ -34,7 +34,7 @@ export function lockText({ modules }: LockFile): string {
     `    publisher: "${publisher}"`,
   ]);
   return [
-    '# The versions that were chosen for the dependencies. Written by "dtkd module install"; --update chooses anew.',
+    '# The versions that were chosen for the dependencies. Written by "dtkd module install"; --update chooses them again.',
     'dsl_version: "1.0"',
     ...(lines.length === 0 ? ['modules: {}'] : ['modules:', ...lines]),
     '',

@@ -51,7 +51,7 @@ export function moduleInvalid(faults: readonly ModuleFault[], source = MANIFEST_
   const shown = faults.slice(0, 5).map(({ field, message, place }) => `${field}${place === undefined ? '' : ` (${place})`}: ${message}`);
   const more = faults.length > shown.length ? ` and ${faults.length - shown.length} more` : '';
   return new DtkdError('INVALID', `${source}: ${shown.join('; ')}${more}`, {
-    next: 'Correct it; "dtkd module validate DIR" lists all that is wrong.',
+    next: 'Correct it; "dtkd module validate DIR" lists all errors.',
     details: { causes: faults.slice(0, MAX_CAUSES).map((fault) => ({ reason: 'FieldValueInvalid', ...fault })) },
   });
 }

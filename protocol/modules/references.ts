@@ -1,7 +1,7 @@
 /** Finds `${…}` references in the values of a module. Pure. `$${` stands for a literal `${`. */
 import { isRecord } from '../encoding/json.ts';
 
-const OPEN = `has a \${ that no } closes; write $\${ where \${ is meant as it stands`;
+const OPEN = `has a \${ that no } closes; write $\${ for a literal \${`;
 
 /** What references within a value may name. */
 export interface Naming {
@@ -54,7 +54,7 @@ function wrong(reference: string, scopes: Naming['scopes']): string | undefined 
   const names = Object.hasOwn(scopes, scope) ? scopes[scope] : undefined;
   if (names === undefined || rest === '') {
     const there = Object.keys(scopes).map((one) => `\${${one === 'components' ? 'components.NAME.PROPERTY' : `${one}.NAME`}}`);
-    return `${shown} names nothing; here may stand ${there.join(', ')}`;
+    return `${shown} names nothing; you can refer to ${there.join(', ')}`;
   }
   if (names === 'any') return undefined;
   const name = scope === 'components' ? rest.slice(0, Math.max(0, rest.indexOf('.'))) : rest;

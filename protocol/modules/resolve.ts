@@ -96,7 +96,7 @@ class Search<C extends Candidate> {
     this.#want(root.name, root);
     const blamed = this.#solve();
     if (blamed === undefined) return this.#chosen;
-    throw this.#firstDeadEnd ?? new DtkdError('INTERNAL', 'modules could not be chosen, for no reason');
+    throw this.#firstDeadEnd ?? new DtkdError('INTERNAL', 'modules could not be chosen, for an unknown reason');
   }
 
   /** Returns undefined once every requirement is met, else the modules whose choices led to the dead end. */
@@ -228,8 +228,8 @@ class Search<C extends Candidate> {
       const other = there.some(({ version }) => version === pin.version);
       return new DtkdError(
         'CONTENT_MISSING',
-        `the lock names ${name} ${pin.version} of digest ${pin.digest.slice(0, 12)}…, which is not there${other ? ': that version is here with another content' : ''}`,
-        { next: 'Fetch or install that version, or choose anew: dtkd module install DIR --update.', details },
+        `the lock names ${name} ${pin.version} of digest ${pin.digest.slice(0, 12)}…, which is not there${other ? ': that version is here with other content' : ''}`,
+        { next: 'Fetch or install that version, or choose again: dtkd module install DIR --update.', details },
       );
     }
     const wanted = list(wishes.map(({ by, version, range }) => `${by} ${version} wants ${name} ${shown(range)}`));
@@ -237,12 +237,12 @@ class Search<C extends Candidate> {
       there.length === 0 ? `there is no ${name}, neither here nor released` : `there is ${list(there.map(({ version }) => version))}`;
     const unmet = wishes.filter(({ range }) => !this.#inRange(name, range).includes(true));
     if (unmet.length === 0 && wishes.length > 1) {
-      return new DtkdError('CONFLICT', `no version of ${name} is what all want: ${wanted}; ${has}`, {
+      return new DtkdError('CONFLICT', `no version of ${name} is in all ranges: ${wanted}; ${has}`, {
         next: this.#wayOut(),
         details,
       });
     }
-    return new DtkdError('NO_MATCH', `nothing is in the range: ${wanted}; ${has}`, {
+    return new DtkdError('NO_MATCH', `no version is in the range: ${wanted}; ${has}`, {
       next: `Install or fetch such a version: dtkd module fetch '${name}@RANGE'; or change the range.`,
       details,
     });
@@ -252,16 +252,20 @@ class Search<C extends Candidate> {
     const other = this.#chosen.get(against)?.version ?? this.#question.root.version;
     const wants = `${name} ${version} wants ${against} ${shown(dependencies[against] ?? '')}`;
     const others = (this.#wishes.get(against) ?? []).map((wish) => `${wish.by} ${wish.version} wants ${against} ${shown(wish.range)}`);
-    return new DtkdError('CONFLICT', `no version of ${against} is what all want: ${list([...others, wants])}; chosen was ${other}`, {
-      next: this.#wayOut(),
-      details: { module: against, chosen: other },
-    });
+    return new DtkdError(
+      'CONFLICT',
+      `no version of ${against} is in all ranges: ${list([...others, wants])}; the chosen version is ${other}`,
+      {
+        next: this.#wayOut(),
+        details: { module: against, chosen: other },
+      },
+    );
   }
 
   /** Suggests a next step. The locked versions may be the only obstacle. */
   #wayOut(): string {
     const change = 'Change one of the ranges, or install a version that is in all of them.';
-    return (this.#question.lock?.size ?? 0) === 0 ? change : `${change} Or choose all anew: dtkd module install DIR --update.`;
+    return (this.#question.lock?.size ?? 0) === 0 ? change : `${change} Or choose all versions again: dtkd module install DIR --update.`;
   }
 }
 
@@ -277,8 +281,8 @@ function rangeOf(range: string): semver.Range | undefined {
 function tooHard(first: DtkdError | undefined): DtkdError {
   return new DtkdError(
     'CONFLICT',
-    `no versions that fit one another were found with reasonable effort${first === undefined ? '' : `; the first that did not fit: ${first.message}`}`,
-    { next: 'Name narrower ranges.' },
+    `no versions that fit one another were found in reasonable time${first === undefined ? '' : `; the first that did not fit: ${first.message}`}`,
+    { next: 'Narrow the ranges.' },
   );
 }
 
@@ -288,7 +292,7 @@ function assertNoCycle<C extends Candidate>(root: Root, chosen: ReadonlyMap<stri
   const cycle = cycleFrom(root.name, (name) => Object.keys(all.get(name)?.dependencies ?? {}).sort(), new Set());
   if (cycle === undefined) return;
   throw new DtkdError('INVALID', `modules depend on one another in a circle: ${cycle.join(' → ')}`, {
-    next: 'Put what they share into a module of its own.',
+    next: 'Move what they share into a separate module.',
     details: { cycle },
   });
 }
@@ -307,7 +311,7 @@ function assertTypesApart<C extends Candidate>(root: Root, chosen: ReadonlyMap<s
   }
   if (clashes.length === 0) return;
   throw new DtkdError('INVALID', `two modules define one type: ${list(clashes)}`, {
-    next: 'Rename it in one of them, or depend on a version of it that has no such type.',
+    next: 'Rename it in one of them, or depend on a version of one that does not define it.',
     details: { types: clashes.slice(0, SHOWN) },
   });
 }

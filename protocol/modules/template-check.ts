@@ -30,9 +30,9 @@ export function templateFaults(of: OwnType, known: KnownTypes, files: ReadonlyMa
     if (file === undefined) continue;
     const text = textOf(file.data);
     if (text === undefined)
-      faults.push({ field: `${field}.from`, message: `${from} is no UTF-8 text, and only texts are filled in`, place: from });
+      faults.push({ field: `${field}.from`, message: `${from} is not UTF-8 text, and only text can be filled in`, place: from });
     else if (text.includes('${') && file.data.length > MAX_TEMPLATE_BYTES)
-      faults.push({ field: `${field}.from`, message: `${from} is larger than the 1 MiB of a text that is filled in`, place: from });
+      faults.push({ field: `${field}.from`, message: `${from} is larger than 1 MiB, the most that can be filled in`, place: from });
     else {
       const names = { options: [], property: (name: string) => known.unknownProperty(users, name) };
       for (const { at, message } of textFaults(text, names))
@@ -62,7 +62,7 @@ function plain(path: string): string {
 
 function pathFault(to: string, path: string): string | undefined {
   if (path === '' || to.endsWith('/')) return 'is the path of a directory; a template makes a file';
-  if (path === 'var') return 'is a directory, which every resource has';
+  if (path === 'var') return 'is a directory that every resource has';
   if (path === RESOURCE_PROPERTIES || path === RESOURCE_JSON) return 'is written by dtkd itself, for every resource';
   if (path.split('/').some((part) => Buffer.byteLength(part) > MAX_NAME_BYTES)) return 'has a name that is too long for a file';
   return undefined;

@@ -24,7 +24,7 @@ export function tellApart({ types = {} }: Pick<ModuleManifest, 'types'>): { own:
     const key = name.toLowerCase();
     const object = typeObjectName(name);
     const same = own.get(key)?.name ?? objects.get(object);
-    if (key === NODE_TYPE_KEY) faults.push({ field: `types.${name}`, message: 'Node stands for machines and cannot be a type' });
+    if (key === NODE_TYPE_KEY) faults.push({ field: `types.${name}`, message: 'Node is reserved for machines and cannot be a type' });
     else if (same !== undefined) {
       faults.push({ field: `types.${name}`, message: `is the same as ${same}: types are told apart by letters and digits` });
     } else {

@@ -17,7 +17,7 @@ export async function typeRunFaults(of: OwnType, known: KnownTypes, { staged }: 
   const faults: ModuleFault[] = [];
   const add = (field: string, message: string) => void faults.push({ field: `types.${of.name}.${field}`, message });
   const supertype = of.type.extends;
-  if (supertype?.toLowerCase() === NODE_TYPE_KEY) add('extends', 'Node stands for machines and cannot be extended');
+  if (supertype?.toLowerCase() === NODE_TYPE_KEY) add('extends', 'Node is reserved for machines and cannot be extended');
   else if (supertype !== undefined && staged && known.table.known(supertype) === 'unknown') add('extends', unknownType(supertype));
   const type = known.get(of.name);
   if (type === undefined) return faults;

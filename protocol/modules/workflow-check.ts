@@ -56,7 +56,7 @@ class WorkflowCheck {
 
   #option(field: string, rule: OptionRule): void {
     if (rule.property !== undefined)
-      this.#add(`${field}.property`, 'a workflow of an assembly is of no resource, whose property could be the default');
+      this.#add(`${field}.property`, 'a workflow of an assembly has no resource whose property could be the default');
     if (rule.default === undefined) return;
     const read = readOptionValue(rule.default, rule);
     if ('error' in read) this.#add(`${field}.default`, read.error);
@@ -66,8 +66,8 @@ class WorkflowCheck {
     for (const [index, step] of steps.entries()) {
       const at = `${field}[${index}]`;
       if (step.component === undefined) {
-        if (step.command !== undefined) this.#add(`${at}.command`, 'is a command of a component: say of which');
-        if (step.batch !== undefined) this.#add(`${at}.batch`, 'is about the resources of a component: say of which');
+        if (step.command !== undefined) this.#add(`${at}.command`, 'is a command of a component: name the component');
+        if (step.batch !== undefined) this.#add(`${at}.batch`, 'applies to the resources of a component: name the component');
       } else this.#component(at, step.component, step);
       if (step.workflow !== undefined) this.#called(at, step.workflow, step);
       if (step.steps !== undefined) this.#steps(`${at}.steps`, step.steps);

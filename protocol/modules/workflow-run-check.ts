@@ -17,10 +17,10 @@ export function workflowRunFaults(workflows: Workflows, surroundings: RunSurroun
   const faults: ModuleFault[] = [];
   const add = (field: string, message: string) => void faults.push({ field, message });
   const { create } = workflows;
-  for (const option of missingOptions(create?.options)) add(`create.options.${option}`, 'has no default, and nobody gives it a value');
+  for (const option of missingOptions(create?.options)) add(`create.options.${option}`, 'has no default, and nothing gives it a value');
   for (const [name, { steps }] of Object.entries(workflows)) judgeSteps(`${name}.steps`, steps, surroundings, add);
   for (const [name, { steps, levels }] of workflowSizes(workflows)) {
-    if (steps > MAX_TASK_STEPS) add(name, `it comes to more than ${MAX_TASK_STEPS} steps`);
+    if (steps > MAX_TASK_STEPS) add(name, `it has more than ${MAX_TASK_STEPS} steps in total`);
     if (levels > MAX_WORKFLOW_LEVELS) add(name, `its steps are nested more than ${MAX_WORKFLOW_LEVELS} levels deep`);
   }
   return faults;

@@ -52,15 +52,14 @@ export async function readYamlDocument(text: string, source: string): Promise<Re
         const keys = new Set<string>();
         for (const { key } of isMap(map) ? map.items : []) {
           const name = String(isScalar(key) ? key.value : key);
-          if (keys.has(name))
-            throw unreadable(where(isScalar(key) ? key.range?.[0] : undefined), `"${name.slice(0, 80)}" stands there twice`);
+          if (keys.has(name)) throw unreadable(where(isScalar(key) ? key.range?.[0] : undefined), `"${name.slice(0, 80)}" is there twice`);
           keys.add(name);
         }
       },
       Scalar: meet,
       Seq: meet,
       Alias(_key, { source: name, range }) {
-        if (!anchors.has(name)) throw unreadable(where(range?.[0]), 'it refers to an anchor (*) that does not stand before it');
+        if (!anchors.has(name)) throw unreadable(where(range?.[0]), 'it refers to an anchor (*) that is not defined before it');
       },
     });
     const value: unknown = document.toJS({ maxAliasCount: MAX_ALIASES });
@@ -81,7 +80,7 @@ export async function readYamlDocument(text: string, source: string): Promise<Re
  * separately.
  */
 function reasonOf({ code, message }: YAMLParseError): string {
-  if (code === 'TAG_RESOLVE_FAILED') return 'a tag (!) that nobody knows';
+  if (code === 'TAG_RESOLVE_FAILED') return 'it has an unknown tag (!)';
   const [line = ''] = message.split('\n');
   return line
     .replace(/ at line \d+, column \d+:?$/, '')
@@ -96,7 +95,7 @@ function assertModest(lexemes: Iterable<string>, source: string): void {
     if (lexeme === '[' || lexeme === '{') nested += 1;
     else if (lexeme === ']' || lexeme === '}') nested -= 1;
     if (nested > MAX_NESTED) throw unreadable(source, 'it is nested too deeply');
-    if (count > MAX_LEXEMES) throw unreadable(source, 'there is too much in it; put long texts into files of the module');
+    if (count > MAX_LEXEMES) throw unreadable(source, 'it is too large; put long texts into files of the module');
   }
 }
 

@@ -49,7 +49,7 @@ export function completenessSentences(statements: readonly NodeStatement[]): str
   const sentences = [...groups.values()].map(({ first, nodes }) => sentence(first, nodes));
   if (sentences.length <= MAX_SENTENCES) return sentences;
   const rest = [...groups.values()].slice(MAX_SENTENCES - 1).flatMap(({ nodes }) => nodes);
-  return [...sentences.slice(0, MAX_SENTENCES - 1), `${named(rest)}: not, or not wholly, in this answer`];
+  return [...sentences.slice(0, MAX_SENTENCES - 1), `${named(rest)}: missing from this answer, in full or in part`];
 }
 
 function sentence({ state, reason, since }: NodeStatement, nodes: readonly string[]): string {

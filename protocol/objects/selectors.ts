@@ -20,7 +20,7 @@ export interface FieldRequirement {
 function refuse(kind: 'label' | 'field', text: string, at: number, why: string): DtkdError {
   const example = kind === 'label' ? 'tier=front,env!=dev,zone in (a,b),!old' : 'metadata.name=web,status!=Ready';
   return new DtkdError('BAD_REQUEST', `the ${kind} selector cannot be read at character ${at + 1}: ${why}${caretUnder(text, at)}`, {
-    next: `Write it as in ${example}.`,
+    next: `Write it like ${example}.`,
     details: { position: at },
   });
 }
@@ -100,7 +100,7 @@ function parseRequirement(whole: string, { text: part, at }: Part): LabelRequire
     const [, not = '', key = ''] = existence;
     return { key, operator: not === '!' ? 'absent' : 'exists' };
   }
-  throw refuse('label', whole, at, `"${part.slice(0, 80)}" is none of key, !key, key=value, key!=value, key in (a,b), key notin (a,b)`);
+  throw refuse('label', whole, at, `"${part.slice(0, 80)}" is not one of key, !key, key=value, key!=value, key in (a,b), key notin (a,b)`);
 }
 
 /** True if labels meet every requirement. As in Kubernetes, `!=` and `notin` are also met by an absent label. */
@@ -128,7 +128,7 @@ export function parseFieldSelector(text: string, selectable: readonly string[]):
   if (text.length > MAX_SELECTOR) throw refuse('field', text, MAX_SELECTOR, `it is longer than ${MAX_SELECTOR} characters`);
   return splitQuoted(text).map(({ text: part, at }) => {
     const match = /^\s*([A-Za-z0-9_.-]+)\s*(==|=|!=)((?:[^\\=]|\\[\\,=])*)$/s.exec(part);
-    if (match === null) throw refuse('field', text, at, `"${part.slice(0, 80)}" is none of path=value, path==value, path!=value`);
+    if (match === null) throw refuse('field', text, at, `"${part.slice(0, 80)}" is not one of path=value, path==value, path!=value`);
     const [, path = '', operator = '', value = ''] = match;
     if (!selectable.includes(path)) {
       throw new DtkdError('BAD_REQUEST', `field "${path.slice(0, 80)}" cannot be selected by${caretUnder(text, at)}`, {

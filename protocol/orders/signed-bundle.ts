@@ -31,9 +31,9 @@ export function signBundle(content: Bundle, key: SigningKey): Uint8Array {
     const [about] = content.resources;
     throw new DtkdError(
       'TOO_LARGE',
-      `what has to be told of resource "${about?.object ?? ''}" is more than ${MAX_BUNDLE_BYTES / 1024} KiB`,
+      `the data of resource "${about?.object ?? ''}" that its targets need is more than ${MAX_BUNDLE_BYTES / 1024} KiB`,
       {
-        next: 'Run the command of its children one by one, or keep less in its properties and commands.',
+        next: 'Run the command of its children one by one, or make its properties and commands smaller.',
       },
     );
   }
@@ -71,7 +71,7 @@ function readBundle(
   const signed = decodeCbor(bytes, signedBundle, 'a resource bundle');
   const content = decodeCbor(signed.bundle, bundle, 'a resource bundle', { maxDepth: MAX_DEPTH });
   if (trustedKey !== undefined && content.owner !== trustedKey) {
-    throw new DtkdError('SIGNATURE_INVALID', `the resource bundle is of another node than ${content.ownerName} is known to be`);
+    throw new DtkdError('SIGNATURE_INVALID', `the resource bundle is from another node than the known ${content.ownerName}`);
   }
   if (!isTrue(content.owner, signed.bundle, signed.signature)) {
     throw new DtkdError('SIGNATURE_INVALID', 'the signature of the resource bundle does not verify');
@@ -117,10 +117,10 @@ function assertWhole(content: Bundle): void {
   for (const { type } of content.resources) bundledChain(content.types, type);
   for (const { name, code, commands } of Object.values(content.types)) {
     if (code === undefined) {
-      if (commands !== undefined) throw altered(`nobody answers for the commands of type ${name} in the resource bundle`);
+      if (commands !== undefined) throw altered(`the resource bundle names no publisher for the commands of type ${name}`);
     } else if (commands !== undefined || code.name === `type/${name}`) {
       const own = code.name === `type/${name}` && code.publisher === content.owner && code.digest === commandsDigest(commands ?? {});
-      if (!own) throw altered(`the commands of type ${name} are not what the resource bundle says that they are`);
+      if (!own) throw altered(`the commands of type ${name} are not what the resource bundle says`);
     } else if (!signatures.some((one) => sameCode(one, code))) {
       throw altered(`the resource bundle has no signature for module ${code.name}`);
     }

@@ -36,10 +36,10 @@ export class ParcelGrammar {
   /** Throws PARCEL_INVALID if this frame is not allowed here. */
   next(frame: ParcelFrame): void {
     const { type } = frame;
-    if ((this.#last === undefined) !== (type === 'head')) throw wrong('a bundle begins with its head, once');
-    if (this.#last === 'end') throw wrong('something stands after its end');
-    if ((this.#last === 'sum') !== (type === 'end')) throw wrong('its end stands after the sum of its sections, and only there');
-    if (this.#wanted > 0 && type !== 'piece') throw wrong('a module is not whole');
+    if ((this.#last === undefined) !== (type === 'head')) throw wrong('a bundle must begin with its head, and have only one');
+    if (this.#last === 'end') throw wrong('there is something after its end');
+    if ((this.#last === 'sum') !== (type === 'end')) throw wrong('its end must follow the sum of its sections');
+    if (this.#wanted > 0 && type !== 'piece') throw wrong('a module is incomplete');
     const count = (this.#counts.get(type) ?? 0) + 1;
     this.#counts.set(type, count);
     const limit = LIMITS[type];
@@ -57,12 +57,12 @@ export class ParcelGrammar {
 
   #begin(frame: FrameOf<'section'>): void {
     const { name, domain } = frame;
-    if ((name === 'modules') !== (domain === undefined)) throw wrong('modules are of no domain, and all else is of one');
+    if ((name === 'modules') !== (domain === undefined)) throw wrong('modules belong to no domain, and everything else to one');
     const before = this.section;
     const begins = before === undefined || before.domain !== domain;
     if (name === 'modules' && before !== undefined) throw wrong('modules come first');
     if (begins && name !== 'facts' && name !== 'modules') throw wrong('each domain begins with its facts');
-    if (begins && this.domains.some((one) => one.domain === domain)) throw wrong('a domain stands in it twice');
+    if (begins && this.domains.some((one) => one.domain === domain)) throw wrong('a domain is in it twice');
     if (!begins && PARCEL_SECTIONS.indexOf(name) <= PARCEL_SECTIONS.indexOf(before.name)) throw wrong('its sections are out of order');
     if (this.#last === 'section' && before?.name === 'facts') throw wrong('a domain is not named');
     this.section = { name, domain };
@@ -71,22 +71,23 @@ export class ParcelGrammar {
   #inSection(frame: Exclude<ParcelFrame, FrameOf<'head'> | FrameOf<'section'> | FrameOf<'sum'> | FrameOf<'end'>>): void {
     const { section } = this;
     if (section === undefined || !SECTION_FRAMES[section.name].has(frame.type)) {
-      throw wrong(`a frame of the type ${frame.type} cannot stand here`);
+      throw wrong(`a frame of the type ${frame.type} cannot be here`);
     }
     const isFirst = this.#last === 'section';
-    if (section.name === 'facts' && isFirst !== (frame.type === 'domain')) throw wrong('facts begin with their domain, once');
+    if (section.name === 'facts' && isFirst !== (frame.type === 'domain'))
+      throw wrong('facts must begin with their domain, and have only one');
     if (frame.type === 'domain') {
-      if (frame.domain !== section.domain) throw wrong('the facts are of another domain than their section');
+      if (frame.domain !== section.domain) throw wrong('the facts belong to another domain than their section');
       this.domains.push(frame);
     }
     if (frame.type === 'module') this.#wanted = frame.size;
     if (frame.type === 'piece') {
-      if (frame.bytes.length === 0 || frame.bytes.length > this.#wanted) throw wrong('a module is larger than was said');
+      if (frame.bytes.length === 0 || frame.bytes.length > this.#wanted) throw wrong('a module is larger than announced');
       this.#wanted -= frame.bytes.length;
     }
   }
 }
 
 function wrong(why: string): DtkdError {
-  return new DtkdError('PARCEL_INVALID', `this is no bundle that dtkd makes: ${why}`);
+  return new DtkdError('PARCEL_INVALID', `this is not a valid bundle: ${why}`);
 }

@@ -23,7 +23,7 @@ import {
 import { parcelSealBytes } from './writer.ts';
 
 const NEWLINE = 0x0a;
-const AGAIN = 'Copy the file again from where it was made, or export it anew.';
+const AGAIN = 'Copy the file again from where it was made, or export it again.';
 
 export interface ReadFrame {
   frame: ParcelFrame;
@@ -63,7 +63,7 @@ class Reading {
     while (left.length >= FRAME_HEADER_BYTES) {
       const size = new DataView(left.buffer, left.byteOffset, FRAME_HEADER_BYTES).getUint32(0);
       if (size === 0 || size > MAX_PARCEL_FRAME_BYTES) {
-        throw this.#damaged(new DtkdError('FRAME_INVALID', `a frame of ${size} bytes cannot be`));
+        throw this.#damaged(new DtkdError('FRAME_INVALID', `a frame of ${size} bytes is not possible`));
       }
       const end = FRAME_HEADER_BYTES + size;
       if (left.length < end) break;
@@ -156,7 +156,7 @@ class Reading {
     for (const { domain, maker, name } of this.#grammar.domains) {
       const seal = signatures.find((one) => one.domain === domain && one.key === maker);
       if (seal === undefined || !verifySignature(maker, 'parcel', parcelSealBytes({ domain, digest }), seal.signature)) {
-        throw new DtkdError('PARCEL_ALTERED', `the bundle is not signed for the domain "${name}" by whom it names as its maker`, {
+        throw new DtkdError('PARCEL_ALTERED', `the bundle is not signed for the domain "${name}" by the maker that it names`, {
           next: AGAIN,
         });
       }
@@ -189,5 +189,5 @@ function altered(what: string): DtkdError {
 }
 
 function notOne(): DtkdError {
-  return new DtkdError('PARCEL_INVALID', 'this is no bundle of dtkd', { next: 'Make one with "dtkd bundle export FILE".' });
+  return new DtkdError('PARCEL_INVALID', 'this is not a bundle of dtkd', { next: 'Make one with "dtkd bundle export FILE".' });
 }

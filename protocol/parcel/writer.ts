@@ -85,7 +85,7 @@ export class ParcelWriter {
     this.#bytes += bytes.length;
     if (this.#bytes > MAX_PARCEL_BYTES) {
       throw new DtkdError('TOO_LARGE', `a bundle has at most ${MAX_PARCEL_BYTES / 1024 ** 3} GiB`, {
-        next: 'Take fewer modules into it (--modules), or what is newer than the last one (--since).',
+        next: 'Include fewer modules (--modules), or only what is newer than the last bundle (--since).',
       });
     }
     if (this.#open !== undefined) {

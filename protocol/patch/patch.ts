@@ -98,7 +98,7 @@ function applyOperation(document: unknown, step: Operation, index: number): unkn
 
 function misfit(index: number, why: string): DtkdError {
   return new DtkdError('INVALID', `operation ${index} of the patch does not fit: ${why}`, {
-    next: 'Read the object again and make the patch anew.',
+    next: 'Read the object again and make a new patch.',
   });
 }
 

@@ -33,7 +33,7 @@ export function applyStrategicMergePatch(target: unknown, patch: unknown, rule: 
 
 function misuse(what: string): DtkdError {
   return new DtkdError('BAD_REQUEST', what, {
-    next: 'Send an object with what is to change, or another kind of patch: kubectl patch --type merge.',
+    next: 'Send an object with the fields to change, or another kind of patch: kubectl patch --type merge.',
   });
 }
 
@@ -50,7 +50,8 @@ function mergeObjects(target: Fields, patch: Fields, rule: PatchRule, path: stri
     if (change === null) delete merged[field];
     else if (isRecord(change)) merged[field] = mergeObjects(isRecord(had) ? had : {}, change, within ?? {}, inner);
     else if (isMergedList(within)) mergeListField(merged, field, within, listChange(patch, field, inner), inner);
-    else if (change === undefined) throw misuse(`${inner} is no list that is merged, so neither its order nor a part of it can be said`);
+    else if (change === undefined)
+      throw misuse(`${inner} is not a list that is merged, so the patch cannot give its order or a part of it`);
     else merged[field] = change;
   }
   return merged;
@@ -83,7 +84,7 @@ function retain(merged: Fields, patch: Fields, path: string): void {
   if (!Object.hasOwn(patch, RETAIN)) return;
   const said = patch[RETAIN];
   if (!Array.isArray(said) || said.some((key) => typeof key !== 'string'))
-    throw misuse(`${RETAIN} of ${path || 'the object'} is no list of names`);
+    throw misuse(`${RETAIN} of ${path || 'the object'} is not a list of names`);
   const kept = new Set<unknown>(said);
   for (const [key, value] of Object.entries(patch)) {
     if (key === PATCH || key === RETAIN || key.startsWith(DELETE_FROM) || key.startsWith(ORDER) || value === null || kept.has(key))
@@ -98,7 +99,7 @@ function listChange(patch: Fields, field: string, path: string): ListChange {
     if (!Object.hasOwn(patch, key)) return undefined;
     const value = patch[key];
     if (Array.isArray(value)) return value;
-    throw misuse(`${key.slice(0, 100)} of ${path} is no list`);
+    throw misuse(`${key.slice(0, 100)} of ${path} is not a list`);
   };
   const items = list(field);
   const order = list(`${ORDER}${field}`);
@@ -128,16 +129,16 @@ function mergeSet(before: readonly unknown[], { items = [], removed, order }: Li
 }
 
 function mergeByKey(before: readonly unknown[], change: ListChange, rule: PatchRule, mergeKey: string, path: string): unknown[] {
-  if (change.removed.length > 0) throw misuse(`${path} is a list of objects; take one out with {"${mergeKey}": …, "${PATCH}": "delete"}`);
+  if (change.removed.length > 0) throw misuse(`${path} is a list of objects; remove one with {"${mergeKey}": …, "${PATCH}": "delete"}`);
   const idOfItem = (item: unknown) => (isRecord(item) && isScalar(item[mergeKey]) ? idOf(item[mergeKey]) : undefined);
   const said = (change.items ?? []).map((item) => {
-    if (!isRecord(item)) throw misuse(`${path} is a list of objects; ${JSON.stringify(item).slice(0, 80)} is none`);
+    if (!isRecord(item)) throw misuse(`${path} is a list of objects; ${JSON.stringify(item).slice(0, 80)} is not an object`);
     const directive = directiveOf(item, path);
     const { [PATCH]: _directive, ...fields } = item;
     // The directive to replace the list may stand alone.
     const isAlone = directive === 'replace' && Object.keys(fields).length === 0;
     const id = idOfItem(item);
-    if (id === undefined && !isAlone) throw misuse(`an item of ${path} has no ${mergeKey}, which tells which one is meant`);
+    if (id === undefined && !isAlone) throw misuse(`an item of ${path} has no ${mergeKey}, which identifies it`);
     return { directive, fields, id };
   });
   const replaces = said.some(({ directive }) => directive === 'replace');
@@ -156,7 +157,7 @@ function mergeByKey(before: readonly unknown[], change: ListChange, rule: PatchR
   if (change.order === undefined) return merged;
   const order = change.order.map((item) => {
     const id = idOfItem(item);
-    if (id === undefined) throw misuse(`an item of ${ORDER}${path} has no ${mergeKey}, which tells which one is meant`);
+    if (id === undefined) throw misuse(`an item of ${ORDER}${path} has no ${mergeKey}, which identifies it`);
     return id;
   });
   assertOrdered(
@@ -179,7 +180,7 @@ function isScalar(value: unknown): value is Scalar {
 
 function scalar(value: unknown, path: string): Scalar {
   if (isScalar(value)) return value;
-  throw misuse(`${path} is a list of plain values; ${JSON.stringify(value).slice(0, 80)} is none`);
+  throw misuse(`${path} is a list of plain values; ${JSON.stringify(value).slice(0, 80)} is not a plain value`);
 }
 
 /** Distinguishes 80 from "80". */

@@ -5,6 +5,6 @@ export function ambiguousNode(name: string, members: readonly { shown: string; c
   const claimants = members.filter(({ claimed }) => claimed === name).map(({ shown }) => shown);
   if (claimants.length < 2 || claimants.includes(name)) return undefined;
   return new DtkdError('AMBIGUOUS', `${claimants.length} nodes claim the name "${name}"`, {
-    next: `Say which: ${claimants.slice(0, 16).sort().join(', ')}. It is settled once the founder's node has seen them.`,
+    next: `Name one of: ${claimants.slice(0, 16).sort().join(', ')}. It is settled once the founder's node has seen them.`,
   });
 }

@@ -5,7 +5,7 @@ import { z } from 'zod';
 const MAX_EXPIRES_MS = 366 * 24 * 3600 * 1000;
 
 const USES = 'must be 1 to 1000 machines';
-const EXPIRES = 'must be a second at least, and a year (366d) at most';
+const EXPIRES = 'must be at least a second, and at most a year (366d)';
 
 const replaced = z.string().max(63).optional();
 

@@ -36,14 +36,14 @@ export function tokensOf(text: string): Token[] | LexerError {
     const quote = text[at];
     if (quote === '"' || quote === "'") {
       const read = quoted(text, at, quote);
-      if (read === undefined) return { at, why: `the ${quote} here has no other one after it` };
+      if (read === undefined) return { at, why: `the ${quote} here is not closed` };
       tokens.push({ type: 'text', value: read.value, at });
       at = read.end;
       continue;
     }
     const sign = take(SIGN);
     const value = sign ?? take(WORD);
-    if (value === undefined) return { at, why: `${JSON.stringify(text[at])} alone means nothing; write !=, or not` };
+    if (value === undefined) return { at, why: `${JSON.stringify(text[at])} alone has no meaning; write !=, or not` };
     tokens.push({ type: sign === undefined ? 'word' : 'sign', value, at });
     at += value.length;
   }

@@ -75,7 +75,7 @@ class Parser {
   #one(): Where {
     const token = this.#peek();
     this.#depth += 1;
-    if (this.#depth > MAX_DEPTH) throw this.#refuse(token, `more than ${MAX_DEPTH} parentheses and "not" stand within one another`);
+    if (this.#depth > MAX_DEPTH) throw this.#refuse(token, `more than ${MAX_DEPTH} parentheses and "not" are nested`);
     const where = this.#inner();
     this.#depth -= 1;
     return where;
@@ -156,7 +156,10 @@ class Parser {
     if (token.type !== 'word') throw this.#refuse(token, 'expected a path, not, has or (');
     const path = token.value;
     if (!PATH.test(path) || path.endsWith('.') || path.includes('..'))
-      throw this.#refuse(token, `"${path.slice(0, 80)}" is no path, such as properties.port; compare with =, !=, <, <=, >, >=, in or like`);
+      throw this.#refuse(
+        token,
+        `"${path.slice(0, 80)}" is not a path, such as properties.port; compare with =, !=, <, <=, >, >=, in or like`,
+      );
     if (path.length > MAX_PATH) throw this.#refuse(token, `the path is longer than ${MAX_PATH} characters`);
     if (path.split('.').length > MAX_STEPS) throw this.#refuse(token, `the path has more than ${MAX_STEPS} steps`);
     const dot = path.indexOf('.');
@@ -210,7 +213,7 @@ class Parser {
 
 function refusal(text: string, at: number, why: string): DtkdError {
   return new DtkdError('BAD_REQUEST', `the expression cannot be read at character ${at + 1}: ${why}${caretUnder(text, at)}`, {
-    next: "Write it as in: type=Service and properties.port>8000 and not name like 'test-*'.",
+    next: "Write it like: type=Service and properties.port>8000 and not name like 'test-*'.",
     details: { position: at },
   });
 }

@@ -107,7 +107,7 @@ describe('the token', () => {
         status: 403,
         body: {
           reason: 'Forbidden',
-          message: `eve@node0 may not CREATE services "${name}". Ask the operator of node0 for it: dtkd grant eve@node0 CREATE --on service`,
+          message: `eve@node0 may not CREATE services "${name}". Ask the operator of node0 for the right: dtkd grant eve@node0 CREATE --on service`,
         },
       });
     }

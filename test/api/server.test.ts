@@ -174,7 +174,7 @@ describe('the server', () => {
       expect(answer).toMatch(
         /^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*\r\nConnection: close\r\n\r\nThis port speaks HTTPS, and you sent plain HTTP\.\n/,
       );
-      expect(answer).toContain(`next: Take https://127.0.0.1:${port} instead`);
+      expect(answer).toContain(`next: Use https://127.0.0.1:${port} instead`);
       expect(answer).not.toMatch(/evil|healthz/);
       // a client that knows HTTP takes it as an answer
       expect(await askPlain({ ...at, path: '/healthz' })).toMatchObject({ status: 400, type: 'text/plain; charset=utf-8' });

@@ -172,7 +172,7 @@ describe('writing', () => {
         headers: { 'content-type': method === 'PATCH' ? MERGE : 'application/json' },
       });
       expect(answer).toMatchObject({ status: 403, body: { details: { code: 'FORBIDDEN' } } });
-      expect(answer.body.message).toContain('Ask the operator of node0 for it: dtkd grant ops@node0');
+      expect(answer.body.message).toContain('Ask the operator of node0 for the right: dtkd grant ops@node0');
     }
     expect((await api.ask('POST', SERVICES, { token, body: serviceBody('new') })).status).toBe(403);
     expect((await api.ask('POST', SERVICES, { token, body: serviceBody('front1') })).status).toBe(403);
@@ -346,8 +346,8 @@ describe('writing', () => {
 
 it('sends nobody for a right that cannot be granted', () => {
   const ask = (verb: 'CREATE' | 'READ') => askFor(NODE, localUser('ops'), verb, { group: 'dtkd.dev', plural: 'capabilities' });
-  expect(ask('CREATE')).toBe('Ask the operator of node0 to do it, or for MANAGE with these rights on what it is about.');
-  expect(ask('READ')).toBe('Ask the operator of node0 for it: dtkd grant ops@node0 READ --on capability');
+  expect(ask('CREATE')).toBe('Ask the operator of node0 to do it, or to grant you MANAGE with these rights on its objects.');
+  expect(ask('READ')).toBe('Ask the operator of node0 for the right: dtkd grant ops@node0 READ --on capability');
 });
 
 describe('actions', () => {

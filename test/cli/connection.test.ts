@@ -155,7 +155,7 @@ describe('finding the daemon', () => {
     const asked = daemon.asked.length;
     const ca = join(daemon.dir, 'ca.crt');
     for (const [args, said] of [
-      [['--token', `@${ca}`], 'error: what is given as token is no token'],
+      [['--token', `@${ca}`], 'error: what is given as token is not a token'],
       [['--token', `@${daemon.dir}`], `error: cannot read the token from ${daemon.dir}: it is a directory`],
       [['--ca', daemon.dir], `error: cannot read the certificate authority from ${daemon.dir}: it is a directory`],
       [['--ca', join(daemon.dir, 'admin.token')], 'error: there is no certificate in '],

@@ -14,7 +14,7 @@ describe('parseDocuments', () => {
   it.each([
     ['kind: [', 'x: '],
     ['- a\n- b', 'must be an object'],
-    ['kind: List\nitems: [1]', 'is no object'],
+    ['kind: List\nitems: [1]', 'is not an object'],
     ['a: 1\na: 2', 'unique'],
     ['kind: A\n---\nspec:\n  b: [{"__proto__": {c: 1}}]', 'x:3: a field must not be named "__proto__": spec.b.0.__proto__'],
   ])('refuses %j', async (text, message) => {

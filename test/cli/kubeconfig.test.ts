@@ -55,7 +55,7 @@ describe('a context in a kubeconfig', () => {
   });
 
   it.each(['- a list', 'kind: Pod', 'clusters: {a: b}', 'a: [', '42'])('is not put into %s', (text) => {
-    expect(() => merged(text)).toThrow('no kubeconfig');
+    expect(() => merged(text)).toThrow('not a kubeconfig');
   });
 
   it('leaves the authority out where the system knows it', () => {

@@ -283,7 +283,7 @@ describe('released modules', () => {
     await daemon.cli('module', 'install', directory, '--update');
     expect(daemon.asked.at(-3)?.body).not.toHaveProperty('lock');
     await writeFile(join(directory, 'dtk.lock.yaml'), 'modules: 7');
-    expect((await daemon.cli('module', 'install', directory)).stderr).toContain('is no lock');
+    expect((await daemon.cli('module', 'install', directory)).stderr).toContain('is not a lock');
   });
 });
 

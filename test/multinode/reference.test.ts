@@ -43,7 +43,7 @@ describe.skipIf(NO_BROWSER)(`the reference page in a browser${NO_BROWSER === und
   afterAll(() => browser?.close());
 
   it('shows every kind, and how to begin', async () => {
-    await page.getByText('Each operation shows what to type').first().waitFor();
+    await page.getByText('Each operation has an example').first().waitFor();
     for (const { kind } of KINDS) {
       const entry = page.locator('[part~="section-navbar-tag"]').filter({ hasText: new RegExp(`^\\s*${kind}\\s*$`) });
       await expect.poll(() => entry.count(), { timeout: BROWSER_MS, message: `${kind} in the navigation` }).toBeGreaterThan(0);

@@ -30,7 +30,7 @@ describe('what to do instead', () => {
       '/apis/dtkd.dev/v1/namespaces/NODE/models',
     );
     expect(insteadOfMethod(kindOf('', 'namespaces'), 'POST', '/api/v1/namespaces')).toContain('a node');
-    expect(insteadOfMethod(kindOf('', 'events'), 'DELETE', '/api/v1/namespaces/node0/events/x')).toContain('can do: get, list, watch');
+    expect(insteadOfMethod(kindOf('', 'events'), 'DELETE', '/api/v1/namespaces/node0/events/x')).toContain('are: get, list, watch');
   });
 });
 

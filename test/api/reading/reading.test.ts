@@ -191,7 +191,7 @@ describe('shared kinds of another node', () => {
       tx.put({ apiVersion: 'v1', kind: 'Namespace', metadata: { ...metadata, name: 'node7' }, status: { phase: 'Active' } }),
     );
     const where = 'in namespace "node7" are those that node7 has published to this node';
-    const copies = `; the apps of others that can be opened here, with their URIs, are in namespace "${NODE}"`;
+    const copies = `; the apps of other nodes that can be opened here, with their URIs, are in namespace "${NODE}"`;
     const escaped = (text: string) => `299 - "${text.replaceAll('"', '\\"')}"`;
     expect(await warned(`/apis/${GROUP}/v1/namespaces/node7/dtapps`)).toBe(escaped(`dtapps ${where}${copies}`));
     expect(await warned('/apis/dtkd.dev/v1/namespaces/node7/users')).toBe(escaped(`users ${where}`));

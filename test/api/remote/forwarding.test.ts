@@ -72,7 +72,7 @@ describe('objects of another node', () => {
     const collection = models('node1');
     const denied = await node0.api.ask('POST', collection, { token, body: model('web', { namespace: 'node1' }) });
     expect(denied).toMatchObject({ status: 403, body: { message: expect.stringContaining('ops@node0 may not CREATE models "web"') } });
-    expect(denied.body.details.next).toContain('Ask the operator of node1 for it: dtkd grant ops@node0 CREATE');
+    expect(denied.body.details.next).toContain('Ask the operator of node1 for the right: dtkd grant ops@node0 CREATE');
     expect(node1.audited).toEqual([
       {
         who: 'ops@node0',
@@ -232,7 +232,7 @@ describe('objects of another node', () => {
     ] as const) {
       const answer = await node0.api.ask(method, path);
       expect(answer).toMatchObject({ status: 403, body: { details: { owner: 'node1' } } });
-      expect(answer.body.message).toContain("the operator's token counts on node0 only. Use a user's token: dtkd user add NAME");
+      expect(answer.body.message).toContain("the operator's token is valid only on node0. Use a user's token: dtkd user add NAME");
     }
     expect(node1.audited).toEqual([]);
   });
@@ -250,7 +250,7 @@ describe('objects of another node', () => {
     wires.setClaimants(['web-222222', 'web-111111'], 'web');
     expect(await node0.api.ask('GET', `${models('web')}/m`, { token })).toMatchObject({
       status: 409,
-      body: { message: expect.stringContaining('2 nodes claim the name "web". Say which: web-111111, web-222222.') },
+      body: { message: expect.stringContaining('2 nodes claim the name "web". Name one of: web-111111, web-222222.') },
     });
     wires.setClaimants(['web', 'web-111111'], 'web');
     expect(await node0.api.ask('GET', `${models('web')}/m`, { token })).toMatchObject({ status: 503 });

@@ -77,7 +77,7 @@ describe('create', () => {
 
     const empty = await api.ask('POST', SERVICES, { body: { apiVersion: 'v1', kind: 'Service' } });
     expect(fields(empty)).toEqual(['spec']);
-    expect(empty.body.details.causes[0]).toMatchObject({ reason: 'FieldValueRequired', message: 'expected object, and there is none' });
+    expect(empty.body.details.causes[0]).toMatchObject({ reason: 'FieldValueRequired', message: 'expected object, but it is missing' });
     const high = await api.ask('POST', SERVICES, { body: { ...serviceBody('x'), spec: { ports: [{ port: 80_000 }] } } });
     expect(high.body.message).toContain('spec.ports[0].port: must be at most 65535');
     const nameless = await api.ask('POST', SERVICES, { body: { ...serviceBody('x'), metadata: {} } });
@@ -102,7 +102,7 @@ describe('create', () => {
 
   it('refuses to write into the namespace of another node, naming it', async () => {
     const answer = await api.ask('POST', '/api/v1/namespaces/node1/services', { body: serviceBody('x') });
-    expect(answer).toMatchObject({ status: 403, body: { details: { code: 'FORBIDDEN', next: 'Run the same on node1.' } } });
+    expect(answer).toMatchObject({ status: 403, body: { details: { code: 'FORBIDDEN', next: 'Run the same command on node1.' } } });
     expect((await api.ask('POST', '/api/v1/services', { body: serviceBody('x') })).status).toBe(405);
   });
 

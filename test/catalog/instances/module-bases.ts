@@ -56,7 +56,7 @@ export class MemoryBases implements ModuleResolving, ModuleVersions {
     const take = async (wanted: string, range: string): Promise<LoadedModule> => {
       const [best] = (await this.versions(wanted)).filter((one) => isInRange(one.version, range));
       const found = best === undefined ? undefined : await this.get(best.digest);
-      if (found === undefined) throw new DtkdError('NO_MATCH', `nothing is in the range: ${wanted} ${range}`);
+      if (found === undefined) throw new DtkdError('NO_MATCH', `no version is in the range: ${wanted} ${range}`);
       modules.set(wanted, found);
       for (const [next, nextRange] of Object.entries(found.manifest.dependencies ?? {})) await take(next, nextRange);
       return found;

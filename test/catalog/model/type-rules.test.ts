@@ -26,8 +26,8 @@ describe('a type', () => {
     ],
     [type('A', { properties: { p: { type: 'array', allowed: [1] } } }), expect.stringContaining('cannot have a list of allowed values')],
     [type('A', { properties: { p: { type: 'integer', pattern: '1' } } }), expect.stringContaining('cannot have a pattern')],
-    [type('A', { properties: { p: { pattern: '(' } } }), expect.stringContaining('is not a regular expression')],
-    [type('A', { properties: { p: { pattern: '(?=a)a' } } }), expect.stringContaining('is not a regular expression')],
+    [type('A', { properties: { p: { pattern: '(' } } }), expect.stringContaining('is not a valid regular expression')],
+    [type('A', { properties: { p: { pattern: '(?=a)a' } } }), expect.stringContaining('is not a valid regular expression')],
     [type('A', { properties: { p: { pattern: '((a{0,30}){0,30}){0,1}' } } }), expect.stringContaining('too large')],
     [type('A', { properties: { p: { type: 'colour' } } }), expect.stringContaining('spec.properties.p.type: ')],
   ])('is refused: %j', async (one, message) => {

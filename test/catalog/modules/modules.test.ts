@@ -136,7 +136,7 @@ describe('installing a module', () => {
     ]);
     const dispatch = { commands: { All: { dispatch: { command: 'x', over: 'children', type: '(' } } } };
     expect(causes(await refusal(install(files({ A: dispatch }))))[0]).toContain(
-      'types.A.commands.All.dispatch.type: is not a regular expression',
+      'types.A.commands.All.dispatch.type: is not a valid regular expression',
     );
     const action = modules.actions.get('modules');
     const send = (body: unknown) => refusal(Promise.resolve(action?.({ principal: OPERATOR, name: 'modules', method: 'POST', body })));
@@ -186,8 +186,8 @@ describe('types of a module', () => {
     const commands = { Start: { script: { file: 'bin/start' } }, Stop: { workflow: { steps: [{ command: 'gone' }] } } };
     expect(causes(await refusal(write(store, type('A', { commands, templates: [{ from: 'a', to: 'b' }] }))))).toEqual([
       'spec.templates: only a type of a module has templates: they are files of it',
-      'spec.commands.Start.script.file: only a type of a module has files; write the text as inline, or make a module of it',
-      'spec.commands.Stop.workflow.steps[0].command: neither this type nor what it extends has a command gone',
+      'spec.commands.Start.script.file: only types of modules have files; write the text as inline, or move the type to a module',
+      'spec.commands.Stop.workflow.steps[0].command: neither this type nor a type that it extends has a command gone',
     ]);
   });
 });

@@ -47,12 +47,12 @@ describe('what is wrong with a command is found before anything runs', () => {
     [
       'an option that a step leaves out',
       one({ Run: steps({ command: 'B' }), B: { ...inline(), options: { port: { required: true } } } }),
-      'step 1 of "Run": the command "B" cannot run so: the option "port" (string) is missing',
+      'step 1 of "Run": the command "B" cannot run with these options: the option "port" (string) is missing',
     ],
     [
       'one that a step makes up',
       one({ Run: steps({ command: 'B', options: { prot: 1 } }), B: inline() }),
-      'step 1 of "Run": the command "B" cannot run so: there is no option "prot"',
+      'step 1 of "Run": the command "B" cannot run with these options: there is no option "prot"',
     ],
     [
       'options of a script',
@@ -140,7 +140,7 @@ describe('what is wrong with a command is found before anything runs', () => {
     const world = one({ Run: { dispatch: { command: 'x', over: 'children', strategy: 'local', type: '(' } } });
     expect(await refused(world)).toMatchObject({
       code: 'INVALID',
-      message: expect.stringContaining('the type of a dispatch, "(", is not a regular expression that RE2 takes'),
+      message: expect.stringContaining('the type of a dispatch, "(", is not a valid regular expression (RE2)'),
     });
   });
 });

@@ -122,7 +122,7 @@ describe('an invite', () => {
     }).get('invites')?.({ name: 'mydomain', rest: [], method: 'POST', body, signal: new AbortController().signal } as never);
 
   it('that would live too long, or be for too many, is told its limits as people know them', async () => {
-    await expect(ask({ expires: 10_000 * 86_400_000 })).rejects.toThrow('expires: must be a second at least, and a year (366d) at most');
+    await expect(ask({ expires: 10_000 * 86_400_000 })).rejects.toThrow('expires: must be at least a second, and at most a year (366d)');
     await expect(ask({ uses: 5000 })).rejects.toThrow('uses: must be 1 to 1000 machines');
   });
 });

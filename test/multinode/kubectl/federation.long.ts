@@ -40,7 +40,7 @@ describe.skipIf(NO_KUBECTL)(`kubectl over nodes${NO_KUBECTL === undefined ? '' :
   it('an operator sees its own node, and is told why not the others', async () => {
     const { code, stdout, stderr } = await operator.run('get', 'models', '-A', ...NAMES);
     expect([code, cells(stdout)]).toEqual([0, ['node0/web']]);
-    expect(stderr).toMatch(/^Warning: node1, node2 were not asked: the operator's token counts on this node only.*\n$/);
+    expect(stderr).toMatch(/^Warning: node1, node2 were not asked: the operator's token is valid only on this node.*\n$/);
   });
 
   it('a user sees what each node has granted to it, and what was not is a warning', async () => {

@@ -53,7 +53,7 @@ describe.skipIf(NO_KUBECTL)(`kubectl auth${NO_KUBECTL === undefined ? '' : ` (SK
     expect(await can(asOps, 'list', 'resources', '-n', 'node1')).toBe('0 yes');
     expect(await can(asOps, 'update', 'resources', '-n', 'node1')).toMatch(/^1 no - node1 says: ops@node0 may not UPDATE resources/);
     expect(await can(asOps, 'get', 'services', '-n', 'nowhere')).toMatch(/^1 no - no node "nowhere" is known here$/);
-    expect(await can(asOperator, 'get', 'services', '-n', 'node1')).toMatch(/^1 no - .*operator's token counts on node0 only$/);
+    expect(await can(asOperator, 'get', 'services', '-n', 'node1')).toMatch(/^1 no - .*operator's token is valid only on node0$/);
   });
 
   it('can-i --list lists the rules of a node', async () => {

@@ -5,5 +5,5 @@ it('does not miss an option that a property may give, while properties are not k
   const rules = { port: { type: 'integer' as const, required: true, property: 'port' }, zone: { default: 'UTC' } };
   expect(givenOptions('it', rules, {}, undefined)).toEqual({ zone: 'UTC' });
   expect(givenOptions('it', rules, {}, { port: 80 })).toEqual({ port: 80, zone: 'UTC' });
-  expect(() => givenOptions('it', rules, {}, {})).toThrow('it cannot run so: the option "port" (integer) is missing');
+  expect(() => givenOptions('it', rules, {}, {})).toThrow('it cannot run with these options: the option "port" (integer) is missing');
 });

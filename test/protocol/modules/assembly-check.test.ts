@@ -71,8 +71,8 @@ describe('an assembly', () => {
     const components = { a: { type: 'Gone' }, b: { type: 'Node' }, c: { type: 'Base' } };
     expect(faults({ components })).toEqual([
       'components.a.type: there is no type "Gone": types are the module\'s own, those of modules that it depends on, or built in',
-      'components.b.type: nodes are there already, and no component is one: say with on: where it goes',
-      'components.c.type: Base is abstract: nothing can be of it itself',
+      'components.b.type: a component cannot be a node: nodes exist already; name them with on:',
+      'components.c.type: Base is abstract: only types that extend it can be used',
     ]);
     expect(faults({ components: { a: components.a } }, { dependencies: { 'acme/db': '^1' } })).toEqual([]);
   });
@@ -103,13 +103,13 @@ describe('an assembly', () => {
     expect(faults({ components })).toEqual([
       'components.web.links.database: there is no component "gone"',
       'components.web.links.own: web cannot be linked to itself',
-      'components.web.links.own: type Web has no link own: say what it takes or gives, or add it to links of the type',
-      'components.web.links.other: type Web has no link other: say what it takes or gives, or add it to links of the type',
+      'components.web.links.own: type Web has no link own: add what it takes or gives, or declare it under links of the type',
+      'components.web.links.other: type Web has no link other: add what it takes or gives, or declare it under links of the type',
       'components.web.links.place.take.nothing: type Web has no property nothing',
       'components.db.parents[0]: db cannot be a child of itself',
       'components.db.parents[1]: there is no component "nowhere"',
       'components.db.after[0]: db cannot be after itself',
-      'components.target: target stands for the target that a service is staged against, and is no name of a component',
+      'components.target: target is reserved for the target that a service is staged against, and cannot be the name of a component',
     ]);
   });
 
@@ -119,7 +119,7 @@ describe('an assembly', () => {
       db: { type: 'Db', after: ['os'] },
       os: { type: 'Db', parents: ['web'] },
     };
-    expect(faults({ components })).toEqual(['components.web: components need one another in a circle: web → db → os → web']);
+    expect(faults({ components })).toEqual(['components.web: components depend on one another in a circle: web → db → os → web']);
     // a link that takes nothing is no order
     const loose = { web: { type: 'Web', links: { any: { to: 'db', give: { port: 'port' } } } }, db: { type: 'Db', after: ['web'] } };
     expect(faults({ components: loose })).toEqual([]);
@@ -135,14 +135,14 @@ describe('an assembly', () => {
     const found = faults({ components, role: 'target', kind: 'hosts', offers: { a: '${components.gone.port}', b: '${target.x}' } });
     expect(found).toHaveLength(5);
     expect(found[0]).toBe('components.web.properties.a: "${parameters.gone}": there is no parameter "gone"');
-    expect(found[1]).toContain('components.web.properties.b[0]: "${components.web.port}" names nothing; here may stand');
+    expect(found[1]).toContain('components.web.properties.b[0]: "${components.web.port}" names nothing; you can refer to');
     expect(found[2]).toContain('components.web.properties.c: has a ${ that no } closes');
     expect(found[3]).toContain('"${what}" names nothing');
     expect(found[4]).toBe('offers.a: "${components.gone.port}": there is no component "gone"');
   });
 
   it('of role target says which kind, and only such a one offers', () => {
-    expect(faults({ role: 'target', components: {} })[0]).toContain('kind: a target says of which kind it is');
+    expect(faults({ role: 'target', components: {} })[0]).toContain('kind: a target needs a kind');
     expect(faults({ kind: 'hosts', offers: { a: 1 }, components: {} })).toHaveLength(2);
   });
 
@@ -173,8 +173,8 @@ describe('an assembly', () => {
       expect.stringContaining('workflows.create.steps[3].options.patience: '),
       'workflows.create.steps[4].options: Restart needs the option patience',
       'workflows.create.steps[5].workflow: there is no workflow "nowhere"',
-      'workflows.create.steps[7].command: is a command of a component: say of which',
-      'workflows.create.steps[7].batch: is about the resources of a component: say of which',
+      'workflows.create.steps[7].command: is a command of a component: name the component',
+      'workflows.create.steps[7].batch: applies to the resources of a component: name the component',
       'workflows.trip.steps[0].options.no: round has no such option',
       'workflows.round.steps: runs itself without end: round → trip → round',
     ]);
@@ -186,7 +186,7 @@ describe('a module', () => {
     const dependencies = { 'acme/web': '*', 'acme/db': 'newest', 'acme/os': '>=1 <3' };
     expect(faults({ components: {} }, { dependencies })).toEqual([
       'dependencies.acme/web: a module cannot depend on itself',
-      'dependencies.acme/db: "newest" is no range of versions: write it as in ^1.2.0, >=1 <3 or *',
+      'dependencies.acme/db: "newest" is not a range of versions: write it like ^1.2.0, >=1 <3 or *',
     ]);
   });
 

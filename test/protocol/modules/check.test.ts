@@ -51,7 +51,7 @@ describe('a module', () => {
   it('has one type of each name, and none above itself', () => {
     expect(faults({ Web: {}, WEB: {} })).toEqual(['types.WEB: is the same as Web: types are told apart by letters and digits']);
     expect(faults({ a_b: {}, 'a-b': {} })[0]).toContain('is the same as a_b');
-    expect(faults({ Node: {} })[0]).toContain('stands for machines');
+    expect(faults({ Node: {} })[0]).toContain('is reserved for machines');
     expect(faults({ A: { extends: 'B' }, B: { extends: 'a' } })[0]).toBe('types.A.extends: a type cannot extend itself: A → B → a');
   });
 
@@ -65,7 +65,7 @@ describe('a module', () => {
 
   it('has steps that name a command, or a script', () => {
     expect(ofCommands({ x: steps({ command: 'gone' }) })).toEqual([
-      'x.workflow.steps[0].command: neither this type nor what it extends has a command gone',
+      'x.workflow.steps[0].command: neither this type nor a type that it extends has a command gone',
     ]);
     expect(ofCommands({ x: steps({ command: 'gone' }) }, { abstract: true })).toEqual([]);
     expect(ofCommands({ x: steps({ command: 'gone' }) }, { extends: 'Service' })).toEqual([]);

@@ -32,21 +32,21 @@ describe('a manifest', () => {
     [`${HEAD}types: {A: {commands: {Start: {script: {inlin: x}}}}}`, 'types.A.commands.Start.script.inlin: there is no such field'],
     [
       `${HEAD}assemblies: {a: {components: {}, apps: {b: {component: c, port: p}}}}`,
-      'assemblies.a.apps.b.domains: expected array, and there is none',
+      'assemblies.a.apps.b.domains: expected array, but it is missing',
     ],
     [`${HEAD}types: {A: {commands: {Start: {}}}}`, 'types.A.commands.Start: must be exactly one of script, workflow and dispatch'],
     [`${HEAD}types: {A: {commands: {"a b": {script: {inline: x}}}}}`, 'must be a command name'],
     [
       `${HEAD}types: {A: {commands: {Start: {workflow: {steps: [{command: x, on-failure: [{command: y, timeout: soon}]}]}}}}}`,
-      'types.A.commands.Start.workflow.steps[0].on-failure[0].timeout: must be a length of time',
+      'types.A.commands.Start.workflow.steps[0].on-failure[0].timeout: must be a duration',
     ],
     ['a: [', 'dtk.module.yaml:1:'],
     [
       'a: &b {c: 1}\nd: *b\ne: [*f]',
-      'dtk.module.yaml:3:5: it cannot be read as YAML: it refers to an anchor (*) that does not stand before it',
+      'dtk.module.yaml:3:5: it cannot be read as YAML: it refers to an anchor (*) that is not defined before it',
     ],
     ['a: *b\nd: &b 1', 'dtk.module.yaml:1:4: it cannot be read as YAML: it refers to an anchor'],
-    ['a: 1\na: 2', 'dtk.module.yaml:2:1: it cannot be read as YAML: "a" stands there twice'],
+    ['a: 1\na: 2', 'dtk.module.yaml:2:1: it cannot be read as YAML: "a" is there twice'],
   ])('of %j names what is wrong', async (text, said) => {
     const error = await refusalOf(text);
     expect(error.code).toBe('INVALID');
@@ -66,7 +66,7 @@ describe('a manifest', () => {
     expect((await refusalOf('- '.repeat(15_000))).code).toBe('INVALID');
     // a mapping of many keys would take the library minutes
     const keys = Array.from({ length: 60_000 }, (_, index) => `k${index}:`).join('\n');
-    expect((await refusalOf(keys)).message).toContain('there is too much in it');
+    expect((await refusalOf(keys)).message).toContain('it is too large');
     const fewer = Array.from({ length: 5_000 }, (_, index) => `k${index}: 1`).join('\n');
     expect((await refusalOf(fewer)).message).toContain('dsl_version');
     expect((await refusalOf(`a: ${'{a: '.repeat(200)}1${'}'.repeat(200)}`)).code).toBe('INVALID');

@@ -71,7 +71,7 @@ describe('modules that a module needs', () => {
     expect(missing).toMatchObject({ code: 'CONTENT_MISSING' });
     expect(missing.message).toContain('acme/db 1.5.0');
     const other = new Map([['acme/db', { version: '1.9.0', digest: 'x'.repeat(64) }]]);
-    expect(refusal({ 'acme/db': '^1.0.0' }, shelf, { lock: other }).message).toContain('with another content');
+    expect(refusal({ 'acme/db': '^1.0.0' }, shelf, { lock: other }).message).toContain('with other content');
     // what it keeps may be all that stands in the way of a range that was changed
     const newer: Shelf = {
       'acme/a': { '1.0.0': { 'acme/c': '^1' }, '1.1.0': { 'acme/c': '^2' } },
@@ -94,7 +94,7 @@ describe('what cannot be', () => {
   it('says which module wants which range, and what is there', () => {
     const none = refusal({ 'acme/c': '^3' }, shelf);
     expect(none.code).toBe('NO_MATCH');
-    expect(none.message).toBe('nothing is in the range: acme/web 1.0.0 wants acme/c "^3"; there is 2.0.0, 1.0.0');
+    expect(none.message).toBe('no version is in the range: acme/web 1.0.0 wants acme/c "^3"; there is 2.0.0, 1.0.0');
     const nowhere = refusal({ 'acme/x': '*' }, shelf);
     expect(nowhere).toMatchObject({ code: 'NO_MATCH' });
     expect(nowhere.message).toContain('there is no acme/x, neither here nor released');
@@ -205,7 +205,7 @@ it('a graph that is made to keep it busy costs a bounded number of comparisons',
     });
   const compared = vi.spyOn(semver.Range.prototype, 'test');
   const root = { name: 'r/r', version: '1.0.0', dependencies: Object.fromEntries(names.map((name) => [name, '*'])), types: [] };
-  expect(() => resolveModules({ root, available: made })).toThrow('reasonable effort');
+  expect(() => resolveModules({ root, available: made })).toThrow('in reasonable time');
   const { length } = compared.mock.calls;
   compared.mockRestore();
   expect(length).toBeLessThanOrEqual(100_000);

@@ -57,8 +57,8 @@ const BROKEN: Record<string, [Parts, RegExp]> = {
   'a template in the place of a directory': [template('x', 'var'), /to: is a directory/],
   'a template that is a directory': [template('x', 'conf/'), /to: is the path of a directory/],
   'a template with a name that no disk takes': [template('x', 'n'.repeat(300)), /to: has a name that is too long/],
-  'a template that is no text': [template(Buffer.from([0xff, 0xfe])), /is no UTF-8 text/],
-  'a template that is too large': [template(`\${node.name}${'x'.repeat(1_100_000)}`), /is larger than the 1 MiB/],
+  'a template that is no text': [template(Buffer.from([0xff, 0xfe])), /is not UTF-8 text/],
+  'a template that is too large': [template(`\${node.name}${'x'.repeat(1_100_000)}`), /is larger than 1 MiB/],
   'templates of which one is a directory of another': [
     { web: { templates: ['a/b', 'a'].map((to) => ({ from: 't', to })) }, files: { t: 'x' } },
     /templates\[1\].to: a would be a file, and the directory of a\/b/,
@@ -76,9 +76,9 @@ const BROKEN: Record<string, [Parts, RegExp]> = {
     script({ directory: '${resource.nmae}' }),
     /script.directory: .* did you mean \$\{resource.name\}/,
   ],
-  'an argument with a NUL': [script({ args: ['a\0b'] }), /holds a NUL/],
+  'an argument with a NUL': [script({ args: ['a\0b'] }), /contains a NUL/],
   'a secret of a property that no type declares': [script({ secrets: [{ property: 'nope', variable: 'V' }] }), /secrets\[0\].property: /],
-  'a secret of no name': [script({ secrets: [{ name: 'Not A Name', variable: 'V' }] }), /secrets\[0\].name: can be no name/],
+  'a secret of no name': [script({ secrets: [{ name: 'Not A Name', variable: 'V' }] }), /secrets\[0\].name: cannot be the name/],
   'an interpreter within the module': [
     { ...script({ interpreter: ['bin/run'] }), files: { 'bin/run': '#!/bin/sh\n' } },
     /interpreter: is looked for in the directory of the resource/,
@@ -108,13 +108,13 @@ const BROKEN: Record<string, [Parts, RegExp]> = {
   ],
   'a dispatch to types that are no expression': [
     { create: { dispatch: { command: 'x', over: 'children', type: '(' } } },
-    /dispatch.type: is not a regular expression/,
+    /dispatch.type: is not a valid regular expression/,
   ],
   'a dispatch with an option of nothing': [
     { create: { dispatch: { command: 'x', over: 'children', options: { a: '${properties.nope}' } } } },
     /dispatch.options.a: /,
   ],
-  'a pattern that is none': [{ web: { properties: { a: { pattern: '(' } } } }, /^Web.properties.a.pattern: is not a regular/],
+  'a pattern that is none': [{ web: { properties: { a: { pattern: '(' } } } }, /^Web.properties.a.pattern: is not a valid regular/],
   'a default that its pattern does not match': [
     { web: { properties: { a: { pattern: '[a-z]+', default: '1' } } } },
     /a.default: expected a text that matches/,
@@ -128,7 +128,7 @@ const BROKEN: Record<string, [Parts, RegExp]> = {
     /^Web.properties.a.default: expected one of "x"/,
   ],
   'a supertype that no service has': [{ web: { extends: 'Nope' } }, /^Web.extends: there is no type "Nope"/],
-  'a machine as supertype': [{ web: { extends: 'Node' } }, /^Web.extends: Node stands for machines/],
+  'a machine as supertype': [{ web: { extends: 'Node' } }, /^Web.extends: Node is reserved for machines/],
   'a relation to a type that no service has': [{ web: { children: [{ type: 'Nope' }] } }, /^Web.children\[0\].type: there is no type/],
   'a relation of more than there may be': [{ web: { children: [{ type: 'Web', min: 3, max: 1 }] } }, /children\[0\].min: is more than max/],
   'a component that cannot be on a node': [{ web: { parents: [{ type: 'Site' }] } }, /components.web.type: a Web cannot be on a node/],
@@ -200,7 +200,7 @@ const BROKEN: Record<string, [Parts, RegExp]> = {
   ],
   'a place that is no filter': [
     components({ web: { type: 'Web', on: 'name=*' } }),
-    /components.web.on: "\*" is not a regular expression[^\n]*$/,
+    /components.web.on: "\*" is not a valid regular expression[^\n]*$/,
   ],
   'an exception that is no filter': [
     components({ web: { type: 'Web', on: { nodes: 'self', except: 'tags=' } } }),
@@ -223,7 +223,7 @@ const BROKEN: Record<string, [Parts, RegExp]> = {
   ],
   'an app at what is not a port': [
     { assembly: { apps: { a: { component: 'web', port: 'text', domains: ['d'] } } } },
-    /text of web is of type string, and no port/,
+    /text of web is of type string, not a port/,
   ],
   'an app of too many domains': [
     { assembly: { apps: { a: { component: 'web', domains: Array.from({ length: 17 }, (_, at) => `d${at}`) } } } },
@@ -272,7 +272,7 @@ const BROKEN: Record<string, [Parts, RegExp]> = {
         ),
       },
     },
-    /workflows.w1: it comes to more than 4096 steps/,
+    /workflows.w1: it has more than 4096 steps/,
   ],
 };
 

@@ -167,6 +167,6 @@ describe('the order of frames', () => {
     const all = () => {
       for (const frame of frames) grammar.next(frame);
     };
-    expect(all).toThrow(/no bundle that dtkd makes/);
+    expect(all).toThrow(/this is not a valid bundle/);
   });
 });

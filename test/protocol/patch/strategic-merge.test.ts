@@ -127,7 +127,7 @@ describe('a strategic merge patch', () => {
     ['a deletion without its key', ports({ $patch: 'delete' })],
     ['an item that is no object', { spec: { ports: [80] } }],
     ['an object in a set', { metadata: { finalizers: [{}] } }],
-    ['an order that is no list', { spec: { '$setElementOrder/ports': 'x' } }],
+    ['an order that is not a list', { spec: { '$setElementOrder/ports': 'x' } }],
     ['an order of a list that is not merged', { '$setElementOrder/subsets': [] }],
     ['an order without what is written', { spec: { '$setElementOrder/ports': [{ port: 1 }], ports: [{ port: 2 }] } }],
     ['retained names that are none', { spec: { $retainKeys: 'x' } }],

@@ -168,7 +168,7 @@ describe('expressions', () => {
   it('knows the fields of each kind', () => {
     expect(() => parseWhere('type=Service', serviceKind)).toThrow(/"type" is not a field here/);
     expect(() => parseWhere('subsets=x', serviceKind)).toThrow();
-    expect(() => parseWhere('name~x', serviceKind)).toThrow(/"name~x" is no path, .*; compare with =, !=, /);
+    expect(() => parseWhere('name~x', serviceKind)).toThrow(/"name~x" is not a path, .*; compare with =, !=, /);
     expect(parseWhere('spec.clusterIP=None', serviceKind)).toBeDefined();
   });
 

@@ -100,7 +100,7 @@ function operatorsOnly(api: Api, c: ApiContext, what: string, plural?: string): 
 function localOnly(c: ApiContext, what: string): DtkdError {
   const reason = `"${what}" is for users of this node only`;
   c.get('note').because = reason;
-  return new DtkdError('FORBIDDEN', reason, { next: 'Log in at that node, with a token of it.' });
+  return new DtkdError('FORBIDDEN', reason, { next: 'Send the request to that node, with a token of that node.' });
 }
 
 /** Finds the object of a subresource if the caller may use it, and tells whether it still may. */

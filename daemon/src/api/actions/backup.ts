@@ -13,7 +13,7 @@ export async function makeBackup(api: Api, c: ApiContext): Promise<Response> {
   assertNoTrial(c, `"${NAME}"`);
   const principal = c.get('principal');
   if (principal.type !== 'operator') {
-    const reason = `a backup has the keys of ${api.node.name} in it: it is for the operator, not for ${principal.display}`;
+    const reason = `a backup contains the keys of ${api.node.name}: it is for the operator, not for ${principal.display}`;
     c.get('note').because = reason;
     throw new DtkdError('FORBIDDEN', reason, { next: `Ask the operator of ${api.node.name} to make it.` });
   }

@@ -64,7 +64,7 @@ async function* whole(source: AsyncIterable<unknown> | Iterable<unknown>, declar
 }
 
 function brokenOff(cause: unknown): DtkdError {
-  return new DtkdError('BAD_REQUEST', 'the connection ended before the whole file had come', { cause });
+  return new DtkdError('BAD_REQUEST', 'the connection ended before the whole file had arrived', { cause });
 }
 
 /** Returns a file, starting at the byte that a `Range` names. Fetches it from the node that `node` names if it is not here. */
@@ -102,7 +102,7 @@ function startOf(range: string | undefined, size: number): number {
   if (from === undefined) return 0;
   const start = Number(from);
   if (start < size || start === 0) return start;
-  throw new DtkdError('BAD_REQUEST', `the file has ${size} bytes: none from ${start} on`);
+  throw new DtkdError('BAD_REQUEST', `the file has ${size} bytes: there are none from ${start} on`);
 }
 
 /** Notes the request for the audit log, and admits only this node's operator and users. */
@@ -111,7 +111,10 @@ function open(api: Api, c: ApiContext, method: 'PUT' | 'GET'): ApiContent {
   begin(c, `${method} ${NAME}`, { kind: { group: DAEMON_GROUP, plural: 'daemon' }, namespace: '', name: NAME });
   assertNoTrial(c, `"${NAME}"`);
   const principal = c.get('principal');
-  if (isRemote(principal)) throw new DtkdError('FORBIDDEN', 'files are for users of this node only', { next: 'Log in at that node.' });
+  if (isRemote(principal))
+    throw new DtkdError('FORBIDDEN', 'files are for users of this node only', {
+      next: 'Send the request to that node, with a token of that node.',
+    });
   c.get('note').because = principal.type === 'operator' ? 'the operator of this node' : 'open to users';
   if (api.content === undefined) throw new DtkdError('UNAVAILABLE', 'this node keeps no files');
   return api.content;

@@ -18,7 +18,7 @@ export async function answerMade(
   const gone = new AbortController();
   const { signal, release } = linkSignals([gone.signal, c.req.raw.signal, api.closing]);
   const end = () => {
-    gone.abort(new DtkdError('UNAVAILABLE', `whoever asked for the ${what} has gone`));
+    gone.abort(new DtkdError('UNAVAILABLE', `the client that asked for the ${what} has gone`));
     release();
   };
   // answerBytes has a limit of its own

@@ -47,7 +47,7 @@ async function* bytesOf(source: AsyncIterable<unknown> | Iterable<unknown>): Asy
   } catch (cause) {
     throw cause instanceof DtkdError
       ? cause
-      : new DtkdError('BAD_REQUEST', 'the connection ended before the whole bundle had come', { cause });
+      : new DtkdError('BAD_REQUEST', 'the connection ended before the whole bundle had arrived', { cause });
   }
 }
 
@@ -56,7 +56,10 @@ function open(api: Api, c: ApiContext, what: 'export' | 'import'): ApiParcels {
   begin(c, `POST ${NAME} ${what}`, { kind: { group: DAEMON_GROUP, plural: 'daemon' }, namespace: '', name: NAME });
   if (what === 'export') assertNoTrial(c, `"${NAME}/export"`);
   const principal = c.get('principal');
-  if (isRemote(principal)) throw new DtkdError('FORBIDDEN', 'bundles are for users of this node only', { next: 'Log in at that node.' });
+  if (isRemote(principal))
+    throw new DtkdError('FORBIDDEN', 'bundles are for users of this node only', {
+      next: 'Send the request to that node, with a token of that node.',
+    });
   c.get('note').because = principal.type === 'operator' ? 'the operator of this node' : 'decided for each domain';
   if (api.parcels === undefined) throw new DtkdError('UNAVAILABLE', 'this node makes no bundles');
   return api.parcels;

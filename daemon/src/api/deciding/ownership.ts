@@ -16,7 +16,7 @@ export function assertWritableHere(api: Api, target: Target, object?: ApiObject)
   if (target.namespace === api.node.name) return;
   const what = object === undefined ? `namespace "${target.namespace}"` : `${target.kind.plural} "${target.name}"`;
   throw new DtkdError('FORBIDDEN', `${what} belongs to node "${target.namespace}"; this is "${api.node.name}", which cannot write there`, {
-    next: `Run the same on ${target.namespace}.`,
+    next: `Run the same command on ${target.namespace}.`,
   });
 }
 

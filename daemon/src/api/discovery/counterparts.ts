@@ -7,18 +7,18 @@ const COUNTERPARTS: ReadonlyMap<string, string> = new Map([
   ['pods', 'There are no Pods. "dtkd exec" and "dtkd run" start programs on nodes, "dtkd executions follow" shows their output.'],
   ...['deployments', 'daemonsets', 'statefulsets', 'replicasets', 'jobs', 'cronjobs'].map((plural): [string, string] => [
     plural,
-    'There are no containers to run. "dtkd run" starts commands on nodes, "dtkd stage" and "dtkd converge" keep services.',
+    'There are no containers to run. "dtkd run" starts commands on nodes, "dtkd stage" and "dtkd converge" maintain services.',
   ]),
-  ['secrets', 'Secrets are of dtkd.dev, and never show their value: dtkd secret set NAME.'],
+  ['secrets', 'Secrets are in the group dtkd.dev, and never show their value: dtkd secret set NAME.'],
   ['nodes', 'Nodes are in the group dtkd.dev: kubectl get nodes.dtkd.dev.'],
   ['ingresses', 'A dtApp gives a Service its URIs: dtkd app expose NAME --to HOST:PORT.'],
   ['configmaps', 'There are no ConfigMaps: values are properties of Resources.'],
-  ['serviceaccounts', 'Programs have the token of a user: dtkd user add NAME.'],
+  ['serviceaccounts', 'Programs use the token of a user: dtkd user add NAME.'],
   ...['roles', 'rolebindings', 'clusterroles', 'clusterrolebindings'].map((plural): [string, string] => [
     plural,
     'Owners grant rights with Capabilities: dtkd grant USER@NODE READ --on KIND.',
   ]),
-  ['customresourcedefinitions', 'The kinds are those of the program. Types say what Resources there are: dtkd explain type.'],
+  ['customresourcedefinitions', 'The kinds are built in. Types define what Resources there are: dtkd explain type.'],
 ]);
 
 /** The next step for a request to a path at which nothing is served. */
@@ -31,8 +31,8 @@ export function insteadOf(path: string): string {
 
 /** The next step for a request to do what a kind does not support, or not at that path. */
 export function insteadOfMethod(kind: Kind, method: string, path: string): string {
-  if (kind.plural === 'namespaces') return 'A namespace is a node: it comes by "dtkd domain join", and goes by "dtkd delete dtpeer".';
+  if (kind.plural === 'namespaces') return 'A namespace is a node: "dtkd domain join" adds one, and "dtkd delete dtpeer" removes one.';
   if (kind.scope === 'Namespaced' && method !== 'GET' && path === `${basePath(kind)}/${kind.plural}`)
-    return `Say of which node: ${basePath(kind)}/namespaces/NODE/${kind.plural}.`;
-  return `The kind can do: ${kind.verbs.join(', ')}.`;
+    return `Name the node: ${basePath(kind)}/namespaces/NODE/${kind.plural}.`;
+  return `The verbs of the kind are: ${kind.verbs.join(', ')}.`;
 }

@@ -39,7 +39,7 @@ export function federatedList(api: Api, c: ApiContext, kind: Kind): Promise<Resp
   const { exact, atLeast } = listVersion(versionParameters(c));
   assertReached(atLeast, user === undefined ? api.store.version() : federation.version());
   if (exact !== undefined) {
-    throw new DtkdError('GONE', 'lists of the past are not kept', { next: 'List without resourceVersionMatch=Exact.' });
+    throw new DtkdError('GONE', 'past lists are not kept', { next: 'List without resourceVersionMatch=Exact.' });
   }
   const limit = wholeNumber(c, 'limit') ?? 0;
   const token = c.req.query('continue') ?? '';

@@ -18,7 +18,7 @@ const MAX_PEER_MS = 60_000;
 /** Fields that can be selected in every kind. */
 const ALWAYS_SELECTABLE = ['metadata.name', 'metadata.namespace'];
 
-export const OPERATOR_ELSEWHERE = "the operator's token counts on this node only; use a user's token: dtkd user add NAME";
+export const OPERATOR_ELSEWHERE = "the operator's token is valid only on this node; use a user's token: dtkd user add NAME";
 
 /** True for kinds whose objects are not replicated, so that their nodes have to be asked. */
 function isFederated(kind: Pick<Kind, 'shared' | 'scope'>): boolean {

@@ -39,7 +39,7 @@ export function iteratedBody<T>(
   };
   const rest = (controller: ReadableStreamDefaultController) => {
     const cut = () => {
-      controller.error(new Error('the client takes nothing'));
+      controller.error(new Error('the client has stopped reading'));
       void leave().catch(() => undefined);
     };
     if (stallMs !== undefined) stall = setTimeout(cut, stallMs).unref();

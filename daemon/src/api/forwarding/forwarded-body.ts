@@ -51,7 +51,7 @@ const metadata = z.object({
 export function incoming(bytes: Uint8Array, kind: Kind, namespace: string): ApiObject {
   const value = readAnswer(bytes, namespace);
   const isOfKind = isRecord(value) && value['apiVersion'] === apiVersionOf(kind) && value['kind'] === kind.kind;
-  if (!isOfKind || !metadata.safeParse(value['metadata']).success) throw misbehaved(namespace, `something that is no ${kind.kind}`);
+  if (!isOfKind || !metadata.safeParse(value['metadata']).success) throw misbehaved(namespace, `with something that is not a ${kind.kind}`);
   return renamed(value, namespace);
 }
 
@@ -117,13 +117,13 @@ function readAnswer(bytes: Uint8Array, namespace: string): unknown {
   try {
     return parseJson(bytes);
   } catch {
-    throw misbehaved(namespace, 'something that is no JSON');
+    throw misbehaved(namespace, 'with something that is not JSON');
   }
 }
 
 export function misbehaved(namespace: string, what: string): DtkdError {
   return new DtkdError('UNAVAILABLE', `node "${namespace}" answered ${what}`, {
-    next: `Its version of dtkd may be another one: see dtkd get node ${namespace}.`,
+    next: `It may run another version of dtkd: see dtkd get node ${namespace}.`,
     details: { node: namespace },
   });
 }

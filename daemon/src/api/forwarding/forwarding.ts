@@ -63,7 +63,7 @@ function unknownNode(self: string, peers: PeerApi, namespace: string): DtkdError
   return new DtkdError('NOT_FOUND', `no node "${namespace.slice(0, 80)}" is known here`, {
     next:
       known.length === 1
-        ? `This node, ${self}, knows no other one.`
+        ? `This node, ${self}, knows no other nodes.`
         : `Known are ${known.slice(0, 16).join(', ')}${known.length > 16 ? ', …' : ''}.`,
   });
 }
@@ -71,8 +71,8 @@ function unknownNode(self: string, peers: PeerApi, namespace: string): DtkdError
 /** Refuses the operator, whose token has no rights on other nodes. */
 function operatorElsewhere(api: Pick<Api, 'node'>, { kind, namespace, name }: Target): DtkdError {
   const what = name === '' ? `namespace "${namespace}"` : `${kind.plural} "${name}" in namespace "${namespace}"`;
-  return new DtkdError('FORBIDDEN', `${what} belongs to another node; the operator's token counts on ${api.node.name} only`, {
-    next: `Use a user's token: dtkd user add NAME. Or run the same on ${namespace}.`,
+  return new DtkdError('FORBIDDEN', `${what} belongs to another node; the operator's token is valid only on ${api.node.name}`, {
+    next: `Use a user's token: dtkd user add NAME. Or run the same command on ${namespace}.`,
     details: { owner: namespace },
   });
 }
@@ -207,7 +207,7 @@ async function readAll(body: AsyncIterable<Uint8Array>, limit: number, namespace
   let size = 0;
   for await (const part of body) {
     size += part.length;
-    if (size > limit) throw misbehaved(namespace, `more than ${limit} bytes`);
+    if (size > limit) throw misbehaved(namespace, `with more than ${limit} bytes`);
     parts.push(part);
   }
   return Buffer.concat(parts);
@@ -215,11 +215,11 @@ async function readAll(body: AsyncIterable<Uint8Array>, limit: number, namespace
 
 /** Refuses an answer with another object than the one that was asked for. */
 function assertAskedFor({ metadata }: ApiObject, { name, namespace, kind }: Target): void {
-  if (name !== '' && metadata.name !== name) throw misbehaved(namespace, `another of its ${kind.plural} than was asked for`);
+  if (name !== '' && metadata.name !== name) throw misbehaved(namespace, `with another of its ${kind.plural} than was asked for`);
 }
 
 /** Unreadable bytes are the peer's fault, not the client's. */
 function misread(error: unknown, namespace: string): unknown {
   if (!(error instanceof DtkdError) || (error.code !== 'FRAME_INVALID' && error.code !== 'FRAME_TOO_LARGE')) return error;
-  return misbehaved(namespace, 'something that cannot be read');
+  return misbehaved(namespace, 'with something that cannot be read');
 }

@@ -139,7 +139,7 @@ async function readPair(dir: string, name: string): Promise<KeyPair | undefined>
   } catch (error) {
     if (error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM')) {
       throw new DtkdError('DATA_UNWRITABLE', `the certificate files in ${dir} cannot be read`, {
-        next: 'Give them to the user that runs dtkd, or delete them to have new ones made.',
+        next: 'Give them to the user that runs dtkd, or delete them: dtkd makes new ones.',
         cause: error,
       });
     }

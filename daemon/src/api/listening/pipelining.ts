@@ -57,7 +57,7 @@ export function serveInTurn(server: Server | TlsServer, serve: Serve): () => Ite
       refuse(
         socket,
         new DtkdError('TOO_MANY_REQUESTS', `more than ${MAX_AHEAD} requests were sent ahead on one connection`, {
-          next: 'Wait for answers, or take more connections.',
+          next: 'Wait for answers, or use more connections.',
         }),
       );
     }
@@ -90,7 +90,7 @@ function faultOf({
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       return { code: 'TOO_LARGE', message: 'the chunk extensions of the request are too large' };
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return { code: 'TIMEOUT', message: 'the request did not come in time', http: 408 };
+      return { code: 'TIMEOUT', message: 'the request did not arrive in time', http: 408 };
     default:
       return code.startsWith('HPE_') ? { code: 'BAD_REQUEST', message: 'the request is not valid HTTP' } : undefined;
   }

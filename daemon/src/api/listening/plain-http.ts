@@ -36,7 +36,7 @@ export function endsOf({ remoteAddress, remotePort, localAddress, localPort }: S
 }
 
 function answer(url: string): string {
-  const text = `This port speaks HTTPS, and you sent plain HTTP.\nnext: Take ${url} instead; the authority of its certificate is ca.crt in the data directory.\n`;
+  const text = `This port speaks HTTPS, and you sent plain HTTP.\nnext: Use ${url} instead; the authority of its certificate is ca.crt in the data directory.\n`;
   return [
     'HTTP/1.1 400 Bad Request',
     'Content-Type: text/plain; charset=utf-8',

@@ -40,11 +40,11 @@ function parametersOf({ kind, path }: ActionEntry): PathItem {
 }
 
 const OWN: Readonly<Record<string, string>> = {
-  invite: 'Id of the invite.',
-  node: 'Name of the member.',
-  peer: 'Id of the member, 32 hexadecimal digits.',
-  id: 'Id of the execution, or at least six digits of it.',
-  digest: 'SHA-256 of the file.',
+  invite: 'The ID of the invite.',
+  node: 'The name of the member.',
+  peer: 'The ID of the member, 32 hexadecimal digits.',
+  id: 'The ID of the execution, or at least its first six digits.',
+  digest: 'The SHA-256 of the file.',
 };
 
 function operationOf(entry: ActionEntry): Operation {
@@ -84,11 +84,11 @@ function operationId({ kind, method, path }: ActionEntry): string {
 function needsText({ needs = 'MANAGE', kind }: ActionEntry): string {
   switch (needs) {
     case 'operator':
-      return "For this node's operator.";
+      return 'For the operator of this node.';
     case 'user':
-      return "For this node's operator and users; what they may is decided for each thing.";
+      return 'For the operator and users of this node. Each object is subject to their rights.';
     case 'anybody':
-      return 'For everybody who has a token, also users of other nodes.';
+      return 'For everyone who has a token, including users of other nodes.';
     default:
       return `Needs ${needs} on the ${kind?.kind ?? 'object'}.`;
   }
@@ -101,7 +101,10 @@ function contentOf(what: NonNullable<ActionEntry['body']>): Content {
 
 function answerOf({ answer, lines }: ActionEntry): { description: string; content: Content } {
   if (lines !== undefined) {
-    return { description: 'JSON, one object a line.', content: { [LINES_TYPE]: { schema: lines === true ? ANYTHING : schemaOf(lines) } } };
+    return {
+      description: 'JSON, one object per line.',
+      content: { [LINES_TYPE]: { schema: lines === true ? ANYTHING : schemaOf(lines) } },
+    };
   }
   if (answer === BYTES) return { description: 'The bytes.', content: contentOf(BYTES) };
   if (answer === undefined) return { description: 'The answer.', content: { 'application/json': { schema: ANYTHING } } };

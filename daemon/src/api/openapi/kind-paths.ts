@@ -86,7 +86,7 @@ function list(kind: Kind, scope: 'namespace' | 'everywhere'): Operation {
   const where = kind.scope === 'Cluster' ? '' : everywhere ? ' of all nodes' : ' of one node';
   const selectable = ['metadata.name', 'metadata.namespace', ...kind.selectableFields].map((field) => `\`${field}\``).join(', ');
   const absent = everywhere
-    ? ' A node that does not answer, or is not asked, is named in `metadata.completeness` and in a Warning header; it is no error.'
+    ? ' A node that does not answer, or is not asked, is named in `metadata.completeness` and in a Warning header. This is not an error.'
     : '';
   return {
     ...base(
@@ -100,7 +100,7 @@ function list(kind: Kind, scope: 'namespace' | 'everywhere'): Operation {
     parameters: refs(LISTING),
     responses: {
       '200': {
-        description: `The list; with \`watch\`, one change a line.`,
+        description: `The list; with \`watch\`, one change per line.`,
         content: { ...json(refTo(listName(kind))), [WATCH_TYPE]: { schema: refTo(WATCH_EVENT) } },
       },
       default: FAILURE,
@@ -113,16 +113,16 @@ function create(kind: Kind): Operation {
     ...base(kind, 'create', 'post', `Create ${one(kind)}`, kind.description),
     parameters: [DRY_RUN, FIELD_VALIDATION, parameterRef(FIELD_MANAGER.name)],
     requestBody: { required: true, content: json(refTo(schemaName(kind))) },
-    responses: { '201': answer('The object as it was stored.', refTo(schemaName(kind))), default: FAILURE },
+    responses: { '201': answer('The stored object.', refTo(schemaName(kind))), default: FAILURE },
   };
 }
 
 function deleteCollection(kind: Kind): Operation {
   return {
-    ...base(kind, 'delete', 'deletecollection', `Delete ${kind.plural}`, 'All that match.', 'Collection'),
+    ...base(kind, 'delete', 'deletecollection', `Delete ${kind.plural}`, 'Deletes all objects that match.', 'Collection'),
     parameters: [parameterRef('labelSelector'), parameterRef('fieldSelector'), parameterRef('where'), DRY_RUN, ...refs(DELETING)],
     requestBody: { content: json(refTo(DELETE_OPTIONS)) },
-    responses: { '200': answer('How it ended.', refTo(STATUS)), default: FAILURE },
+    responses: { '200': answer('The result.', refTo(STATUS)), default: FAILURE },
   };
 }
 
@@ -140,29 +140,35 @@ function replace(kind: Kind): Operation {
       'replace',
       'put',
       `Replace ${one(kind)}`,
-      'With `metadata.resourceVersion` in the body only if it is still at that version.',
+      'If the body has `metadata.resourceVersion`, the write fails unless the object still has that version.',
     ),
     parameters: [DRY_RUN, FIELD_VALIDATION, parameterRef(FIELD_MANAGER.name)],
     requestBody: { required: true, content: json(refTo(schemaName(kind))) },
-    responses: { '200': answer('The object as it was stored.', refTo(schemaName(kind))), default: FAILURE },
+    responses: { '200': answer('The stored object.', refTo(schemaName(kind))), default: FAILURE },
   };
 }
 
 function patch(kind: Kind): Operation {
   const types = patchTypes(patchRulesOf(kind) !== undefined);
   return {
-    ...base(kind, 'patch', 'patch', `Change ${one(kind)}`, 'Changes the fields that the patch names.'),
+    ...base(kind, 'patch', 'patch', `Change ${one(kind)}`, 'Changes only the fields that the patch names.'),
     parameters: [DRY_RUN, FIELD_VALIDATION, parameterRef(FIELD_MANAGER.name)],
     requestBody: { required: true, content: Object.fromEntries(types.map((type) => [type, { schema: refTo(PATCH) }])) },
-    responses: { '200': answer('The object as it was stored.', refTo(schemaName(kind))), default: FAILURE },
+    responses: { '200': answer('The stored object.', refTo(schemaName(kind))), default: FAILURE },
   };
 }
 
 function remove(kind: Kind): Operation {
   return {
-    ...base(kind, 'delete', 'delete', `Delete ${one(kind)}`, 'An object with finalizers is marked, and goes once they are taken out.'),
+    ...base(
+      kind,
+      'delete',
+      'delete',
+      `Delete ${one(kind)}`,
+      'An object with finalizers is only marked. It is deleted once they are removed.',
+    ),
     parameters: [DRY_RUN, ...refs(DELETING)],
     requestBody: { content: json(refTo(DELETE_OPTIONS)) },
-    responses: { '200': answer('How it ended, or the object while it is being deleted.', refTo(STATUS)), default: FAILURE },
+    responses: { '200': answer('The result, or the object while it is being deleted.', refTo(STATUS)), default: FAILURE },
   };
 }

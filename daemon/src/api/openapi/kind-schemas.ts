@@ -22,7 +22,7 @@ export function kindId({ group, version, kind }: Kind): GroupVersionKind {
 
 function typeFields(kind: string): Record<string, Schema> {
   return {
-    apiVersion: { type: 'string', description: 'Group and version of the kind.' },
+    apiVersion: { type: 'string', description: 'The API version of the kind: group and version.' },
     kind: { type: 'string', description: `${kind}.` },
   };
 }
@@ -41,7 +41,7 @@ function objectSchema(kind: Kind): Schema {
     ...(wanted.length > 0 ? { required: wanted } : {}),
     properties: {
       ...typeFields(kind.kind),
-      metadata: fieldOf(OBJECT_META, 'Its names, its version, and words about it.'),
+      metadata: fieldOf(OBJECT_META, 'The metadata of the object: name, version, labels and annotations.'),
       ...Object.fromEntries(said),
     },
     'x-kubernetes-group-version-kind': [kindId(kind)],
@@ -58,7 +58,7 @@ function listSchema(kind: Kind): Schema {
     required: ['items'],
     properties: {
       ...typeFields(id.kind),
-      metadata: fieldOf(LIST_META, 'Its version, and where the next page begins.'),
+      metadata: fieldOf(LIST_META, 'The metadata of the list: its version, and the token of the next page.'),
       items: { type: 'array', description: 'The objects.', items: refTo(schemaName(kind)) },
     },
     'x-kubernetes-group-version-kind': [id],

@@ -20,22 +20,26 @@ import type { Schema } from './schema.types.ts';
 const text = (description: string): Schema => ({ type: 'string', description });
 const wholeNumber = (description: string): Schema => ({ type: 'integer', format: 'int64', description });
 
-const API_VERSION = text('Group and version of the kind: what this schema is of.');
-const KIND = text('What the object is.');
+const API_VERSION = text('The API version of the kind: group and version.');
+const KIND = text('The kind of the object.');
 
 export function metaSchemas(): Record<string, Schema> {
   return {
     [OBJECT_META]: metadata(),
-    [OWNER_REFERENCE]: { description: 'An object on which another one depends.', ...schemaOf(ownerReference) },
+    [OWNER_REFERENCE]: { description: 'An object that another one depends on.', ...schemaOf(ownerReference) },
     [LIST_META]: LIST,
     [STATUS]: STATUS_SCHEMA,
     [DELETE_OPTIONS]: DELETING,
     [PRECONDITIONS]: {
       type: 'object',
-      description: 'What has to hold, or nothing is done.',
-      properties: { uid: text('Uid of the object.'), resourceVersion: text('Version of the object.') },
+      description: 'Conditions that must hold, otherwise nothing is done.',
+      properties: { uid: text('The UID of the object.'), resourceVersion: text('The version of the object.') },
     },
-    [PATCH]: { type: 'object', description: 'A patch: see its content type. A JSON patch is a list of operations.', [OPEN]: true },
+    [PATCH]: {
+      type: 'object',
+      description: 'A patch in the form that its content type names. A JSON patch is a list of operations.',
+      [OPEN]: true,
+    },
     [WATCH_EVENT]: WATCHED,
     [INT_OR_STRING]: {
       description: 'A number or a name.',
@@ -56,56 +60,60 @@ function metadata(): Schema {
   const { ownerReferences } = properties;
   if (ownerReferences !== undefined) properties['ownerReferences'] = { ...ownerReferences, items: refTo(OWNER_REFERENCE) };
   return withListRules(
-    { description: 'What every object has: its names, its version, and words about it.', ...schema, properties },
+    { description: 'The metadata that every object has.', ...schema, properties },
     { ownerReferences: { mergeKey: 'uid' }, finalizers: { set: true } },
   );
 }
 
 const LIST: Schema = {
   type: 'object',
-  description: 'What every list has.',
+  description: 'The metadata that every list has.',
   properties: {
-    resourceVersion: text('Version of the answering daemon: a watch goes on from it.'),
-    continue: text('Where the next page begins; absent on the last one.'),
-    remainingItemCount: wholeNumber('Objects that come after this page.'),
-    selfLink: text('Path of the list.'),
+    resourceVersion: text('The version of the store of the answering daemon. A watch can start from it.'),
+    continue: text('The token of the next page. Not set on the last page.'),
+    remainingItemCount: wholeNumber('The number of objects after this page.'),
+    selfLink: text('The path of the list in the API.'),
     completeness: {
       type: 'array',
-      description: 'Over several nodes: what each of them said. An absent one is named here and is no error.',
-      items: { type: 'object', [OPEN]: true, description: 'One node.' },
+      description: 'For a list over several nodes: the state of each node. A node that did not answer is named here; this is not an error.',
+      items: { type: 'object', [OPEN]: true, description: 'The state of one node.' },
     },
   },
 };
 
 const STATUS_SCHEMA: Schema = {
   type: 'object',
-  description: 'How a request ended, where there is no object to answer with.',
+  description: 'The result of a request that is not answered with an object.',
   'x-kubernetes-group-version-kind': [{ group: '', version: 'v1', kind: 'Status' }],
   properties: {
     apiVersion: API_VERSION,
     kind: KIND,
     metadata: fieldOf(LIST_META, 'Empty.'),
     status: { type: 'string', enum: ['Success', 'Failure'], description: 'Success or Failure.' },
-    message: text('What happened, for people, and what to do next.'),
-    reason: text('The same in one word, as Kubernetes clients know it.'),
-    code: { type: 'integer', format: 'int32', description: 'The HTTP status.' },
+    message: text('A message for people: what happened, and what to do next.'),
+    reason: text('The reason, one CamelCase word that Kubernetes clients know.'),
+    code: { type: 'integer', format: 'int32', description: 'The HTTP status code.' },
     details: {
       type: 'object',
-      description: 'More, for programs.',
+      description: 'Details for programs.',
       properties: {
-        group: text('Group of the kind.'),
-        kind: text('Plural of the kind.'),
-        name: text('Name of the object.'),
-        uid: text('Uid of the object.'),
-        code: text('Stable code of the error.'),
+        group: text('The API group of the kind.'),
+        kind: text('The plural of the kind.'),
+        name: text('The name of the object.'),
+        uid: text('The UID of the object.'),
+        code: text('The stable code of the error.'),
         next: text('What to do next.'),
         causes: {
           type: 'array',
-          description: 'What is wrong, field by field.',
+          description: 'What is wrong, by field.',
           items: {
             type: 'object',
-            description: 'One field.',
-            properties: { field: text('Path of the field.'), message: text('What was expected.'), reason: text('The same in one word.') },
+            description: 'What is wrong with one field.',
+            properties: {
+              field: text('The path of the field.'),
+              message: text('What was expected.'),
+              reason: text('The reason: one CamelCase word.'),
+            },
           },
         },
       },
@@ -116,16 +124,16 @@ const STATUS_SCHEMA: Schema = {
 
 const DELETING: Schema = {
   type: 'object',
-  description: 'How something is deleted.',
+  description: 'Options of a deletion.',
   'x-kubernetes-group-version-kind': [{ group: '', version: 'v1', kind: 'DeleteOptions' }],
   properties: {
     apiVersion: API_VERSION,
     kind: KIND,
-    propagationPolicy: text('Of what depends on it: Background, Foreground or Orphan.'),
-    orphanDependents: { type: 'boolean', description: 'An older way to say Orphan.' },
-    gracePeriodSeconds: wholeNumber('Accepted, and not used.'),
-    preconditions: fieldOf(PRECONDITIONS, 'What has to hold, or nothing is deleted.'),
-    dryRun: { type: 'array', description: '[All]: nothing is deleted.', items: { type: 'string' } },
+    propagationPolicy: text('What happens to the objects that depend on it: Background, Foreground or Orphan.'),
+    orphanDependents: { type: 'boolean', description: 'Deprecated: use propagationPolicy Orphan.' },
+    gracePeriodSeconds: wholeNumber('Accepted but not used.'),
+    preconditions: fieldOf(PRECONDITIONS, 'Conditions that must hold, otherwise nothing is deleted.'),
+    dryRun: { type: 'array', description: 'With [All], nothing is deleted.', items: { type: 'string' } },
   },
 };
 

@@ -11,68 +11,75 @@ export const NAMESPACE: Parameter = {
   name: 'namespace',
   in: 'path',
   required: true,
-  description: 'Name of the node that owns the objects; `default` is the node that is asked.',
+  description: 'The name of the node that owns the objects. `default` is the node that gets the request.',
   schema: text,
 };
-export const NAME: Parameter = { name: 'name', in: 'path', required: true, description: 'Name of the object.', schema: text };
+export const NAME: Parameter = { name: 'name', in: 'path', required: true, description: 'The name of the object.', schema: text };
 
 /** Parameters of writes. Kubernetes clients look for these two in each operation itself. */
-export const DRY_RUN = query('dryRun', '`All`: everything is judged, and nothing is stored.', { type: 'string', enum: ['All'] });
+export const DRY_RUN = query('dryRun', 'With `All`, the request is checked in full, but nothing is stored.', {
+  type: 'string',
+  enum: ['All'],
+});
 export const FIELD_VALIDATION = query(
   'fieldValidation',
-  'What becomes of fields that the kind does not have. Strict: refused; Warn (default): left out, with a Warning header; Ignore: left out.',
+  'What to do with fields that the kind does not have. Strict: refuse the request. Warn (default): drop them, with a Warning header. Ignore: drop them.',
   { type: 'string', enum: ['Strict', 'Warn', 'Ignore'] },
 );
-export const FIELD_MANAGER = query('fieldManager', 'Accepted, and not used.', text);
+export const FIELD_MANAGER = query('fieldManager', 'Accepted but not used.', text);
 
 const SELECTING = {
-  labelSelector: query('labelSelector', 'Only objects whose labels match: `tier=front,env!=dev,zone in (a,b),!old`.', text),
+  labelSelector: query('labelSelector', 'Only objects whose labels match, such as `tier=front,env!=dev,zone in (a,b),!old`.', text),
   fieldSelector: query(
     'fieldSelector',
-    'Only objects whose fields match: `metadata.name=web,status!=Ready`. Each kind says which fields can be used.',
+    'Only objects whose fields match, such as `metadata.name=web,status!=Ready`. The fields that can be used depend on the kind.',
     text,
   ),
-  where: query('where', 'Only objects for which this expression holds: `type = "WebServer" and properties.port > 8000`.', text),
+  where: query('where', 'Only objects for which this expression holds, such as `type = "WebServer" and properties.port > 8000`.', text),
 } satisfies Record<string, Parameter>;
 
 /** Parameters of lists and watches. */
 export const LISTING = {
   ...SELECTING,
-  limit: query('limit', 'Objects in one page; absent: all.', wholeNumber),
-  continue: query('continue', 'Of an earlier page: where this one begins.', text),
+  limit: query('limit', 'The maximum number of objects in a page. Default: all.', wholeNumber),
+  continue: query('continue', 'The token of the previous page, to get the next one.', text),
   resourceVersion: query(
     'resourceVersion',
-    'Of a watch: the version from which on changes are told. Absent or 0: what there is now comes first.',
+    'For a watch: the version to start from. If absent or 0, the existing objects come first.',
     text,
   ),
   resourceVersionMatch: query(
     'resourceVersionMatch',
-    'Of a list: `Exact` is the state at that version, if what happened since is still known; `NotOlderThan` is the present. Of a watch: needed with sendInitialEvents.',
+    'For a list: `Exact` gets the state at that version, if the changes since then are still kept; `NotOlderThan` gets the current state. For a watch: required with sendInitialEvents.',
     text,
   ),
-  watch: query('watch', 'Changes as they happen, one JSON object a line.', truth),
-  allowWatchBookmarks: query('allowWatchBookmarks', 'Of a watch: versions are told now and then, too.', truth),
+  watch: query('watch', 'Whether to follow changes as they happen, one JSON object per line.', truth),
+  allowWatchBookmarks: query('allowWatchBookmarks', 'For a watch: whether to also send the current version from time to time.', truth),
   sendInitialEvents: query(
     'sendInitialEvents',
-    'Of a watch: what there is now comes first, and a bookmark when all of it has come.',
+    'For a watch: whether to send the existing objects first, and a bookmark after the last of them.',
     truth,
   ),
-  timeoutSeconds: query('timeoutSeconds', 'Of a watch: ends after so long.', wholeNumber),
-  peerTimeoutMs: query('peerTimeoutMs', 'How long each other node may take, in milliseconds. Default: 2000.', wholeNumber),
-  stale: query('stale', 'Over several nodes: what absent ones answered last is in the list, too, annotated with its age.', truth),
+  timeoutSeconds: query('timeoutSeconds', 'For a watch: how long it lasts, in seconds.', wholeNumber),
+  peerTimeoutMs: query('peerTimeoutMs', 'The maximum time for each other node to answer, in milliseconds. Default: 2000.', wholeNumber),
+  stale: query(
+    'stale',
+    'For a list over several nodes: whether to add the last known answers of nodes that do not answer, annotated with their age.',
+    truth,
+  ),
 } satisfies Record<string, Parameter>;
 
 /** Parameters of deletions. */
 export const DELETING = {
-  gracePeriodSeconds: query('gracePeriodSeconds', 'Accepted, and not used.', wholeNumber),
-  orphanDependents: query('orphanDependents', 'An older way to say propagationPolicy=Orphan.', truth),
+  gracePeriodSeconds: query('gracePeriodSeconds', 'Accepted but not used.', wholeNumber),
+  orphanDependents: query('orphanDependents', 'Deprecated: use propagationPolicy=Orphan.', truth),
   propagationPolicy: query(
     'propagationPolicy',
-    'Of what depends on the object by owner references: Background (default), Foreground or Orphan.',
+    'What happens to objects that depend on it by owner references: Background (default), Foreground or Orphan.',
     {
       type: 'string',
       enum: ['Background', 'Foreground', 'Orphan'],
     },
   ),
-  cascade: query('cascade', 'Of Models, Types and Resources: what depends on it in the model goes, too.', truth),
+  cascade: query('cascade', 'For Models, Types and Resources: whether to also delete what depends on it in the model.', truth),
 } satisfies Record<string, Parameter>;

@@ -21,8 +21,8 @@ export function referenceDocument(all: Described, version: string): DocumentV3 {
     tags: [
       ...kinds.map((kind) => ({ name: kind.kind, description: tagText(kind) })),
       ...reviews.map((review) => ({ name: review.kind, description: `${reviewText(review)} \`${apiVersionOf(review)}\`` })),
-      { name: DAEMON_TAG, description: 'What is done with the daemon as a whole.' },
-      { name: HEALTH_TAG, description: 'How it is, for those who watch over it.' },
+      { name: DAEMON_TAG, description: 'Operations on the daemon as a whole.' },
+      { name: HEALTH_TAG, description: 'The health of the daemon, for monitoring.' },
     ],
     paths: Object.fromEntries(paths.map(([path, item]) => [path, withSamples(path, item, byTag)])),
   };
@@ -30,8 +30,8 @@ export function referenceDocument(all: Described, version: string): DocumentV3 {
 
 function tagText(kind: Kind): string {
   const shared = kind.shared
-    ? 'Shared: members of domains have copies of it.'
-    : 'Private: its owner alone has it, and answers questions about it.';
+    ? 'Shared: members of the domains have copies.'
+    : 'Private: only the owner has it, and answers requests about it.';
   const names = kind.shortNames.length === 0 ? '' : ` Short names: ${kind.shortNames.map((name) => `\`${name}\``).join(', ')}.`;
   return `${kind.description} \`${apiVersionOf(kind)}\`, ${kind.scope === 'Cluster' ? 'without a namespace' : 'in the namespace of its node'}. ${shared}${names}`;
 }
@@ -55,7 +55,7 @@ function probe(operationId: string, summary: string, description: string): PathI
     security: [],
     responses: {
       '200': { description: 'Yes.', content: { 'text/plain': { schema: { type: 'string' } } } },
-      default: { description: 'No, and which check failed.', content: { 'text/plain': { schema: { type: 'string' } } } },
+      default: { description: 'No, with the check that failed.', content: { 'text/plain': { schema: { type: 'string' } } } },
     },
   };
   return { get };
@@ -63,18 +63,18 @@ function probe(operationId: string, summary: string, description: string): PathI
 
 /** The paths that need no token. */
 const OPEN_PATHS: Paths = {
-  '/healthz': probe('health', 'Whether the daemon answers', 'With `?verbose` check by check.'),
-  '/readyz': probe('readiness', 'Whether the daemon is ready', 'With `?verbose` check by check; `?exclude=CHECK` leaves one out.'),
+  '/healthz': probe('health', 'Whether the daemon answers', 'With `?verbose`, lists the checks.'),
+  '/readyz': probe('readiness', 'Whether the daemon is ready', 'With `?verbose`, lists the checks. `?exclude=CHECK` leaves one out.'),
   '/version': {
     get: {
       operationId: 'version',
-      summary: 'Show its version',
-      description: 'Of dtkd, and of Kubernetes whose ways the API follows.',
+      summary: 'Show the version',
+      description: 'The version of dtkd, and the version of Kubernetes whose API it follows.',
       tags: [HEALTH_TAG],
       security: [],
       responses: {
         '200': {
-          description: 'Its version.',
+          description: 'The version.',
           content: { 'application/json': { schema: { type: 'object', additionalProperties: { type: 'string' } } } },
         },
         default: { description: 'What went wrong.', content: { 'application/json': { schema: refTo(STATUS) } } },
@@ -87,29 +87,29 @@ const METRICS: Paths = {
   '/metrics': {
     get: {
       operationId: 'metrics',
-      summary: 'Read its numbers',
-      description: 'In the text form of Prometheus. For the operator, and for users who may READ the Node object of this node.',
+      summary: 'Read the metrics',
+      description: 'In the text format of Prometheus. For the operator, and for users who may READ the Node object of this node.',
       tags: [HEALTH_TAG],
       responses: {
-        '200': { description: 'The numbers.', content: { 'text/plain': { schema: { type: 'string' } } } },
+        '200': { description: 'The metrics.', content: { 'text/plain': { schema: { type: 'string' } } } },
         default: { description: 'What went wrong.', content: { 'application/json': { schema: refTo(STATUS) } } },
       },
     },
   },
 };
 
-const INTRODUCTION = `Everything that \`dtkd\` does goes over this API. It is shaped as that of Kubernetes, so that \`kubectl\` and client libraries work with it:
-\`dtkd kubeconfig --write\` tells kubectl where it is.
+const INTRODUCTION = `Everything that \`dtkd\` does goes through this API. It has the form of the Kubernetes API, so \`kubectl\` and client libraries work with it:
+\`dtkd kubeconfig --write\` configures kubectl for it.
 
-A namespace is a node: it owns the objects in it, and requests about them go to it. \`default\` is the node that is asked. Lists without a namespace are of all nodes.
+A namespace is a node: it owns the objects in it, and requests about them go to it. \`default\` is the node that is asked. Lists without a namespace cover all nodes.
 Errors are \`Status\` objects: \`message\` says what happened and what to do next, \`details.code\` is stable.
 
-Each operation shows what to type. The examples use two variables, which are these unless the daemon was started otherwise:
+Each operation has an example. The examples use two variables, with these values unless the daemon was started with others:
 
 \`\`\`shell
 ${VARIABLES}
 \`\`\`
 
-\`ca.crt\` there is the authority of the daemon's certificate, \`admin.token\` the operator's token. A user puts a token of their own in its place.
+\`ca.crt\` there is the authority of the daemon's certificate, \`admin.token\` the operator's token. A user replaces it with their own token.
 
-The documents from which this page is made, for programs: \`/openapi/v3\` and \`/openapi/v2\`.`;
+For programs, the documents behind this page: \`/openapi/v3\` and \`/openapi/v2\`.`;

@@ -15,7 +15,7 @@ import type { Paths, Schema } from './schema.types.ts';
 
 const text = (description: string): Schema => ({ type: 'string', description });
 const texts = (description: string): Schema => ({ type: 'array', description, items: { type: 'string' } });
-const rule = (properties: Record<string, Schema>): Schema => ({ type: 'object', description: 'One rule.', properties });
+const rule = (properties: Record<string, Schema>): Schema => ({ type: 'object', description: 'A rule.', properties });
 
 interface Question {
   description: string;
@@ -28,16 +28,16 @@ const QUESTIONS = new Map<DiscoveredKind, Question>([
   [
     selfSubjectReview,
     {
-      description: 'Who am I? Whose token the request bears.',
+      description: 'Who am I? Shows the user of the token that the request carries.',
       status: {
         userInfo: {
           type: 'object',
-          description: 'Who it is.',
+          description: 'The user.',
           properties: {
             username: text('operator, or USER@NODE.'),
-            uid: text('Uid of the User.'),
+            uid: text('The UID of the User.'),
             groups: texts('dtkd.dev:operators or dtkd.dev:users.'),
-            extra: { type: 'object', description: 'dtkd.dev/node: the node that answers.', additionalProperties: texts('Words.') },
+            extra: { type: 'object', description: 'dtkd.dev/node: the node that answers.', additionalProperties: texts('The values.') },
           },
         },
       },
@@ -46,39 +46,39 @@ const QUESTIONS = new Map<DiscoveredKind, Question>([
   [
     selfSubjectAccessReview,
     {
-      description: 'May I do this? Decided as the request itself would be; about objects of other nodes, by asking their owner.',
-      spec: { ...schemaOf(accessReviewSpec), description: 'What is to be done.' },
+      description: 'May I do this? Decides like the request itself would be decided. For objects of other nodes, it asks their owner.',
+      spec: { ...schemaOf(accessReviewSpec), description: 'The action to review.' },
       status: {
         allowed: { type: 'boolean', description: 'Yes.' },
         denied: { type: 'boolean', description: 'No.' },
-        reason: text('Which right allows it, or why there is none.'),
-        evaluationError: text('Why that could not be found out.'),
+        reason: text('The right that allows it, or why there is none.'),
+        evaluationError: text('Why this could not be decided.'),
       },
     },
   ],
   [
     selfSubjectRulesReview,
     {
-      description: 'What may I do? As far as rules can say it.',
-      spec: { ...schemaOf(rulesReviewSpec), description: 'Where.' },
+      description: 'What may I do? Lists it as far as rules can express it.',
+      spec: { ...schemaOf(rulesReviewSpec), description: 'The node to review the rules of.' },
       status: {
         resourceRules: {
           type: 'array',
-          description: 'What may be done with objects.',
+          description: 'The rules for objects.',
           items: rule({
-            verbs: texts('What may be done.'),
-            apiGroups: texts('Groups of the kinds.'),
-            resources: texts('Plurals of the kinds.'),
-            resourceNames: texts('Only with these; absent: with all.'),
+            verbs: texts('The allowed verbs.'),
+            apiGroups: texts('The API groups of the kinds.'),
+            resources: texts('The plurals of the kinds.'),
+            resourceNames: texts('The names of the objects. Default: all objects.'),
           }),
         },
         nonResourceRules: {
           type: 'array',
-          description: 'What may be done with other paths.',
-          items: rule({ verbs: texts('What may be done.'), nonResourceURLs: texts('The paths.') }),
+          description: 'The rules for other paths.',
+          items: rule({ verbs: texts('The allowed verbs.'), nonResourceURLs: texts('The paths.') }),
         },
-        incomplete: { type: 'boolean', description: 'There may be more than rules can say.' },
-        evaluationError: text('Why.'),
+        incomplete: { type: 'boolean', description: 'Whether more may be allowed than rules can express.' },
+        evaluationError: text('Why the rules are incomplete.'),
       },
     },
   ],
@@ -94,11 +94,11 @@ export function reviewSchemas(review: DiscoveredKind): Record<string, Schema> {
       description,
       ...(spec === undefined ? {} : { required: ['spec'] }),
       properties: {
-        apiVersion: text('Group and version of the kind.'),
+        apiVersion: text('The API version of the kind: group and version.'),
         kind: text(`${review.kind}.`),
         metadata: fieldOf(OBJECT_META, 'Empty.'),
         ...(spec === undefined ? {} : { spec }),
-        status: { type: 'object', description: 'The answer.', readOnly: true, properties: status, [OPEN]: true },
+        status: { type: 'object', description: 'The result.', readOnly: true, properties: status, [OPEN]: true },
       },
       'x-kubernetes-group-version-kind': [{ group: review.group, version: review.version, kind: review.kind }],
     },
@@ -114,10 +114,10 @@ export function reviewPaths(review: DiscoveredKind): Paths {
       post: {
         operationId: operationName('create', review),
         summary: question.description.replace(/\?.*/, '?'),
-        description: `${question.description} Nothing is stored.`,
+        description: `${question.description} Stores nothing.`,
         tags: [review.kind],
         requestBody: { required: true, content },
-        responses: { '201': { description: 'The question with its answer.', content }, default: FAILURE },
+        responses: { '201': { description: 'The review with its result.', content }, default: FAILURE },
         'x-kubernetes-action': 'post',
         'x-kubernetes-group-version-kind': { group: review.group, version: review.version, kind: review.kind },
       },

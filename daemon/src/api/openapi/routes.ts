@@ -22,7 +22,7 @@ export async function getOpenApi(documents: Documents, c: ApiContext): Promise<R
   const document = path.startsWith('v3/') ? await documents.group(place) : undefined;
   if (document === undefined) {
     throw new DtkdError('NOT_FOUND', `there is no document at ${c.req.path.slice(0, 253)}`, {
-      next: 'See /openapi/v3 for those of version 3; version 2 is one document, /openapi/v2.',
+      next: 'See /openapi/v3 for the documents of version 3; version 2 is one document, /openapi/v2.',
     });
   }
   const hash = c.req.query('hash');

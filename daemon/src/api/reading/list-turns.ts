@@ -39,7 +39,7 @@ export function inTurn({ lists }: Pick<Api, 'lists'>, c: ApiContext, make: () =>
     go();
   });
   if (leave === undefined)
-    throw new DtkdError('TOO_MANY_REQUESTS', `${MAX_WAITING} lists wait for yours already`, { next: 'Try again in a moment.' });
+    throw new DtkdError('TOO_MANY_REQUESTS', `${MAX_WAITING} of your lists are waiting already`, { next: 'Try again in a moment.' });
   let end = begun ? passedOn(lists, who, leave) : leave;
   outgoing.once('close', () => end());
   if (begun) return make();

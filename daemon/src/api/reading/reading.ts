@@ -98,7 +98,7 @@ function warnOfElsewhere(api: Api, c: ApiContext, { kind, namespace }: Target): 
     if (node === undefined) warn(c, `no node "${namespace.slice(0, 80)}" is known here; the namespaces are the nodes that are`);
     else if (kind.shared) {
       const copies =
-        kind === dtAppKind ? `; the apps of others that can be opened here, with their URIs, are in namespace "${api.node.name}"` : '';
+        kind === dtAppKind ? `; the apps of other nodes that can be opened here, with their URIs, are in namespace "${api.node.name}"` : '';
       warn(c, `${kind.plural} in namespace "${namespace}" are those that ${namespace} has published to this node${copies}`);
     }
   });

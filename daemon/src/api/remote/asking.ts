@@ -161,7 +161,7 @@ class Asking {
       });
     }
     if (reason.code === 'FRAME_INVALID' || reason.code === 'FRAME_TOO_LARGE') {
-      return new DtkdError(reason.code, `node "${namespace}" answers what it must not: ${reason.message}`, {
+      return new DtkdError(reason.code, `node "${namespace}" gave an answer that is not allowed: ${reason.message}`, {
         details: { node: namespace },
       });
     }
@@ -249,7 +249,7 @@ class Asking {
   #watchReader(): void {
     if (this.#request.endless === true) return;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#fail(new DtkdError('TIMEOUT', 'the answer was not read on')), UNREAD_MS);
+    this.#timer = setTimeout(() => this.#fail(new DtkdError('TIMEOUT', 'the client stopped reading the answer')), UNREAD_MS);
     this.#timer.unref();
   }
 
@@ -270,7 +270,7 @@ class Asking {
   #away(cause: unknown): DtkdError {
     const { namespace } = this.#peer;
     return new DtkdError('PEER_AWAY', `node "${namespace}" cannot be reached now`, {
-      next: 'Try again when it is back: dtkd domain show tells since when it is away.',
+      next: 'Try again when it is back: "dtkd domain show" says since when it is away.',
       details: { node: namespace },
       cause,
     });

@@ -85,7 +85,7 @@ export function createRemoteApiServer(options: RemoteApiOptions): RemoteApiServe
         turn = await lists.wait(peer, gone.signal);
       }
       const namespace = options.namespaceOf(from.domain, from.peer);
-      if (namespace === undefined) throw new DtkdError('NOT_A_MEMBER', 'whoever asks is no member of a domain of this node');
+      if (namespace === undefined) throw new DtkdError('NOT_A_MEMBER', 'the asking node is not a member of a domain of this node');
       const principal = options.access.remoteUser({ peerKey: from.peer, namespace }, head.user);
       const response = await options.fetch(requestOf(head, body, gone.signal), { remote: { principal } });
       begin();

@@ -55,7 +55,7 @@ async function ask<T>(api: Api, c: ApiContext, namespace: string, path: string, 
   if (peers === undefined || peer === undefined) return { failed: { reason: `no node "${namespace}" is known here` } };
   const principal = c.get('principal');
   if (principal.type === 'operator')
-    return { failed: { reason: `${namespace} is another node; the operator's token counts on ${api.node.name} only` } };
+    return { failed: { reason: `${namespace} is another node; the operator's token is valid only on ${api.node.name}` } };
   try {
     return { answer: await answerOf(peers, peer, { user: principal, path, signals: [c.req.raw.signal, api.closing] }, schema) };
   } catch (error) {

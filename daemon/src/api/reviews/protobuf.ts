@@ -105,5 +105,5 @@ function textOf(bytes: Uint8Array | undefined): string {
 }
 
 function unreadable(): DtkdError {
-  return new DtkdError('BAD_REQUEST', 'the body is no document in the protobuf form of Kubernetes', { next: 'Send application/json.' });
+  return new DtkdError('BAD_REQUEST', 'the body is not a document in the protobuf form of Kubernetes', { next: 'Send application/json.' });
 }

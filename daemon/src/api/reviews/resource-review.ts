@@ -41,10 +41,10 @@ export async function reviewResource(api: Api, c: ApiContext, asked: ResourceAtt
 async function reviewKind(api: Api, c: ApiContext, kind: Kind, asked: ResourceAttributes): Promise<Verdict> {
   const namespace = kind.scope === 'Cluster' || asked.namespace === '' ? '' : namespaceOf(api, asked.namespace);
   const name = kind.plural === 'namespaces' ? namespaceOf(api, asked.name) : asked.name;
-  let last = no(`"${asked.verb}" is no verb`);
+  let last = no(`"${asked.verb}" is not a verb`);
   for (const verb of asked.verb === '*' ? verbsOf(kind) : [asked.verb.toLowerCase()]) {
     const right = RIGHT_FOR.get(verb) ?? OWN_VERBS.get(verb);
-    if (right === undefined) return no(`"${asked.verb}" is no verb; there are ${[...RIGHT_FOR.keys(), ...OWN_VERBS.keys()].join(', ')}`);
+    if (right === undefined) return no(`"${asked.verb}" is not a verb; there are ${[...RIGHT_FOR.keys(), ...OWN_VERBS.keys()].join(', ')}`);
     if (RIGHT_FOR.has(verb) && !verbsOf(kind).includes(verb)) return no(`${kind.plural} can only be used to ${verbsOf(kind).join(', ')}`);
     last = await reviewOne(api, c, { kind, verb, right, namespace, name });
     if (!last.allowed) return last;

@@ -98,7 +98,7 @@ async function accessReview(api: Api, c: ApiContext, given: unknown): Promise<An
       ? (nonResourceAttributes ?? undefined) === undefined
       : (nonResourceAttributes ?? undefined) !== undefined
   ) {
-    throw new DtkdError('INVALID', 'either resourceAttributes or nonResourceAttributes have to be there, and not both', {
+    throw new DtkdError('INVALID', 'exactly one of resourceAttributes and nonResourceAttributes is required', {
       details: { causes: [{ reason: 'FieldValueInvalid', message: 'exactly one of the two', field: 'spec' }] },
     });
   }

@@ -17,9 +17,10 @@ export function askFor(
 ): string {
   // only reading can be granted on these kinds
   const isGrant = GRANTS.some((grant) => grant.group === group && grant.plural === plural);
-  if (isGrant && !READING.has(verb)) return `Ask the operator of ${node} to do it, or for MANAGE with these rights on what it is about.`;
+  if (isGrant && !READING.has(verb))
+    return `Ask the operator of ${node} to do it, or to grant you MANAGE with these rights on its objects.`;
   const kind = kindByPlural(group, plural)?.singular ?? plural;
   // a right to create a single object of a certain name is seldom what is wanted
   const one = name === undefined || name === '' || verb === 'CREATE' ? '' : `/${name}`;
-  return `Ask the operator of ${node} for it: dtkd grant ${displayOf(principal)} ${verb} --on ${kind}${one}`;
+  return `Ask the operator of ${node} for the right: dtkd grant ${displayOf(principal)} ${verb} --on ${kind}${one}`;
 }

@@ -27,7 +27,7 @@ export function viewOf(
 ): View {
   const view = api.access.view(principal, group, plural);
   if (view !== 'none' || !isRemote(principal)) return view;
-  throw new DtkdError('FORBIDDEN', `${plural} of ${api.node.name} show to nobody here without a grant`, {
+  throw new DtkdError('FORBIDDEN', `${plural} of ${api.node.name} are visible here only with a grant`, {
     next: askFor(api.node.name, principal, 'READ', { group, plural }),
   });
 }

@@ -57,7 +57,7 @@ export function watchVisible(api: Views, principal: Principal, query: WatchQuery
 }
 
 function rightsChanged(): DtkdError {
-  return new DtkdError('GONE', 'rights have changed since the version from which this watch goes on', { next: 'List again.' });
+  return new DtkdError('GONE', 'rights have changed since the version that this watch continues from', { next: 'List again.' });
 }
 
 /** Waits until the given time, or until the signal aborts. */
