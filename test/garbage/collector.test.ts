@@ -90,7 +90,7 @@ describe('in the background', () => {
     const answer = await g.ask('POST', SERVICES, {
       body: serviceBody('foreign', { ownerReferences: [{ apiVersion: 'apps/v1', kind: 'Deployment', name: 'x', uid: 'u' }] }),
     });
-    expect(answer.headers['warning']).toContain('no kind here');
+    expect(answer.headers['warning']).toContain('cannot own anything here');
     await g.settled();
     expect(await g.names()).toEqual(['foreign']);
   });
@@ -140,7 +140,7 @@ describe('an owner that only follows from something else', () => {
     await g.ask('POST', '/api/v1/namespaces/default/endpoints', { body: endpoints });
     const slice = (await g.ask('GET', '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/web-ipv4')).body;
     const answer = await g.ask('POST', SERVICES, { body: serviceBody('sliced', { ownerReferences: [ownerOf(slice)] }) });
-    expect(answer).toMatchObject({ status: 201, headers: { warning: expect.stringContaining('can own something') } });
+    expect(answer).toMatchObject({ status: 201, headers: { warning: expect.stringContaining('cannot own anything') } });
     await g.make('after', [await g.make('owner')]);
     await remove('owner');
     await gone('after');

@@ -204,7 +204,7 @@ export class ChangeLog {
 
   async #bytesBefore(version: number): Promise<number> {
     const row = await this.#kv.get(logKey(version));
-    if (row === undefined) throw new DtkdError('INTERNAL', `change ${version} is missing in the log`);
+    if (row === undefined) throw new DtkdError('INTERNAL', `change ${version} is missing from the log`);
     return headerOfLogRow(row).before;
   }
 }

@@ -14,8 +14,8 @@ const DROPPED = /dropping (\d+) bytes/g;
 export async function refuseWithoutCurrent(directory: string): Promise<void> {
   const names = await readdir(directory);
   if (names.includes('CURRENT') || !names.some((name) => HOLDS_ROWS.test(name))) return;
-  throw new DtkdError('DATA_CORRUPT', `the database in ${directory} is damaged: its file CURRENT is not there`, {
-    next: 'Put back what was taken away, or restore a backup (dtkd restore) into an empty directory.',
+  throw new DtkdError('DATA_CORRUPT', `the database in ${directory} is damaged: its file CURRENT is missing`, {
+    next: 'Put the missing files back, or restore a backup (dtkd restore) into an empty directory.',
   });
 }
 

@@ -32,7 +32,7 @@ export function parseContinue(text: string): Continuation {
     return { after, version };
   } catch (cause) {
     throw new DtkdError('BAD_REQUEST', 'the continue token of this list cannot be read', {
-      next: 'Use the token of the page before as it stands, or begin again without one.',
+      next: 'Use the token of the previous page, unchanged, or begin again without one.',
       cause,
     });
   }

@@ -33,7 +33,7 @@ export function storageError(error: unknown, directory: string): DtkdError {
   }
   if (codes.includes('ENOSPC') || /no space left|disk quota exceeded|file too large/i.test(text)) {
     return new DtkdError('DISK_FULL', `the disk under ${directory} is full; nothing was stored`, {
-      next: 'Free some space and repeat the request. What was acknowledged before is safe.',
+      next: 'Free some space and repeat the request. Everything that was acknowledged is safe.',
       cause: error,
     });
   }

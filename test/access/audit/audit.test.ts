@@ -309,7 +309,7 @@ describe('witnesses', () => {
     for (let number = 0; number < 40; number += 1) rewritten.record(event(number, { who: 'nobody' }));
     const verdict = await rewritten.verify([{ by: 'node1', head }]);
     expect(verdict).toMatchObject({ ok: false, confirmed: 0 });
-    expect(verdict.problems[0]?.what).toContain('the past was written anew');
+    expect(verdict.problems[0]?.what).toContain('the past was rewritten');
   });
 
   it('cannot be deceived by a new key, and a lying one is named', async () => {

@@ -205,7 +205,7 @@ describe('a node that is alone', () => {
     await after.stop();
     const later = await (await run()).verify();
     expect(later.ok).toBe(false);
-    expect(later.problems[0]?.what).toContain('the past was written anew');
+    expect(later.problems[0]?.what).toContain('the past was rewritten');
   });
 });
 

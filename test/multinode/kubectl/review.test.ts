@@ -83,7 +83,7 @@ describe.skipIf(NO_KUBECTL)(`kubectl auth${NO_KUBECTL === undefined ? '' : ` (SK
 
   it('nobody acts as somebody else', async () => {
     const { code, stderr } = await asOperator.run('get', 'services', '--as=ops');
-    expect([code, stderr]).toEqual([1, expect.stringContaining('nobody may act as somebody else')]);
+    expect([code, stderr]).toEqual([1, expect.stringContaining('impersonation is not supported')]);
   });
 
   it('api-resources and api-versions tell all that is served', async () => {

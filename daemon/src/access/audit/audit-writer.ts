@@ -275,6 +275,6 @@ function lostRecord(count: number): AuditRecord {
     verb: 'lost',
     what: 'audit',
     outcome: 'failed',
-    because: `${count} ${count === 1 ? 'line' : 'lines'} could not be kept while the disk took none`,
+    because: `${count} ${count === 1 ? 'line' : 'lines'} could not be kept while the disk refused writes`,
   };
 }

@@ -78,7 +78,7 @@ export async function createAudit(options: AuditOptions): Promise<AuditLog> {
   const opening = { disk, key, now, keepFiles };
   const opened = await openLog(opening).catch((cause: unknown) => {
     throw new DtkdError('DATA_UNWRITABLE', `the audit log in ${directory} cannot be opened: ${messageOf(cause)}`, {
-      next: 'See that this user may write there and that the disk is not full.',
+      next: 'Check that this user may write there and that the disk is not full.',
       cause,
     });
   });

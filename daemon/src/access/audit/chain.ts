@@ -107,7 +107,7 @@ export class ChainVerifier {
     const line = parseLine(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'));
     if (line === undefined) {
       const seq = (this.#last?.seq ?? (seqOfFile(this.#file) ?? 1) - 1) + 1;
-      this.#tell({ ...place, seq, what: 'this is no line of an audit log' });
+      this.#tell({ ...place, seq, what: 'this is not a line of an audit log' });
       this.#begin ??= { seq, prev: '' };
       this.#unsigned += 1;
       this.#last = { ...place, seq, hash, told: true };
@@ -140,7 +140,7 @@ export class ChainVerifier {
       if (end !== undefined && end.seq > last.seq) {
         this.#tell({ ...at(last), what: `the log is cut off: this daemon has written up to ${end.seq}` });
       } else if (end !== undefined && (end.seq < last.seq || end.hash !== last.hash)) {
-        this.#tell({ ...at(last), what: `this is not what the daemon has written: its last line is ${end.seq}` });
+        this.#tell({ ...at(last), what: `this is not what the daemon wrote: its last line is ${end.seq}` });
       }
     }
     const beforeKept = this.#judgeWitnesses();
@@ -162,14 +162,14 @@ export class ChainVerifier {
     const before = this.#problems.length;
     const tell = (what: string): void => this.#tell({ ...place, seq: line.seq, what });
     if (place.line === 1) {
-      if (!('anchor' in line)) tell('a file begins with an anchor, and this is none');
+      if (!('anchor' in line)) tell('a file must begin with an anchor, and this is not one');
       if (line.seq !== seqOfFile(place.file)) tell(`the file is named as if it began with ${seqOfFile(place.file) ?? 'nothing'}`);
-    } else if ('anchor' in line) tell('an anchor stands at the beginning of a file only');
+    } else if ('anchor' in line) tell('an anchor can only be at the beginning of a file');
     this.#judgeOrder(line, tell);
     const head = headOfLine(line);
     if (head === undefined) this.#unsigned += 1;
     else {
-      if (head.head.key !== this.#key) tell('it is signed with another key than that of this node');
+      if (head.head.key !== this.#key) tell('it is signed with another key than this node has');
       else if (!verifyAuditHead(head.head, head.first)) tell('its signature is wrong');
       if (head.first !== undefined) this.#kept = head.first;
       this.#unsigned = 0;
@@ -187,9 +187,9 @@ export class ChainVerifier {
     const missing = line.seq - last.seq - 1;
     if (missing > 0)
       tell(missing === 1 ? `line ${line.seq - 1} is missing before it` : `lines ${last.seq + 1} to ${line.seq - 1} are missing before it`);
-    else if (missing < 0) tell(`it stands in the wrong place, after ${last.seq}`);
+    else if (missing < 0) tell(`it is in the wrong place, after ${last.seq}`);
     else if (line.prev !== last.hash && !last.told) {
-      this.#tell({ ...at(last), seq: last.seq, what: 'it was altered, or the next line was: that one names another hash for it' });
+      this.#tell({ ...at(last), seq: last.seq, what: 'it was altered, or the next line was: that line names another hash for it' });
     }
   }
 
@@ -214,7 +214,7 @@ export class ChainVerifier {
       else if (!this.#isLost(head)) {
         this.#tell({
           seq: head.seq,
-          what: `${by} has seen another line ${head.seq} than the one that is there: the past was written anew`,
+          what: `${by} has seen another line ${head.seq} than the one that is here: the past was rewritten`,
         });
       }
     }
@@ -225,7 +225,7 @@ export class ChainVerifier {
         else if (this.#isLost(head)) continue;
         else if (seq > last)
           this.#tell({ seq, what: `${by} has seen line ${seq} of this log, which now ends with ${last}: its end was cut off` });
-        else this.#tell({ seq, what: `${by} has seen line ${seq} of this log, which is not there` });
+        else this.#tell({ seq, what: `${by} has seen line ${seq} of this log, which is missing here` });
       }
     }
     return beforeKept;

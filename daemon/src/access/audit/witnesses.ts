@@ -104,7 +104,7 @@ export class Witnesses {
     return this.#ports.members().flatMap(({ key, name }) => {
       const against = this.#against.get(key);
       if (against === undefined || this.#ports.now() - against.seen > CONTRADICTION_SHOWN_MS) return [];
-      return [`the audit log of ${name} ${against.what}: it was written anew, or restored from a copy`];
+      return [`the audit log of ${name} ${against.what}: it was rewritten, or restored from a copy`];
     });
   }
 

@@ -98,7 +98,7 @@ function assertOurs(c: ApiContext, known: ReadonlySet<string>, isOurs: ReturnTyp
   }
   if (!isOurOrigin(c.req.header('origin'), host)) {
     throw new DtkdError('WRONG_HOST', `pages of "${(c.req.header('origin') ?? '').slice(0, 253)}" may not use this API`, {
-      next: 'Use a client that is no web page of another site.',
+      next: 'Use a client that is not a web page of another site.',
     });
   }
 }
@@ -133,8 +133,8 @@ function countIn({ underway }: Api, c: ApiContext): void {
   if (principal.type === 'operator' || outgoing === undefined) return;
   const end = underway.take(subjectText(principal), () => {});
   if (end === undefined) {
-    throw new DtkdError('TOO_MANY_REQUESTS', `as many requests of ${principal.display} are under way here already as there is room for`, {
-      next: 'Wait for their answers, and take them.',
+    throw new DtkdError('TOO_MANY_REQUESTS', `too many requests of ${principal.display} are under way here already`, {
+      next: 'Wait for their answers, and read them.',
     });
   }
   outgoing.once('close', end);
@@ -149,7 +149,7 @@ function bearer(api: Api, token: string | undefined): Principal {
   const principal = token.length > MAX_TOKEN ? undefined : api.access.authenticate(token);
   if (principal !== undefined) return principal;
   throw new DtkdError('UNAUTHORIZED', 'the bearer token is not valid here', {
-    next: "It may have been rotated: read the file admin.token in the data directory again; a user asks for a new token. A user's token counts at the node that made it.",
+    next: "It may have been rotated: read the file admin.token in the data directory again; a user asks for a new token. A user's token is valid only at the node that made it.",
   });
 }
 
@@ -161,8 +161,8 @@ const IMPERSONATION = ['impersonate-user', 'impersonate-group', 'impersonate-uid
 function assertNobodyElse(c: ApiContext): void {
   // discovery is the same for everybody, and clients do not show the text of its refusals
   if (IMPERSONATION.every((name) => c.req.header(name) === undefined) || DISCOVERY.test(c.req.path)) return;
-  throw new DtkdError('FORBIDDEN', 'nobody may act as somebody else here', {
-    next: 'Use a token of that user; what somebody else may do tells "dtkd can USER@NODE VERB KIND".',
+  throw new DtkdError('FORBIDDEN', 'impersonation is not supported here', {
+    next: 'Use a token of that user; "dtkd can USER@NODE VERB KIND" shows what another user may do.',
   });
 }
 
@@ -173,5 +173,5 @@ function assertForMembers(c: ApiContext): void {
   if (FOR_MEMBERS.test(c.req.path)) return;
   const reason = `a member may not ask for ${c.req.path.slice(0, 253)}`;
   c.get('note').because = reason;
-  throw new DtkdError('FORBIDDEN', reason, { next: 'Ask in the namespace "default", which is the asked node.' });
+  throw new DtkdError('FORBIDDEN', reason, { next: 'Ask in the namespace "default", which is the node that gets the request.' });
 }

@@ -31,7 +31,7 @@ export function allowLong(incoming: IncomingMessage): void {
   patient.add(incoming);
 }
 
-const LATE = rawRefusal(new DtkdError('TIMEOUT', 'the body of the request did not come in time'), 408);
+const LATE = rawRefusal(new DtkdError('TIMEOUT', 'the body of the request did not arrive in time'), 408);
 
 /** Ends requests whose bodies do not arrive in time. Call it before the server listens. */
 export function limitBodies(server: Server | TlsServer, { bodyMs, stallBytes, stallMs, sweepMs }: PatienceLimits): void {

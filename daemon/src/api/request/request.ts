@@ -102,7 +102,7 @@ export async function readBody(c: ApiContext, limit = MAX_BODY_BYTES): Promise<U
 function readIncoming(incoming: HttpBindings['incoming'], limit: number): Promise<Uint8Array> {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   const cut = () => {
-    if (!incoming.readableEnded) reject(new DtkdError('BAD_REQUEST', 'the connection ended before the whole body had come'));
+    if (!incoming.readableEnded) reject(new DtkdError('BAD_REQUEST', 'the connection ended before the whole body had arrived'));
   };
   if (incoming.destroyed) cut();
   const parts: Uint8Array[] = [];

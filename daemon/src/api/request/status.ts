@@ -36,7 +36,7 @@ export interface About {
 export function statusOf(error: unknown, about: About, unexpected: (error: unknown) => void): Status {
   if (!(error instanceof DtkdError)) {
     unexpected(error);
-    return failure(new DtkdError('INTERNAL', 'something went wrong inside dtkd', { next: 'The log of the daemon says what.' }), about);
+    return failure(new DtkdError('INTERNAL', 'something went wrong inside dtkd', { next: 'See the log of the daemon.' }), about);
   }
   if (error.code === 'INTERNAL') unexpected(error);
   return failure(error, about);

@@ -31,20 +31,19 @@ export function listVersion(parameters: VersionParameters): ListVersion {
     throw invalid('sendInitialEvents', 'sendInitialEvents is for watches', 'Leave it out, or add watch=true.');
   const version = parseVersion(resourceVersion);
   if ((parameters.continue ?? '') !== '') {
-    if (match !== '') throw invalid('resourceVersionMatch', 'resourceVersionMatch does not go with continue', GO_ON);
-    if (version !== undefined) throw invalid('resourceVersion', 'resourceVersion does not go with continue', GO_ON);
+    if (match !== '') throw invalid('resourceVersionMatch', 'resourceVersionMatch cannot be combined with continue', GO_ON);
+    if (version !== undefined) throw invalid('resourceVersion', 'resourceVersion cannot be combined with continue', GO_ON);
     return {};
   }
   if (match === '') return version === undefined ? {} : { atLeast: version };
   if (match !== EXACT && match !== NOT_OLDER) throw unknownMatch(match, `${EXACT} or ${NOT_OLDER}`);
-  if (resourceVersion === '')
-    throw invalid('resourceVersionMatch', 'resourceVersionMatch says nothing without resourceVersion', 'Give both or none.');
+  if (resourceVersion === '') throw invalid('resourceVersionMatch', 'resourceVersionMatch needs resourceVersion', 'Give both or none.');
   if (match === NOT_OLDER) return version === undefined ? {} : { atLeast: version };
-  if (version === undefined) throw invalid('resourceVersionMatch', 'no list is exactly of version 0', `Use ${NOT_OLDER}.`);
+  if (version === undefined) throw invalid('resourceVersionMatch', 'there is no list at exactly version 0', `Use ${NOT_OLDER}.`);
   return { exact: version };
 }
 
-const GO_ON = 'Go on with the token alone: it knows its version.';
+const GO_ON = 'Continue with the token alone: it contains the version.';
 
 export interface WatchVersion {
   /** Changes after this version are reported; if absent, the present state comes first. */
@@ -66,7 +65,11 @@ export function watchVersion({ resourceVersion, resourceVersionMatch: match = ''
   const version = parseVersion(resourceVersion);
   if (sendInitialEvents) return { initialEvents: true, ...(version === undefined ? {} : { atLeast: version }) };
   if (version === undefined || resourceVersion === undefined) {
-    throw invalid('resourceVersion', 'a watch without the present state needs a version to go on from', 'Give that of a list.');
+    throw invalid(
+      'resourceVersion',
+      'a watch that does not begin with the current state needs a version to start from',
+      'Give the resourceVersion of a list.',
+    );
   }
   return { initialEvents: false, resourceVersion };
 }

@@ -178,7 +178,7 @@ function assertBounded(result: unknown): void {
 function assertPreconditions({ kind, name }: Target, stored: ApiObject, { metadata }: UserDocument): void {
   const { resourceVersion, uid } = metadata;
   if (uid !== undefined && uid !== '' && uid !== stored.metadata.uid) {
-    throw new DtkdError('CONFLICT', `${kind.plural} "${name}" is another object of that name now (its uid differs)`, {
+    throw new DtkdError('CONFLICT', `${kind.plural} "${name}" is now another object with that name (its uid differs)`, {
       next: 'Read it again.',
     });
   }
@@ -187,7 +187,7 @@ function assertPreconditions({ kind, name }: Target, stored: ApiObject, { metada
       'CONFLICT',
       `${kind.plural} "${name}" has changed since version ${resourceVersion}; it is at ${stored.metadata.resourceVersion}`,
       {
-        next: 'Read it again, make your change in that, and send it.',
+        next: 'Read it again, make your change there, and send it.',
       },
     );
   }

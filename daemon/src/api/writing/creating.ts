@@ -38,7 +38,7 @@ export async function createObject(api: Api, c: ApiContext, kind: Kind): Promise
   const document = readDocument(api, c, collection, await readWritten(c));
   const { resourceVersion } = document.metadata;
   if (resourceVersion !== undefined && resourceVersion !== '') {
-    throw new DtkdError('BAD_REQUEST', 'a new object has no metadata.resourceVersion', {
+    throw new DtkdError('BAD_REQUEST', 'a new object cannot have a metadata.resourceVersion', {
       next: 'Leave it out, or replace the object with PUT.',
     });
   }
@@ -95,6 +95,6 @@ function randomSuffix(): string {
 
 function alreadyExists({ kind, name }: Target): DtkdError {
   return new DtkdError('ALREADY_EXISTS', `${kind.plural} "${name}" already exists`, {
-    next: 'Choose another name, or change the one that is there.',
+    next: 'Choose another name, or change the existing one.',
   });
 }

@@ -135,7 +135,7 @@ function assertPreconditions({ kind, name }: Target, stored: ApiObject, { uid, r
   const { metadata } = stored;
   if ((uid ?? metadata.uid) === metadata.uid && (resourceVersion ?? metadata.resourceVersion) === metadata.resourceVersion) return;
   throw new DtkdError('CONFLICT', `${kind.plural} "${name}" is not the object, or not the version, that was to be deleted`, {
-    next: 'Read it again and decide anew.',
+    next: 'Read it again, and delete it if you still want to.',
   });
 }
 

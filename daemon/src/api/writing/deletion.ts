@@ -34,15 +34,15 @@ export async function readDeleteOptions(c: ApiContext): Promise<DeleteOptions> {
   const parsed = options.safeParse(isEmpty ? fromQuery(c) : body);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw new DtkdError('BAD_REQUEST', `these are no DeleteOptions: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`, {
-      next: 'Leave it out, or correct it.',
+    throw new DtkdError('BAD_REQUEST', `the body is not valid DeleteOptions: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`, {
+      next: 'Leave the body out, or correct it.',
     });
   }
   const { preconditions, dryRun, propagationPolicy, orphanDependents } = parsed.data;
   const named = propagationPolicy === '' ? undefined : (propagationPolicy ?? undefined);
   const orphan = orphanDependents ?? undefined;
   if (named !== undefined && orphan !== undefined) {
-    throw new DtkdError('INVALID', 'propagationPolicy and orphanDependents cannot both be said', { next: 'Say propagationPolicy alone.' });
+    throw new DtkdError('INVALID', 'propagationPolicy and orphanDependents cannot both be given', { next: 'Use propagationPolicy alone.' });
   }
   const policy = orphan === undefined ? named : orphan ? 'Orphan' : 'Background';
   return { preconditions: preconditions ?? {}, policy, dryRun: isDryRun(c) || (dryRun?.length ?? 0) > 0 };

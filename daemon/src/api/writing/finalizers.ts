@@ -25,7 +25,7 @@ export function assertFinalizers(kind: Kind, stored: ApiObject | undefined, chan
     changed.metadata.name,
     bare.map((finalizer) => ({
       reason: 'FieldValueInvalid',
-      message: `"${finalizer}" must say whose it is, e.g. example.com/${finalizer}`,
+      message: `"${finalizer}" must begin with the domain of its owner, e.g. example.com/${finalizer}`,
       field,
     })),
   );

@@ -85,14 +85,14 @@ async function assertOwner(
   if (place === undefined) {
     warn(
       c,
-      `owner reference ${index} names a ${reference.kind} of ${reference.apiVersion}, which is no kind here that can own something: it has no effect`,
+      `owner reference ${index} names a ${reference.kind} of ${reference.apiVersion}, a kind that cannot own anything here: it has no effect`,
     );
     return;
   }
   const field = `metadata.ownerReferences[${index}]`;
   if (kind.scope === 'Cluster' && place.kind.scope === 'Namespaced') {
     throw invalid(kind, name, [
-      { reason: 'FieldValueInvalid', message: `a ${kind.kind} cannot be owned by an object of a namespace`, field },
+      { reason: 'FieldValueInvalid', message: `a ${kind.kind} cannot be owned by an object in a namespace`, field },
     ]);
   }
   const origin = await reader.originOf(place.ref);
@@ -102,7 +102,7 @@ async function assertOwner(
   throw invalid(kind, name, [
     {
       reason: 'FieldValueInvalid',
-      message: `must name an object of this node: ${reference.kind} "${reference.name}" is none of its own`,
+      message: `must name an object of this node: ${reference.kind} "${reference.name}" belongs to another node`,
       field,
     },
   ]);
@@ -123,5 +123,5 @@ async function permitBlocking(api: Api, c: ApiContext, reader: OwnerReader, refe
 
 function warnIfNeverDeleted(c: ApiContext, kind: Kind, changed: ApiObject): void {
   if (ownersOf(changed).length > 0 && !kind.verbs.includes('delete'))
-    warn(c, `a ${kind.kind} is not deleted: its owner references have no effect`);
+    warn(c, `a ${kind.kind} cannot be deleted, so its owner references have no effect`);
 }
