@@ -9,7 +9,7 @@ export interface Figure {
   beside?: { name: string; value: Spread }[];
   /** dtkd ÷ peer, or dtkd ÷ limit where there is no peer. */
   ratio?: number;
-  /** The limit in words, and whether it was kept; absent where none is set. */
+  /** The limit in words, and whether it was kept. Undefined if there is no limit. */
   limit?: { text: string; met: boolean };
   notes?: string[];
 }

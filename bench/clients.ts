@@ -13,7 +13,7 @@ const OBJECTS = 1_000;
 const WATCHERS = 100;
 const WATCH_LIMIT_MS = 50;
 
-/** A change to many watches, of the operator and of two users, each of whom sees by grants of their own. */
+/** A change to many watches of the operator and of two users, who see objects through their own grants. */
 async function measureWatches(site: Site, { quick, say }: Context): Promise<Figure[]> {
   const users = await Promise.all(['ann', 'bob'].map((name) => addUser(site, name)));
   for (const user of users) await grant(site, user, ['READ'], { kind: 'resources.dtkd.dev' });

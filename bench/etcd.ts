@@ -131,7 +131,7 @@ function figuresOf({ writes, lists }: { writes: Sample; lists: Sample }, total: 
   ];
 }
 
-/** The ratio is to the same kind of API by the same client: etcd as JSON over HTTPS. What etcd does in the clear stands beside it. */
+/** The ratio is to the same kind of API by the same client: etcd as JSON over HTTPS. The numbers of etcd without TLS are shown beside it. */
 function figure(metric: string, unit: string, samples: Sample, notes: string[]): Figure {
   const dtkd = spread(samples.dtkd);
   if (samples.secure.length === 0) return { metric, unit, dtkd, notes };

@@ -30,7 +30,7 @@ async function bytesBelow(directory: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-/** Resolves when the size has not changed for a few looks, or time is up. */
+/** Resolves when the size has not changed for a few checks, or the time is up. */
 async function settledBytes(site: Site): Promise<number> {
   let last = -1;
   let same = 0;

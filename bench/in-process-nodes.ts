@@ -33,7 +33,7 @@ function unused(): Promise<never> {
 const modules: Modules = { get: async () => undefined, keep: unused, directory: unused };
 const content: Content = { fetch: unused, take: unused, path: async () => undefined, allow: async () => undefined };
 
-/** Each process has ended as soon as it is started. */
+/** Each process ends as soon as it is started. */
 const runner: Runner = {
   start: async () => ended(),
   adopt: async () => ended(),

@@ -12,7 +12,7 @@ import { spread } from './stats.ts';
 const START_LIMIT_MS = 1_200;
 const RSS_LIMIT_MB = 150;
 
-/** One look at /readyz. The certificate is not checked: at a first start there is none to know yet. */
+/** Asks /readyz once. The certificate is not checked: before the first start there is no authority to trust. */
 function ready(port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const sent = request({ host: '127.0.0.1', port, path: '/readyz', rejectUnauthorized: false, agent: false }, (response) => {
@@ -35,7 +35,7 @@ async function startTime(site: Site, port: number): Promise<number> {
   return performance.now() - began;
 }
 
-/** Spawn to /readyz, and memory at rest, of the program as it is published. */
+/** The time from spawn to /readyz, and the memory at rest, of the published program. */
 export const benchmark: Benchmark = {
   name: 'start',
   title: 'Start-up and memory at rest',

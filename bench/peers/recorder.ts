@@ -11,7 +11,7 @@ import { buffer } from 'node:stream/consumers';
 import type { Site } from '../../test/harness/site.ts';
 import { type Recorded, recordedKey } from './recorded.ts';
 
-/** Belong to one connection, or are written by whoever serves. */
+/** Headers that belong to one connection, or that the server writes. */
 const HOP_HEADERS = new Set(['connection', 'keep-alive', 'transfer-encoding', 'content-length', 'date']);
 
 export interface Recorder {

@@ -1,4 +1,4 @@
-/** `node tcp-source.ts BYTES`: sends that many bytes to whoever connects, then closes. Writes its port. */
+/** `node tcp-source.ts BYTES`: sends that many bytes to each client, then closes the connection. Prints its port. */
 import { type AddressInfo, createServer } from 'node:net';
 
 const bytes = Number(process.argv[2]);

@@ -119,7 +119,7 @@ interface Draft {
   expires: number;
   grantor: number | undefined;
   parent: number | undefined;
-  /** The grantor is whom the parent was given to, as it should be. */
+  /** The grantor is the user whom the parent was given to, as it should be. */
   fitting: boolean;
 }
 

@@ -51,7 +51,7 @@ export interface Answer {
 
 export interface Ask {
   body?: unknown;
-  /** Sent as it stands instead of `body`. */
+  /** Sent unchanged instead of `body`. */
   raw?: string | Uint8Array;
   headers?: Record<string, string>;
   token?: string | undefined;

@@ -113,7 +113,7 @@ describe('the fast lane', () => {
     const identity = createLaneIdentity();
     const grant = await grantFor(identity);
     await tunnel((await dial(identity)).channel, grant.ticket);
-    // Another ticket is out, so that a handshake is to be had at all.
+    // Another ticket is open: without one there would be no handshake at all.
     await grantFor(identity);
     await expect(tunnel((await dial(identity)).channel, grant.ticket)).rejects.toThrow();
     expect(owner.apps.counters()['lanesRefused']).toBe(1);

@@ -123,7 +123,7 @@ export class Stage {
     return { name, users, store, mesh, apps, port: apps.ingressAddress().port };
   }
 
-  /** Stops a site's apps, does something to its store, and starts them anew; `meshStarts` says meanwhile which domains there are. */
+  /** Stops a site's apps, does something to its store, and starts them again. Meanwhile `meshStarts` says which domains there are. */
   async restart(site: Site, meanwhile: () => Promise<unknown>, meshStarts?: () => Promise<void>): Promise<Site> {
     await site.apps.stop();
     await meanwhile();

@@ -41,7 +41,7 @@ export function domain(more: Partial<DomainFacts> = {}): DomainFacts {
   };
 }
 
-/** A node of which all is well. */
+/** A node without problems. */
 export function facts(more: Partial<CheckupFacts> = {}): CheckupFacts {
   return {
     now: NOW,

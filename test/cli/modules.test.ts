@@ -79,7 +79,7 @@ describe('a module in a directory', () => {
     const again = await runCli({}, 'module', 'init', directory, 'acme/web');
     expect(again.code).toBe(6);
     expect(again.stderr).toContain('already exists');
-    // what has one of its files gets none of the others
+    // a directory that has one of the files gets none of the others
     const own = join(root, 'own');
     await mkdir(join(own, 'bin'), { recursive: true });
     await writeFile(join(own, 'bin/stop'), 'mine');
@@ -277,7 +277,7 @@ describe('released modules', () => {
     expect(asked?.body).toEqual({ module: 'acme/web', version: '0.1.0', dependencies: { 'acme/db': '^2.0.0' }, types: ['Web'] });
     expect(unpackArchive(put?.bytes ?? Buffer.alloc(0)).files.map(({ path }) => path)).toContain('dtk.lock.yaml');
     expect(post?.body).toMatchObject({ types: false });
-    // the lock is kept to, until it is to be made anew
+    // the lock is kept, until it is made again
     await daemon.cli('module', 'install', directory, '--dry-run');
     expect(daemon.asked.at(-3)?.body).toMatchObject({ lock, fetch: false });
     await daemon.cli('module', 'install', directory, '--update');

@@ -285,7 +285,7 @@ export class FakeNetwork {
     this.changed();
   }
 
-  /** A node is gone: its streams break, and it serves nothing until it handles protocols anew. */
+  /** A node is gone: its streams break, and it serves nothing until it handles protocols again. */
   stop(name: string): void {
     this.stopped.add(name);
     const node = this.nodes.get(name);

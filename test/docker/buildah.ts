@@ -12,7 +12,7 @@ import { findProgram, missing } from '../harness/programs.ts';
 import { exec, machine } from '../package/machine.ts';
 
 const PROGRAMS = ['buildah', 'debootstrap', 'apt-get', 'npm', 'tar', 'unshare', 'nsenter', 'chroot', 'mount', 'ip'];
-/** A base is kept between runs: fetching one takes longer than all that is done with it. After so long it is made anew. Milliseconds. */
+/** How long a base is kept between runs, in milliseconds. Fetching one takes longer than everything that is done with it. */
 const BASE_KEPT_MS = 7 * 24 * 3_600_000;
 const NPM_CACHE = '/npm-cache';
 
@@ -65,7 +65,7 @@ async function baseArchive(directory: string): Promise<string> {
   const tree = join(directory, 'debian');
   await succeed('debootstrap', ['--variant=minbase', found.suite, tree, found.mirror]);
   await mkdir(cache, { recursive: true });
-  // Whole or not at all, whoever else makes one.
+  // Complete or not at all, even if another process makes one.
   const part = `${archive}.${process.pid}`;
   await succeed('tar', ['--create', '--file', part, '--directory', tree, '--exclude=./var/cache/apt/archives/*.deb', '.']);
   await rename(part, archive);

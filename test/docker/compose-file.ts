@@ -22,7 +22,7 @@ const file = z.looseObject({
 export type ComposeService = z.infer<typeof service>;
 export type ComposeFile = z.infer<typeof file>;
 
-/** As it stands in the file, anchors and merges resolved. */
+/** As in the file, with anchors and merges resolved. */
 export async function composeDocument(): Promise<unknown> {
   return parse(await readFile(join(REPOSITORY, 'docker', 'compose.yaml'), 'utf8'), { merge: true });
 }

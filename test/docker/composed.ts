@@ -55,7 +55,7 @@ export class Composed {
     return composed;
   }
 
-  /** What stands after `docker compose`, if it is about services and not in one. */
+  /** The words after `docker compose`, if they are about services and do not run in one. */
   async control(line: string): Promise<void> {
     const [verb, ...rest] = line.split(/\s+/);
     const names = rest.filter((word) => !word.startsWith('-'));

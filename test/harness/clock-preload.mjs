@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 
 const Machine = Date;
 const machineNow = Machine.now;
-/** Looks each time: whoever has set the clock may ask the daemon at once what it is. */
+/** Reads the offset each time: a test that has set the clock may ask the daemon for it at once. */
 function now() {
   return machineNow() + Number(readFileSync(process.env.TEST_CLOCK ?? '/dev/null', 'utf8'));
 }

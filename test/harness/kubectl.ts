@@ -1,6 +1,6 @@
 /**
  * The real kubectl against one site, as its operator or as a user: with a kubeconfig that `dtkd kubeconfig` wrote, and a home of its own
- * in the site's stage, so that no test touches the one of whoever runs it. Nothing else of the surroundings reaches it.
+ * in the site's stage, so that no test touches that of the user who runs it. It gets nothing else from the environment.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';

@@ -41,7 +41,7 @@ export async function forwardMeshPort(network: Network, { router, inner, outer }
   await network.run(router, 'iptables', '-t', 'nat', '-A', 'PREROUTING', ...from, '-j', 'DNAT', '--to-destination', to);
 }
 
-/** A firewall on a host itself that refuses whoever wants to its mesh port. */
+/** A firewall on the host itself that refuses connections to its mesh port. */
 export async function refuseMeshPort(network: Network, site: string, refuse: boolean): Promise<void> {
   const rule = ['-p', 'tcp', '--dport', MESH_PORT, '--syn', '-j', 'REJECT', '--reject-with', 'tcp-reset'];
   await network.run(site, 'iptables', refuse ? '-A' : '-D', 'INPUT', ...rule);

@@ -47,7 +47,7 @@ export interface SiteOptions {
   program?: readonly string[];
   /** Runs the daemon and the CLI through another program, into a mount namespace of their own. */
   wrapper?: readonly string[];
-  /** Where the data directory is to be seen from here, if `wrapper` hides it. */
+  /** Where this process sees the data directory, if `wrapper` hides it. */
   seenAt?: string;
 }
 

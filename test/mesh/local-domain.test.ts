@@ -12,7 +12,7 @@ import { foundSite, join, type Site, token } from './membership/site.ts';
 
 const PROTOCOL = '/test/1.0.0';
 
-/** A domain between a membership as it is and a host and a log of which the test holds the strings. */
+/** A domain with a real membership, and a host and a log that the test controls. */
 class Bench {
   readonly founder: Site;
   readonly member: Site;

@@ -48,7 +48,7 @@ export function readAlerts(): z.infer<typeof rules>['groups'][number]['rules'] {
   return rules.parse(parse(readFileSync(join(MONITORING, 'alerts.yaml'), 'utf8'))).groups.flatMap((group) => group.rules);
 }
 
-/** Every expression of both documents, with where it stands. */
+/** Every expression of both documents, with its place. */
 export function expressions(): { where: string; expression: string }[] {
   const { panels, templating } = readDashboard();
   return [

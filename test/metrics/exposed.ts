@@ -4,7 +4,7 @@ export interface Exposed {
   types: ReadonlyMap<string, string>;
   /** Label names by the name of the series: of a histogram `NAME_bucket`, `NAME_sum`, `NAME_count`. */
   labels: ReadonlyMap<string, ReadonlySet<string>>;
-  /** The one series that has these labels, among others; NaN if there is none. */
+  /** The value of the one series that has these labels, among others; NaN if there is none. */
   value(name: string, labels?: Readonly<Record<string, string>>): number;
 }
 

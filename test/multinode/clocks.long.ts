@@ -12,7 +12,7 @@ import { deploy, type Field, makeType, mark, marked, ok, openField, partsOf, pha
 const stage = useStage();
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** No more: a daemon that starts later makes a certificate that does not count by the clock of this test. */
+/** Not more: a daemon that starts later makes a certificate that is not valid yet by the clock of this test. */
 const MONTH_MS = 30 * DAY_MS;
 const YEAR_MS = 365 * DAY_MS;
 

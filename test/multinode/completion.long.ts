@@ -9,7 +9,7 @@ import { useStage } from '../harness/use-stage.ts';
 
 const stage = useStage();
 
-/** Says what a shell offers after these words; the last one is the word begun. Each is the shell itself, with the script as it is installed. */
+/** Says what a shell offers after these words; the last one is the word begun. It runs the real shell with the installed script. */
 const SHELLS: Readonly<Record<string, { needs: string[]; script: string; args: (words: string[]) => string[] }>> = {
   bash: {
     needs: ['bash'],

@@ -17,7 +17,7 @@ const MODELS = { kind: 'models.dtkd.dev' };
 const PEER_TIMEOUT_MS = 2_000;
 /** Beyond all limits that the daemon has: an answer that waits for a frozen node comes never. */
 const BUSY_MACHINE_MS = 60_000;
-/** Where it does not matter how soon a node answers: a slow one is none that is away. */
+/** For tests in which it does not matter how soon a node answers: a slow node is not away. */
 const PATIENT = { peerTimeoutMs: '30000' };
 
 /** The sentence that all of it is for: whatever you have capabilities on, on any node, is visible from your own. */

@@ -6,7 +6,7 @@ import { useStage } from '../harness/use-stage.ts';
 
 const stage = useStage();
 const MIB = 1024 * 1024;
-/** The promise: a body ten times as large costs no more memory than this, on any daemon. */
+/** The promise: with a body ten times as large, no daemon needs more memory than this. */
 const ALLOWED = 32 * MIB;
 const SAMPLE_MS = 100;
 

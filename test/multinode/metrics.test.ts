@@ -25,7 +25,7 @@ describe('metrics of two sites', () => {
   let node1: Site;
   let scraper: SiteUser;
 
-  /** What a GET of a path of the API says, as it stands. */
+  /** The unchanged answer to a GET of a path of the API. */
   async function read(
     site: Site,
     path: string,

@@ -131,7 +131,7 @@ spec: {model: depot, type: Setting, properties: {value: steel}, parents: [crane]
         expect(refused.stderr).toMatch(/^error: /);
       }
       expect((await dan.cli('grant', 'ops@node0', 'READ', '--on', 'model', '-n', 'node2')).code).not.toBe(0);
-      // What was passed on stands as long as what it was passed on from.
+      // A delegated right is valid as long as the right that it came from.
       await revoke(node2, managing);
       await waitFor(async () => (await dan.statusOf('model', 'theirs', 'node2')) === 404, { what: 'dan to see it no more' });
       expect((await node2.cli('can', 'dan@node0', 'READ', 'model/theirs')).code).toBe(1);

@@ -11,7 +11,7 @@ const stage = useStage();
 const why = missing(['git', 'npm']);
 const MAX_OUTPUT = 16 * 1024 * 1024;
 
-/** What stands in the README under "Install the command". */
+/** The section of the README under "Install the command". */
 async function installBlock(): Promise<string> {
   const text = await readFile(join(REPOSITORY, 'README.md'), 'utf8');
   const block = /^Install the command[\s\S]*?^```sh\n(?<block>[\s\S]*?)^```$/m.exec(text)?.groups?.['block'];

@@ -1,9 +1,9 @@
-/** docs/install.md, of which the tests of packages run the blocks as they stand there: ` ```sh NAME `. */
+/** docs/install.md, whose blocks ` ```sh NAME ` the tests of packages run unchanged. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { REPOSITORY } from '../harness/node-binary.ts';
 
-/** The blocks of that name as one script, for this version and this machine. Errors: there is none. */
+/** The blocks of that name as one script, for this version and this machine. Throws if there are none. */
 export async function scriptOf(name: string, version: string): Promise<string> {
   const text = await readFile(join(REPOSITORY, 'docs', 'install.md'), 'utf8');
   const blocks = [...text.matchAll(/^```sh ([a-z]+)\n([\s\S]*?)^```$/gm)].filter(([, found]) => found === name).map(([, , block]) => block);

@@ -24,7 +24,7 @@ export function machine(): NodeJS.ProcessEnv {
  * everything ends with the process that holds it. It has no Node and no systemd that runs.
  */
 export class CopiedMachine {
-  /** Where what was changed is to be seen from here. */
+  /** Where this process sees what was changed. */
   readonly changes: string;
   readonly #root: string;
   readonly #holder: Child;
@@ -35,7 +35,7 @@ export class CopiedMachine {
     this.#holder = holder;
   }
 
-  /** Why there can be none, or undefined. */
+  /** Why there cannot be one, or undefined. */
   static async impossible(): Promise<string | undefined> {
     const why = missing(['dpkg', 'unshare', 'nsenter', 'chroot', 'mount'], { root: true });
     if (why !== undefined) return why;

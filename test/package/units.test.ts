@@ -34,7 +34,7 @@ describe.skipIf(reason !== undefined)(`systemd units${reason === undefined ? '' 
 
   it.each([...SERVICES, 'dtkd-backup.timer'])('%s is as systemd wants it', async (name) => {
     const { stdout, stderr } = await run({ command: 'systemd-analyze', args: ['verify', '--man=no', join(directory, name)] });
-    // Other units of this machine are none of our business.
+    // Other units of this machine do not matter here.
     expect(`${stdout}${stderr}`.split('\n').filter((line) => line.includes('dtkd'))).toEqual([]);
   });
 

@@ -301,7 +301,7 @@ describe('witnesses', () => {
     if (head === undefined) throw new Error('no head');
     expect(await log.verify([{ by: 'node1', head }])).toMatchObject({ ok: true, confirmed: 1 });
     await log.close();
-    // The same key, an empty disk: whoever has both writes what he likes.
+    // The same key and an empty disk: somebody who has both can write anything.
     const rewritten = await open(new MemoryDisk(), kv);
     expect((await rewritten.verify([{ by: 'node1', head }])).problems).toMatchObject([
       { seq: head.seq, what: expect.stringContaining('node1 has seen') },

@@ -47,7 +47,7 @@ describe('the audit log of a node that was put back from a backup', () => {
     const backup = disk.copy();
     const lost = await grow(first, 5, 'lost');
 
-    // somebody with the key writes the past anew, up to more than there was, and says that it was a restore
+    // somebody with the key rewrites the past, with more lines than before, and claims that it was a restore
     const forged = new MemoryDisk();
     const other = await open(forged, kv);
     await grow(other, 6, 'forged');

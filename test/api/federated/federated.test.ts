@@ -197,7 +197,7 @@ describe('a list over nodes', () => {
     const answer = await api.open('GET', MODELS, ops);
     answer.on('error', () => {});
     let last = -1;
-    // whoever does not read stops it
+    // a client that does not read stops it
     await waitFor(() => {
       const still = federation.given === last && last > 0;
       last = federation.given;

@@ -24,7 +24,7 @@ describe('a client that is sent something', () => {
       this.cut = true;
       return this;
     }
-    /** Hands it more, of which it takes so much. */
+    /** Gives it more data, of which it takes this much. */
     pass({ more = 0, taken = 0 }: { more?: number; taken?: number }): void {
       this.sent += more;
       this.waits += more - taken;

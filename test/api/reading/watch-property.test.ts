@@ -44,7 +44,7 @@ class Cache {
     this.#watch = undefined;
   }
 
-  /** Takes in what has come; true if it has to connect anew. */
+  /** Reads what has arrived. Returns true if it has to connect again. */
   take(): boolean {
     const events = this.#watch?.events.slice(this.#seen) ?? [];
     this.#seen += events.length;

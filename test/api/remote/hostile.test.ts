@@ -179,7 +179,7 @@ describe('what members send', () => {
     const one = say(`${SERVICES}/one`);
     expect((await answerOn(one)).status).toBe(200);
     expect(asked.filter((path) => path === SERVICES)).toHaveLength(MAX_LISTS_PER_PEER);
-    // whoever has gone waits no more
+    // a client that is gone waits no longer
     const open = served.open();
     streams.at(-1)?.destroy();
     await waitFor(() => served.open() < open);

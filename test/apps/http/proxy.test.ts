@@ -9,7 +9,7 @@ import { waitFor } from '../../wait.ts';
 import { streamPair } from '../memory-mesh.ts';
 import { exchange, message, portOf } from '../site.ts';
 
-/** A proxy in front of an origin that is a function of the bytes it has got so far; time stands still until it is told. */
+/** A proxy in front of an origin that is a function of the bytes it has got so far. Time stands still until the test moves it. */
 describe('the proxy', () => {
   let now: number;
   let proxy: HttpProxy;

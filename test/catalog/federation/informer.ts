@@ -35,7 +35,7 @@ export class Informer {
     this.#watch = undefined;
   }
 
-  /** Forgets how far it was, as a client does that was started anew over what it holds. */
+  /** Forgets how far it was, like a client that is restarted with the objects that it has. */
   forget(): void {
     this.#version = undefined;
   }

@@ -92,7 +92,7 @@ export class FakeNode {
     this.#open.clear();
   }
 
-  /** A new process over the same database: its change log begins anew in memory only. */
+  /** A new process over the same database: only its change log in memory begins again. */
   async restart(): Promise<void> {
     this.end();
     await this.begin();

@@ -171,7 +171,7 @@ describe('a watch over nodes', () => {
     nodes.changed();
     await node.put('c', 'new');
     await agrees();
-    // also those who begin anew
+    // also those that begin again
     informer.forget();
     await informer.stop();
     informer.start();

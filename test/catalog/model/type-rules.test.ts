@@ -60,7 +60,7 @@ describe('a type', () => {
     const error = await refusal(write(store, type('A', { properties: { n: { type: 'boolean' }, s: {} } })));
     expect(error.code).toBe('CONFLICT');
     expect(error.message).toContain('it would break a type that extends it (1): types/b; n is boolean now');
-    // the default stands above, the range below
+    // the default is in the supertype, the range in the subtype
     expect((await refusal(write(store, type('A', { properties: { n: { type: 'number', default: 0 } } })))).message).toContain(
       'n.default: expected a port',
     );

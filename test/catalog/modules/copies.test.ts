@@ -48,7 +48,7 @@ describe('copies of modules', () => {
 
     const second = await modules.publishCopy(copy(archiveOf('second'), { revision: 7 }));
     expect(second).toMatchObject({ name: 'acme/web@shop', version: '0.0.7' });
-    // back to what it was: later all the same, for targets that follow forward only
+    // back to what it was: still later, for targets that only follow forward
     expect(await modules.publishCopy(copy(first, { revision: 7 }))).toEqual({ ...code, version: '0.0.8' });
     expect(await modules.publishCopy(copy(first, { instance: 'other', revision: 3 }))).toEqual({
       ...code,

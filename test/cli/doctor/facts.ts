@@ -23,7 +23,7 @@ export function daemon(more: Partial<DaemonFacts> = {}): DaemonFacts {
   return { pid: 42, alive: true, damaged: false, lockedBy: 42, openFiles: 65_536, ...more };
 }
 
-/** A machine of which all is well, with a daemon that runs. */
+/** A machine without problems, with a running daemon. */
 export function local(more: Partial<LocalFacts> = {}): LocalFacts {
   return {
     nodeVersion: 'v24.1.0',

@@ -28,7 +28,7 @@ async function faultsOf(converted: Converted): Promise<unknown[]> {
   return allFaults(archiveOf(converted));
 }
 
-/** Without what can be corrected in the new module, of which the command tells. */
+/** Without the notes on what to correct in the new module. */
 async function graveOf(converted: Converted): Promise<unknown[]> {
   return (await checkModule(archiveOf(converted))).faults;
 }

@@ -337,7 +337,7 @@ NO | STEP | NODE | COMMAND
         throw new DtkdError('CONFLICT', 'dtk.service.yaml was changed meanwhile');
       });
       const options = { env: { ...(await editor('x')), TMPDIR: dir } };
-      // the second time there is nothing left to put in place: the refusal stands, and the text is kept
+      // the second time there is nothing left to put in place: it is still refused, and the text is kept
       const { code, stderr } = await daemon.cliWith(options, 'service', 'edit', 'shop');
       expect(code).toBe(2);
       expect(await readFile(join(dir, 'seen'), 'utf8')).toContain('#dtkd dtk.service.yaml:9:5: no such thing');

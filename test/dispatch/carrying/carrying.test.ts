@@ -48,7 +48,7 @@ interface Island {
   /** What it did as a target, and what it wrote. */
   done: Map<string, { starter: string; part: Part; spool: Buffer }>;
   told: { id: string; target: string; outcome: Part['outcome']; records: number }[];
-  /** Ids of executions of which it takes no answers now. */
+  /** Ids of executions whose answers it does not take now. */
   refused: Set<string>;
   /** Answers that it is given wait for this; and how many there were. */
   reading: { until: Promise<void>; count: number };

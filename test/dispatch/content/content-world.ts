@@ -10,7 +10,7 @@ import { domainId, FakeNetwork, keyOf } from '../fake-members.ts';
 
 const site = domainId('site');
 
-/** Where a node is to be asked. */
+/** Where to ask a node. */
 export const at = (node: string) => ({ domain: site, key: keyOf(node, site) });
 
 /** The bytes in parts of `size`. */

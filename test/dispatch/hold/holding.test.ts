@@ -33,7 +33,7 @@ interface Site {
   rows: Kv;
   taken: Taken[];
   cancelled: string[];
-  /** For whom bundles are kept, and until when. */
+  /** The nodes that bundles are kept for, and until when. */
   offered: { key: string; until: number }[];
   deliveries: Delivery[];
   /** What `accept` waits for. */

@@ -91,7 +91,7 @@ describe('what nobody may do here', () => {
     }
     expect((await journalBytes()).bytes).toBeLessThan(MAX_UNSTARTED_BYTES_PER_STARTER * 1.1);
     expect(await executions()).toBe(0);
-    // Counted anew by the next daemon.
+    // The next daemon counts them again.
     await site.crash();
     const before = await journalBytes();
     await site.target.accept(from(site), { order: orderOf({ work: exec('/bin/echo', LARGE, LARGE), header }).bytes });

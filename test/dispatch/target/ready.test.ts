@@ -1,4 +1,4 @@
-/** Orders that are ready before their turn: none starts without the word, or by what has changed since. */
+/** Orders that are ready before their turn: none starts without the word, or after something that it needs has changed. */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';

@@ -90,7 +90,7 @@ describe('orders that are none', () => {
         const bytes = Uint8Array.from(order.bytes);
         bytes[at] = (bytes[at] ?? 0) ^ by;
         const taken = await site.target.accept(from(site), { order: bytes }).catch((error: unknown) => error);
-        // A header can say something else: then that is another execution, by whoever brings it.
+        // A header can say something else, but then it is another execution, of the node that brings it.
         expect(taken).not.toMatchObject({ id: order.id });
         if (taken instanceof Error) expect(taken).toMatchObject({ code: expect.stringMatching(/^(ORDER|FRAME)_INVALID$/) });
       }),

@@ -57,7 +57,7 @@ const isThere = (path: string) =>
 const rows = async () => (await site.store.kv.page({ gte: 'j/', lt: 'j0', keysOnly: true })).map(([key]) => key);
 const rowsOf = async (name: string) => (await rows()).filter((key) => key.endsWith(`/shop.${name}`)).map((key) => key.slice(0, 4));
 
-/** So many days later, and a month, does something and starts the daemon anew, until it has forgotten what it may. */
+/** Moves the clock by a month and this many days, does something and restarts the daemon, until it has forgotten what it may. */
 async function later<T>(days: number, before?: () => Promise<T>): Promise<T | undefined> {
   ahead += days * DAY_MS;
   // it looks in the order of names

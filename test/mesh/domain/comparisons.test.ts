@@ -151,7 +151,7 @@ describe('comparisons', () => {
     await vi.advanceTimersByTimeAsync(ROUND_MS);
     expect(done).toEqual(peers.map(() => 'logs'));
     facts = 1;
-    // whoever was early in one round may be late in the next
+    // a member that was early in one round may be late in the next
     await vi.advanceTimersByTimeAsync(2 * ROUND_MS);
     expect(done.filter((name) => name === 'facts')).toHaveLength(peers.length);
   });

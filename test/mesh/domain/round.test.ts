@@ -21,7 +21,7 @@ it('takes who comes within the same round, and forgets who goes', () => {
   const round = new Round<string>(() => 0);
   expect([round.next(['a', 'b']), round.next(['a', 'b', 'c']), round.next(['a', 'b', 'c'])]).toEqual(['a', 'b', 'c']);
   expect(round.next(['b', 'c'])).toBe('b');
-  // `c` is still to come in this round, and `a`, who was away, is there anew.
+  // `c` is still to come in this round, and `a`, which was away, is back.
   expect([round.next(['a', 'b', 'c']), round.next(['a', 'b', 'c'])]).toEqual(['a', 'c']);
 });
 

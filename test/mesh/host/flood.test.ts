@@ -22,7 +22,7 @@ afterEach(async () => {
   await hosts.stop();
 });
 
-/** Opens connections that send so much and no more. */
+/** Opens connections that send this much and no more. */
 async function flood(port: number, first: Uint8Array): Promise<void> {
   const made = Array.from({ length: EACH }, () => connect({ host: LOCAL, port, localAddress: ELSEWHERE }));
   sockets.push(...made);

@@ -49,7 +49,7 @@ describe('the gate', () => {
     const [a, b] = [await hosts.create(), await hosts.create()];
     await a.host.serve(OPEN, () => {}, { strangers: true, maxStreams: 100 });
     const link = await b.host.dial({ host: LOCAL, port: a.port }, undefined, limit());
-    // those that come before the connection stands on the other side libp2p itself cuts
+    // libp2p itself cuts those that arrive before the connection is ready on the other side
     await waitFor(() => a.host.links().length === 1, { what: 'the connection to stand on both sides' });
     for (let index = 0; index < 20; index += 1) link.open(OPEN, limit()).catch(() => {});
     await waitFor(() => link.closed, { what: 'the connection to be cut' });

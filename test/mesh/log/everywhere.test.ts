@@ -1,4 +1,4 @@
-/** Kinds that are published to every domain, and kinds of which each author has exactly one object. */
+/** Kinds that are published to every domain, and kinds with exactly one object for each author. */
 import { describe, expect, it } from 'vitest';
 import type { DomainLog, Logs } from '../../../daemon/src/mesh/log/log.types.ts';
 import { createLogs } from '../../../daemon/src/mesh/log/logs.ts';

@@ -24,7 +24,7 @@ async function settle(nodes: readonly Node[], done: () => Promise<boolean>, what
   );
 }
 
-/** What a node's log says, as whoever has nothing of it gets it. */
+/** What a node's log says, as a member that has nothing of it gets it. */
 async function docOf(node: Node): Promise<AuthorDoc> {
   const entries = (await node.log.missing([], 1_000_000)).map(parseEntry).filter(({ author }) => author === node.author);
   const [first] = entries;

@@ -51,7 +51,7 @@ async function live(rotate: boolean): Promise<Pool> {
   await founder.membership.settle();
   await founder.membership.revoke(parseToken(other).grant.id);
   note(founder, left);
-  // Members that know a token's secret witness more than they may: a removed one, and one that stands.
+  // Members that know a token's secret witness more than they may: a removed one, and a current one.
   for (const [text, by] of [
     [other, node1],
     [third, left],

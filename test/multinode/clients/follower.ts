@@ -144,7 +144,7 @@ function textOf(object: object): string {
   return JSON.stringify(plain(JSON.parse(JSON.stringify({ ...object, apiVersion: undefined, kind: undefined }))));
 }
 
-/** In one order of keys, times to the second, nothing that stands for nothing. */
+/** With sorted keys, times to the second, and without empty annotations. */
 function plain(value: unknown): unknown {
   if (typeof value === 'string') return value.replace(/^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.000Z$/, '$1Z');
   if (Array.isArray(value)) return value.map(plain);

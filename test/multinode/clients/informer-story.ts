@@ -170,7 +170,7 @@ export class InformerStory {
     await site.start();
   }
 
-  /** All hold what there is, and nobody was told what cannot be. */
+  /** All clients have the current objects, and none was told anything impossible. */
   async agree(): Promise<void> {
     const [first, ...others] = this.sites;
     if (first !== undefined && others.length > 0) await connected(first, DOMAIN, this.sites);
@@ -178,7 +178,7 @@ export class InformerStory {
     expect(this.followers.flatMap(({ what, sequence }) => sequence.faults.map((fault) => `${what}: ${fault}`))).toEqual([]);
   }
 
-  /** Whether every client had to begin anew at some time. */
+  /** Whether every client had to begin again at some time. */
   listedAgain(): boolean {
     return this.followers.every(({ sequence }) => sequence.counts.lists > 1);
   }

@@ -16,7 +16,7 @@ export class TroubledLine {
     this.#server = server;
   }
 
-  /** `target` is asked for each connection: what stands behind may move. */
+  /** `target` is asked for each connection, since the address behind it may change. */
   static async open(target: () => { host: string; port: number }): Promise<TroubledLine> {
     const server = createServer();
     const line = new TroubledLine(server);

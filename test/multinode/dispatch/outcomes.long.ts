@@ -1,4 +1,4 @@
-/** Nine targets, each of which comes to another end; every one is told as it is, and a retry takes what did not succeed. */
+/** Nine targets with nine different outcomes. Each is reported as it is, and a retry takes those that did not succeed. */
 import { describe, expect, it } from 'vitest';
 import { formDomain } from '../../harness/domain.ts';
 import { networkMissing } from '../../harness/network.ts';

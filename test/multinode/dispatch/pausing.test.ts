@@ -1,4 +1,4 @@
-/** Executions that pause after a batch, and all that may happen until somebody lets them go on: each target starts at most once, and every outcome is told as it is. */
+/** Executions that pause after a batch, and everything that may happen until somebody resumes them: each target starts at most once, and every outcome is reported as it is. */
 import { describe, expect, it } from 'vitest';
 import { connected } from '../../harness/domain.ts';
 import type { Site } from '../../harness/site.ts';

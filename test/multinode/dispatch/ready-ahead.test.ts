@@ -1,5 +1,5 @@
 /**
- * What comes next in a converge is brought to its target before its turn. Whoever is killed in between: it is not started without its turn, and with it once.
+ * What comes next in a converge is brought to its target before its turn. Whichever daemon is killed in between: it never starts before its turn, and starts once when its turn comes.
  */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

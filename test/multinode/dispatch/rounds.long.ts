@@ -123,7 +123,7 @@ exit "$DTKD_OPTION_STATUS"`,
         counts.set(part.outcome ?? part.state, (counts.get(part.outcome ?? part.state) ?? 0) + 1);
       }
     }
-    // one killing leaves at most what its node was about to start, which is seldom more than one part and mostly none; and most must have run
+    // each kill leaves at most what its node was about to start, mostly nothing and seldom more than one part; and most must have run
     const count = (outcome: string): number => counts.get(outcome) ?? 0;
     const told = JSON.stringify(Object.fromEntries(counts));
     expect(count('unknown'), told).toBeLessThanOrEqual(kills);

@@ -1,4 +1,4 @@
-/** What a hostile member says at `/dtkd/api`: answers that are none, and requests that no honest node sends. */
+/** What a hostile member says at `/dtkd/api`: invalid answers, and requests that no honest node sends. */
 import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import { FrameChannel } from '../../../daemon/src/mesh/host/frame-channel.ts';
@@ -157,7 +157,7 @@ export async function replyOf(stream: Duplex): Promise<ApiReply> {
   return { status, body: text };
 }
 
-/** Requests that are none, as raw bytes on a stream each. */
+/** Invalid requests, each as raw bytes on its own stream. */
 export function badRequests(): Uint8Array[] {
   const request = (more: Record<string, unknown>) =>
     encodeFrame(

@@ -23,7 +23,7 @@ export function fieldsOf(described: string): Field[] {
   });
 }
 
-/** Values of which each object has its own. */
+/** Values that differ for each object. */
 const FORMS = [
   /^[0-9a-f]{32}$/,
   /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/,

@@ -11,7 +11,7 @@ import { useStage } from '../../harness/use-stage.ts';
 
 const stage = useStage();
 
-/** Kinds of which kubectl can apply any number; founding a domain and hiding a secret are told elsewhere. */
+/** Kinds of which kubectl can apply any number. Founding a domain and hiding a secret are tested elsewhere. */
 const APPLIED = KINDS.filter(({ verbs, plural }) => verbs.includes('create') && plural !== 'dtdomains');
 const fullName = ({ plural, group }: Kind): string => (group === '' ? plural : `${plural}.${group}`);
 /** Names of what the description says of a kind beyond its objects; of no kind: what is daemon-wide. */

@@ -97,7 +97,7 @@ describe.skipIf(why !== undefined)(`the page "dtDomains" with kubectl${why === u
       },
     );
     const shown = await on1.out('describe', 'dtapp', name);
-    // which app of which node it is stands in labels
+    // labels say which app of which node it is
     expect(missingFrom(fieldsOf(shown), page(COPY_SHOWN, ['Labels', RECENT]))).toEqual([]);
     expect(valuesOf(shown, 'Name')).toEqual([name]);
     uri = valuesOf(shown, 'URI')[0] ?? '';

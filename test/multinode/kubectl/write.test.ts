@@ -192,7 +192,7 @@ patches:
       if (sample === undefined) throw new Error(`this test has no sample of ${kind.kind}`);
       return [`apiVersion: ${kind.group === '' ? '' : `${kind.group}/`}${kind.version}\nkind: ${kind.kind}\n${sample}\n`];
     });
-    // what others refer to stands first in the list of kinds, but for types and users
+    // kinds that others refer to are first in the list of kinds, except types and users
     const order = (text: string): number => (/kind: (Type|Model|User)$/m.test(text) ? 0 : 1);
     await kubectl.send(documents.sort((a, b) => order(a) - order(b)).join('---\n'), 'create', '-f', '-');
     const names = kinds.map(({ kind, plural, group }) => {

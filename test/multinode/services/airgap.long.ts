@@ -136,7 +136,7 @@ describe.skipIf(why !== undefined)(`a domain in pieces${why === undefined ? '' :
   it('runs once what is ordered on one side for the other, and tells what became of it', async () => {
     const id = await queued('once');
     await isQueued(id);
-    // b holds it, or asks a; the courier is no target, and c is none either
+    // b holds it, or asks a; neither the courier nor c is a target
     const direct = await exported(a);
     const first = await exported(b, '--modules', 'none');
     expect(await ok(courier, 'bundle', 'import', first)).toContain('1 order');

@@ -48,7 +48,7 @@ describe('a converge that is killed', () => {
     return count > tasks;
   }
 
-  /** Begins, kills the daemon as soon as `when` says so, starts it again and converges until the end. */
+  /** Starts a converge, kills the daemon as soon as `when` says so, restarts it and converges to the end. */
   async function undisturbed(
     work: () => Promise<unknown>,
     when: () => Promise<boolean>,

@@ -1,4 +1,4 @@
-/** A module that is published, fetched while its publisher is away, from several members at once, of which one gives altered bytes. */
+/** A published module that is fetched while its publisher is away, from several members at once, one of which gives altered bytes. */
 import { randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

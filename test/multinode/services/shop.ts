@@ -1,6 +1,6 @@
 /**
  * What stories of services begin with: sites in one domain, a user of the first who may do everything there and run commands on the others, and a
- * module whose pages are really served. Each command leaves a line in a log, and what is up stands in files, whatever anybody says of it.
+ * module whose pages are really served. Each command leaves a line in a log, and files say what is really up.
  */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

@@ -34,7 +34,7 @@ describe.skipIf(git === undefined)('a service in a storm', () => {
   /** Until the last one that was killed is there again. */
   let back: Promise<unknown> | undefined;
 
-  /** Any answer will do but a fault of the daemon; so will none, as it may be dead. */
+  /** Any answer is fine except a fault of the daemon. No answer is fine, too: it may be dead. */
   async function ask(sub: string, body: unknown = {}): Promise<void> {
     try {
       await shop.ops.call(shop.home.path('serviceinstance', SERVICE, { sub }), { method: 'POST', body });

@@ -1,4 +1,4 @@
-/** A service whose copy of a module does not define a type any more of which it still has a resource at another site, which follows its code forward only. */
+/** A service whose copy of a module no longer defines a type, although a resource of it remains at another site, which only follows its code forward. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

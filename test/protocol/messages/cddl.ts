@@ -94,7 +94,7 @@ export function parseRules(text: string): Map<string, Type> {
   return rules;
 }
 
-/** Names that rules refer to and that are none. */
+/** Names that rules refer to, but that no rule defines. */
 export function unknownNames(rules: ReadonlyMap<string, Type>): string[] {
   const inType = (type: Type): string[] => {
     switch (type.is) {

@@ -72,7 +72,7 @@ describe('modules that a module needs', () => {
     expect(missing.message).toContain('acme/db 1.5.0');
     const other = new Map([['acme/db', { version: '1.9.0', digest: 'x'.repeat(64) }]]);
     expect(refusal({ 'acme/db': '^1.0.0' }, shelf, { lock: other }).message).toContain('with other content');
-    // what it keeps may be all that stands in the way of a range that was changed
+    // the versions that it keeps may be the only obstacle to a changed range
     const newer: Shelf = {
       'acme/a': { '1.0.0': { 'acme/c': '^1' }, '1.1.0': { 'acme/c': '^2' } },
       'acme/c': { '1.0.0': {}, '2.0.0': {} },

@@ -1,4 +1,4 @@
-/** Staging, rights, and requests that are none. */
+/** Staging, rights, and invalid requests. */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Decide } from '../../../../daemon/src/catalog/model/ports.ts';
 import type { ServiceEdit } from '../../../../protocol/requests/service.ts';

@@ -149,7 +149,7 @@ export class Machines {
   turns: (command: string) => number = () => 1;
   /** Why dispatch does not start one now. */
   refuses: () => DtkdError | undefined = () => undefined;
-  /** It is a dispatch over resources, of which there are none. */
+  /** It is a dispatch over resources, but there are no such resources. */
   isOverNothing: (what: string) => boolean = () => false;
   /** How it ends, if not well. */
   fails: (what: string) => CommandEnd | undefined = () => undefined;

@@ -322,7 +322,7 @@ describe('converging', () => {
     edit('shop', service('shop', { components: TIER }));
     const { task } = await ask('shop', 'converge');
     await waitFor(() => machines.done.includes('create web-2'), { what: 'what does not wait for it' });
-    // the task that waits hears of it later than whoever only records it
+    // the waiting task hears of it later than a listener that only records it
     const later = Promise.withResolvers<void>();
     let heard = 0;
     machines.stored = (what) => (what === 'delete web-1' && ++heard === 1 ? later.promise : Promise.resolve());

@@ -22,7 +22,7 @@ const AFTER = service('shop', {
 });
 
 interface Story {
-  /** What stands when the daemon that dies begins. */
+  /** The state in which the daemon that dies begins. */
   prepare(made: Bench): Promise<void>;
   /** What is asked of it, and of its successors until it is done. */
   what: 'converge' | 'delete';
@@ -54,7 +54,7 @@ async function live(made: Bench, { what, phase }: Story, lives: readonly number[
     const { life } = daemon;
     const isOver = async () => (await made.instance('shop')).phase === phase;
     const work = async () => {
-      // as somebody would who looks how it stands
+      // as somebody would who looks at the state
       for (let times = 0; times < 3 && !life.isDead; times++) {
         await daemon.run('shop', what).catch((error: unknown) => {
           throw life.isDead ? new Error('it is dead') : error;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type FileSet, fileSet, merge } from '../../../../daemon/src/catalog/instances/files/three-way.ts';
 
-/** Few paths and contents, so that they meet; none is a file and a directory at once. */
+/** Few paths and contents, so that they collide. None is a file and a directory at once. */
 const files: fc.Arbitrary<FileSet> = fc
   .uniqueArray(
     fc.record({

@@ -44,7 +44,7 @@ async function until(step: number, work: () => Promise<unknown>): Promise<boolea
   return ended;
 }
 
-/** As a daemon finds them that is started anew. */
+/** As a restarted daemon finds them. */
 const again = () => createRepositories({ directory: join(made.root, 'instances'), now: made.now });
 
 /** Of the states that are left, git looks at one of so many: it takes longer than all the rest. */

@@ -231,7 +231,7 @@ describeWithGit(`a repository beside ${version}`, () => {
       await say(`meanwhile ${form}`);
       await expect(git(directory, 'stash', 'pop')).rejects.toThrow();
       await writeFile(join(directory, `later-${form}`), form);
-      // version 3 is that of an index with something that is to be added later
+      // an index with intent-to-add entries has version 3
       if (form === '3') await git(directory, 'add', '--intent-to-add', 'later-3');
       else await git(directory, 'update-index', '--index-version', form);
       expect((await readFile(join(directory, '.git/index'))).readUInt32BE(4)).toBe(Number(form));
