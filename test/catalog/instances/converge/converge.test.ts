@@ -168,6 +168,24 @@ describe('converging', () => {
     expect(machines.done).toEqual(['create db', 'create web-1', 'create web-2']);
   });
 
+  it('shows changed module copies as not applied after a failure', async () => {
+    const made = await fresh(service('shop', { components: { db: TIER.db } }));
+    const { run, ask, ports } = await made.daemon();
+    await run('shop', 'converge');
+    const first = await ports.files.at('shop', 'HEAD');
+    const { at } = ports.files;
+    ports.files.at = async (name, revision) => (revision === first.commit ? first : at(name, revision));
+    made.manifest = { ...MANIFEST, version: '1.1.0' };
+    made.edit('shop', service('shop', { components: { db: TIER.db }, description: 'ours' }));
+    made.machines.fails = () => ({ outcome: 'failed', exitStatus: 3 });
+    await run('shop', 'converge');
+    const changed = { kind: 'module', what: 'acme/web', op: 'changed', before: '1.0.0', after: '1.1.0' };
+    expect(await ask('shop', 'state')).toMatchObject({ phase: 'Failed', edited: [], pending: [changed], resources: [{ state: 'broken' }] });
+    made.machines.fails = () => undefined;
+    await run('shop', 'converge');
+    expect(await ask('shop', 'state')).toMatchObject({ phase: 'Ready', edited: [], pending: [] });
+  });
+
   it('takes down before it brings up elsewhere', async () => {
     const { machines, daemon, edit, store } = await fresh(SHOP);
     const { run } = await daemon();

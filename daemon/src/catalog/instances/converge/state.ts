@@ -12,7 +12,7 @@ import type { AppliedResource, Desired, Difference } from '../instances.types.ts
 import { appsOf } from '../service-apps/app-rows.ts';
 import { fieldsOfTask, messageOf, taskRef } from '../tasks/task-object.ts';
 import type { ConvergePorts } from './converge.types.ts';
-import { expandSource, findInstance, workingSource } from './planning.ts';
+import { differencesBetween, expandSource, findInstance, type Source, workingSource } from './planning.ts';
 
 export async function stateOf(ports: ConvergePorts, principal: Principal, name: string): Promise<ServiceState> {
   const { tasks, store, node, apps } = ports;
@@ -37,7 +37,11 @@ export async function stateOf(ports: ConvergePorts, principal: Principal, name: 
     head: source.head,
     ...(status.applied === undefined ? {} : { applied: status.applied }),
     edited: [...source.edited],
-    pending: desired === undefined ? [] : pendingOf(desired, applied, violations.length > 0),
+    // violations might make a plan impossible
+    pending:
+      desired === undefined || violations.length > 0
+        ? []
+        : [...planConverge(desired, applied, {}).differences, ...(await copiesPending(ports, name, status.applied, source))],
     violations: violations.map(({ next, ...rest }) => (next === undefined ? rest : { ...rest, next })),
     resources: resourcesOf(desired, applied, underWay(task)),
     apps: await Promise.all(
@@ -59,9 +63,20 @@ export async function stateOf(ports: ConvergePorts, principal: Principal, name: 
   };
 }
 
-/** Empty with violations: they might make a plan impossible. */
-function pendingOf(desired: Desired, applied: ReadonlyMap<string, AppliedResource>, violated: boolean): Difference[] {
-  return violated ? [] : [...planConverge(desired, applied, {}).differences];
+/**
+ * How the module copies differ from the applied commit, if that is not the last one. Nothing else shows changed code of a resource whose
+ * last command failed.
+ */
+async function copiesPending(
+  { files }: Pick<ConvergePorts, 'files'>,
+  name: string,
+  applied: string | undefined,
+  source: Source & { head: string },
+): Promise<Difference[]> {
+  if (applied === undefined || applied === source.head) return [];
+  const before = await files.at(name, applied).catch(() => undefined);
+  const differences = before === undefined ? [] : await differencesBetween(before, source);
+  return differences.filter(({ kind }) => kind === 'module');
 }
 
 /** Resources for which a command is running. */
