@@ -95,7 +95,12 @@ export class OwnApps {
       ...route,
       authorize: async (head, client) =>
         url === undefined
-          ? { status: 503, code: 'UNAVAILABLE', message: `the app "${app.name}" lets nobody in: it has no authenticationURL` }
+          ? {
+              status: 503,
+              code: 'UNAVAILABLE',
+              message: `the app "${app.name}" lets nobody in: it has no authenticationURL`,
+              lasting: true,
+            }
           : await this.authenticator.decide(url, head, client),
     };
   }

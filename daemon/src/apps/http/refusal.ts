@@ -7,6 +7,8 @@ export interface Refusal {
   code: ErrorCode;
   message: string;
   next?: string | undefined;
+  /** True if somebody must change something first, so that it is of no use to try again later. */
+  lasting?: boolean;
   /** Further header lines, each ending in CR LF. */
   fields?: string;
 }
@@ -31,18 +33,28 @@ const SAYABLE: ReadonlySet<ErrorCode> = new Set([
 
 /** The refusal that a client gets when its app could not be reached: the reason, if clients may know it, otherwise 502. */
 export function refusalOf(error: unknown): Refusal {
-  if (error instanceof DtkdError && SAYABLE.has(error.code))
-    return { status: error.httpStatus, code: error.code, message: error.message, next: error.next };
+  if (error instanceof DtkdError && SAYABLE.has(error.code)) {
+    const { httpStatus: status, code, message, next, cause } = error;
+    return { status, code, message, next, lasting: cause instanceof DtkdError && cause.code === 'VERSION_TOO_OLD' };
+  }
   return { status: 502, code: 'UNAVAILABLE', message: 'the app could not be reached' };
 }
 
-const RETRY_AFTER_SECONDS = 5;
+/**
+ * When a client may try again, by status: a request too many has room as soon as another has ended; an endpoint or an owner that did not
+ * answer is tried again within seconds.
+ */
+const RETRY_AFTER_SECONDS: ReadonlyMap<number, number> = new Map([
+  [429, 1],
+  [503, 5],
+]);
 
 /** The whole response, ready to be written: JSON (a Kubernetes `Status`) if the client accepts it, otherwise plain text. */
 export function refusalBytes(refusal: Refusal, request: { head: boolean; accept: string | undefined }, close: boolean): Buffer {
   const json = request.accept !== undefined && /application\/(?:[a-z.+-]+\+)?json/i.test(request.accept);
   const body = Buffer.from(json ? statusJson(refusal) : `${[refusal.message, refusal.next].filter(Boolean).join('\n')}\n`, 'utf8');
-  const retry = refusal.status === 503 ? `Retry-After: ${RETRY_AFTER_SECONDS}\r\n` : '';
+  const seconds = refusal.lasting === true ? undefined : RETRY_AFTER_SECONDS.get(refusal.status);
+  const retry = seconds === undefined ? '' : `Retry-After: ${seconds}\r\n`;
   const head = `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status] ?? 'Refused'}\r\nContent-Type: ${
     json ? 'application/json' : 'text/plain; charset=utf-8'
   }\r\nContent-Length: ${body.length}\r\nCache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n${retry}${refusal.fields ?? ''}${

@@ -114,7 +114,9 @@ export class TunnelServer {
     const { authenticationType: type } = app.selectors;
     const user = type === 'Capability' ? this.userOf(request, from, app) : undefined;
     const leave = this.places.take(`${from.domain} ${from.peer}`, () => {});
-    if (leave === undefined) throw new DtkdError('TOO_MANY_REQUESTS', 'this member has too many tunnels open');
+    if (leave === undefined) {
+      throw new DtkdError('TOO_MANY_REQUESTS', 'this member has too many tunnels open', { next: 'Wait for some of its requests to end.' });
+    }
     const entry: Live = { channel, from, uid: app.uid, type, user };
     this.live.add(entry);
     const release = () => {
