@@ -105,6 +105,7 @@ async function startStarter(network: FakeNetwork, directory: string, stops: (() 
     store,
     node: { name: STARTER, signingKey: keyOfNode(STARTER) },
     members,
+    isGone: () => false,
     models: { find: async () => ({ items: [], unanswered: [] }), bundle: unused },
     nodes: { list: async () => members.list().map((member): NodeView => viewOf(member.node, member)) },
     modules,

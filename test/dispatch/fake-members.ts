@@ -190,6 +190,7 @@ export class FakeNetwork {
   private readonly cuts = new Set<string>();
   private readonly idles = new Set<string>();
   private readonly stopped = new Set<string>();
+  private readonly gone = new Set<string>();
   private readonly streams = new Map<Duplex, string>();
 
   /** Adds a node to the domains of those names (default: `site`), or gives the one that there is. */
@@ -269,6 +270,11 @@ export class FakeNetwork {
     this.changed();
   }
 
+  /** Whether a key belonged to a node that was removed. */
+  hasGone(key: string): boolean {
+    return this.gone.has(key);
+  }
+
   heal(a: string, b: string): void {
     this.cuts.delete(pairOf(a, b));
     this.changed();
@@ -302,7 +308,9 @@ export class FakeNetwork {
 
   /** Takes a node out of a domain. */
   remove(node: string, domain = 'site'): void {
-    this.domains.get(domainId(domain))?.delete(node);
+    const id = domainId(domain);
+    this.domains.get(id)?.delete(node);
+    this.gone.add(keyOf(node, id));
     this.changed();
   }
 

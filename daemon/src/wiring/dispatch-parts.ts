@@ -183,7 +183,7 @@ function createHoldingFor(
 
 function createStarter(
   { store, node, directory, access, audit, federation, peers, logger, now }: DispatchPartsOptions,
-  { self, members, nodes, signingKeyOf }: Here,
+  { self, members, nodes, isGone, signingKeyOf }: Here,
   { content, modules, bundles, policy }: Code,
   target: Target,
   holding: Holding,
@@ -201,6 +201,7 @@ function createStarter(
     store,
     node: self,
     members,
+    isGone,
     models,
     nodes,
     modules,

@@ -124,7 +124,12 @@ describe('an answer in a file', () => {
       id: 'ab'.repeat(32),
       part: ended({ outcome: 'unknown' }),
       self: 'desk',
-      line: { open: () => Promise.reject(new Error('away')), maybeThere: () => false, onChange: () => () => undefined },
+      line: {
+        open: () => Promise.reject(new Error('away')),
+        maybeThere: () => false,
+        isGone: () => false,
+        onChange: () => () => undefined,
+      },
       sink,
       user: undefined,
       notAfter: 0,

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { ErrorCode } from '../../../protocol/errors.ts';
 import { waitFor } from '../../wait.ts';
 import type { FakePart, FakeTarget, Lie } from './fake-target.ts';
-import { closedWorlds, EXEC, OPS, partsOf, runToEnd, showOf } from './world.ts';
+import { closedWorlds, EXEC, OPS, partsOf, runToEnd, STARTER, showOf } from './world.ts';
 
 const inWorld = closedWorlds();
 
@@ -102,6 +102,37 @@ describe('an order that is on its way as nothing is waited for any longer', () =
     await waitFor(async () => partsOf(await showOf(w.executions, id))[0]?.outcome === 'refused', { what: 'the outcome' });
     expect(partsOf(await showOf(w.executions, id))[0]).toMatchObject({ code: 'TOO_MANY_REQUESTS', reason: 'still too much' });
     expect(target.parts.size).toBe(0);
+  });
+});
+
+describe('a target that is removed while its command runs', () => {
+  /** Waiting for contact would take longer than the test may. */
+  const timing = { lostMs: 600_000, graceMs: 600_000 };
+
+  async function started() {
+    const w = await inWorld({ targets: { web1: run }, timing });
+    const id = (await w.executions.dispatch(OPS, EXEC)).metadata.name;
+    await waitFor(async () => partsOf(await showOf(w.executions, id))[0]?.state === 'running', { what: 'it to run' });
+    return { w, id };
+  }
+
+  const ofRemoved = { outcome: 'unknown', code: 'REMOVED', reason: expect.stringContaining('removed from the domain') };
+
+  test('is waited for no longer, and that is said', async () => {
+    const { w, id } = await started();
+    w.network.remove('web1');
+    w.network.reset(STARTER, 'web1');
+    await waitFor(async () => partsOf(await showOf(w.executions, id))[0]?.state === 'ended', { what: 'it to be given up' });
+    expect(partsOf(await showOf(w.executions, id))[0]).toMatchObject(ofRemoved);
+  });
+
+  test('is not waited for after a restart, either', async () => {
+    const { w, id } = await started();
+    await w.restart();
+    w.network.remove('web1');
+    w.network.reset(STARTER, 'web1');
+    await waitFor(async () => partsOf(await showOf(w.executions, id))[0]?.state === 'ended', { what: 'it to be given up' });
+    expect(partsOf(await showOf(w.executions, id))[0]).toMatchObject(ofRemoved);
   });
 });
 

@@ -128,6 +128,7 @@ export async function world(options: WorldOptions = {}): Promise<World> {
       store,
       node: { name, signingKey: ownKey },
       members,
+      isGone: (member) => network.hasGone(member),
       models: options.models ?? { find: async () => ({ items: [], unanswered: [] }), bundle: async () => new Uint8Array() },
       nodes,
       modules: options.modules ?? { get: async () => undefined, keep: async () => Promise.reject(new Error('no modules')) },

@@ -69,13 +69,14 @@ class StartedHere implements Executions {
 
   constructor(options: ExecutionsOptions) {
     this.#options = options;
-    const { store, node, members, target, holding, content, directory, logger, now, access, names } = options;
+    const { store, node, members, isGone, target, holding, content, directory, logger, now, access, names } = options;
     this.#planner = createPlanner(options);
     this.#plansAhead = new PlansAhead({ store, members, self: node.signingKey });
     const timing = { ...TIMING, ...options.timing };
     this.#ports = {
       node,
       members,
+      isGone,
       target,
       holding,
       content,

@@ -19,6 +19,8 @@ export interface ExecutionsOptions {
   /** This node's name, and its signing key (64 hex digits). */
   node: { name: string; signingKey: string };
   members: Members;
+  /** Whether a key belonged to a member that was removed or has left. */
+  isGone(member: string): boolean;
   models: Models;
   nodes: Nodes;
   modules: Pick<Modules, 'get' | 'keep'>;

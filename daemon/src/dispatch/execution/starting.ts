@@ -24,7 +24,7 @@ import { Run } from './run/run.ts';
 
 export type StartingPorts = Pick<
   ExecutionsOptions,
-  'node' | 'members' | 'target' | 'holding' | 'content' | 'directory' | 'logger' | 'now'
+  'node' | 'members' | 'isGone' | 'target' | 'holding' | 'content' | 'directory' | 'logger' | 'now'
 > & {
   timing: Timing;
   save(object: ApiObject, open: boolean): Promise<void>;
@@ -212,9 +212,14 @@ function driverOptions(
   };
 }
 
-function lineOf({ members, target: local }: StartingPorts, target: PlannedTarget, principal: Principal): Line {
+function lineOf({ members, isGone, target: local }: StartingPorts, target: PlannedTarget, principal: Principal): Line {
   if (target.domain === '') {
-    return { open: async () => localConversation(local, principal), maybeThere: () => true, onChange: () => () => undefined };
+    return {
+      open: async () => localConversation(local, principal),
+      maybeThere: () => true,
+      isGone: () => false,
+      onChange: () => () => undefined,
+    };
   }
   const to = { domain: target.domain, key: target.key };
   return {
@@ -223,6 +228,8 @@ function lineOf({ members, target: local }: StartingPorts, target: PlannedTarget
       const member = members.byKey(to.domain, to.key);
       return member !== undefined && member.reach !== 'away';
     },
+    // it may be a member again since
+    isGone: () => members.byKey(to.domain, to.key) === undefined && isGone(to.key),
     onChange: (listener) => members.onChange(listener),
   };
 }

@@ -28,6 +28,7 @@ describe('what became of a part', () => {
     ['not taken', { is: 'not-taken', code: 'DISK_FULL', message: 'full' }, 'refused', 'DISK_FULL'],
     ['lost after the order', { is: 'silent', why: 'lost', heard: false }, 'unknown', 'PEER_AWAY'],
     ['lost while it ran', { is: 'silent', why: 'lost', heard: true }, 'unknown', 'PEER_AWAY'],
+    ['removed while it ran', { is: 'silent', why: 'gone', heard: true }, 'unknown', 'REMOVED'],
     ['no end in its time', { is: 'silent', why: 'deadline', heard: true }, 'unknown', 'DEADLINE'],
     ['lies', { is: 'untrue', message: 'wrong' }, 'unknown', 'FRAME_INVALID'],
     ['forgotten there', { is: 'not-known-there', heard: true, over: true }, 'unknown'],

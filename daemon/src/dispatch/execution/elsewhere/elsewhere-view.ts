@@ -212,6 +212,7 @@ function lineTo(
       return source.domain === '' ? localConversation(target, principal) : openConversation(members, source, signal);
     },
     maybeThere: () => there().length > 0,
+    isGone: () => false,
     onChange: (listener) => members.onChange(listener),
   };
 }

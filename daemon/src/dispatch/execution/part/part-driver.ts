@@ -152,7 +152,7 @@ export class PartDriver {
    * Stops waiting. The part ends `unknown`, and its true outcome is still looked for; or `refused`, if all that the target said is that
    * it is too busy to take the order.
    */
-  giveUp(why: 'lost' | 'deadline'): void {
+  giveUp(why: 'lost' | 'deadline' | 'gone'): void {
     if (this.#part.state === 'ended' || !this.#told) return;
     this.#settling = true;
     const heard = this.#word !== undefined;
@@ -265,6 +265,7 @@ export class PartDriver {
     while (!this.#patience.isOver) {
       if (conversation === undefined) {
         attempt = (await this.#rest(attempt + 1)) ? -1 : attempt + 1;
+        if (this.#isGone()) this.giveUp('gone');
         conversation = this.#carriedConversation();
         if (conversation === undefined) {
           if (this.#isOver()) return;
@@ -462,10 +463,16 @@ export class PartDriver {
     return this.#part.outcome !== 'unknown' || now() > settleUntil;
   }
 
-  /** Waits before the next attempt. True if the target may be reachable again. */
+  /** True if nobody is to wait for the target any more. A held order goes its own way. */
+  #isGone(): boolean {
+    return !this.#ended && !this.#held && this.#options.line.isGone();
+  }
+
+  /** Waits before the next attempt. True if the target may be reachable again, or is gone for good. */
   #rest(attempt: number): Promise<boolean> {
     if (this.#answer !== undefined) return Promise.resolve(true);
-    const { timing, line, notAfter, now } = this.#options;
+    const { timing, line: target, notAfter, now } = this.#options;
+    const line = { onChange: target.onChange, maybeThere: () => target.maybeThere() || this.#isGone() };
     const wait = this.#settling || this.#held ? timing.settlingMs : timing.backoffMs;
     const most = this.#held ? Math.max(1, notAfter - now() + 1) : Number.POSITIVE_INFINITY;
     return this.#patience.before(attempt, line, { ...wait, most });

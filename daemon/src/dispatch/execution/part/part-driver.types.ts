@@ -12,6 +12,8 @@ export interface Line {
   open(signal: AbortSignal): Promise<NewConversation>;
   /** False if it is known to be away now. */
   maybeThere(): boolean;
+  /** True if it was removed from the domain or left it. */
+  isGone(): boolean;
   /** Calls the listener when that may have changed. Returns a function that unsubscribes. */
   onChange(listener: () => void): () => void;
 }

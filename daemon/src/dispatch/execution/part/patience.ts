@@ -65,7 +65,11 @@ export class Patience {
   };
 
   /** Waits before an attempt, longer each time. Returns early with true if the target may have become reachable. */
-  async before(attempt: number, line: Line, { first, last, most }: { first: number; last: number; most: number }): Promise<boolean> {
+  async before(
+    attempt: number,
+    line: Pick<Line, 'maybeThere' | 'onChange'>,
+    { first, last, most }: { first: number; last: number; most: number },
+  ): Promise<boolean> {
     const grown = Math.min(last, first * 2 ** Math.min(attempt, MAX_DOUBLINGS));
     // jitter, so that the parts of a large execution do not all try at once
     const spread = grown * (0.75 + Math.random() / 2);

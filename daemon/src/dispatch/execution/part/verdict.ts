@@ -15,7 +15,7 @@ export type Evidence =
   /** The target said that it does not take the order, so it has not journaled it. */
   | { is: 'not-taken'; code: string; message: string }
   /** The order was or may have been sent, and nothing definite was heard. */
-  | { is: 'silent'; why: 'lost' | 'deadline'; heard: boolean }
+  | { is: 'silent'; why: 'lost' | 'deadline' | 'gone'; heard: boolean }
   /** The target broke the protocol. */
   | { is: 'untrue'; message: string }
   /** The target knows nothing of the part. `heard`: it had known it before. `over`: nobody may start it any more. */
@@ -78,6 +78,8 @@ function silent({ why, heard }: Extract<Evidence, { is: 'silent' }>): Verdict {
   const what = heard ? 'it had taken the order' : 'the order was sent';
   if (why === 'deadline')
     return { outcome: 'unknown', code: 'DEADLINE', reason: `${what}, but the target did not say in time how it ended` };
+  if (why === 'gone')
+    return { outcome: 'unknown', code: 'REMOVED', reason: `${what}, then the target was removed from the domain or left it` };
   return { outcome: 'unknown', code: 'PEER_AWAY', reason: `${what}, then contact was lost; dtkd keeps trying` };
 }
 
