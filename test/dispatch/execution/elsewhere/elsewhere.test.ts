@@ -44,7 +44,7 @@ describe('an execution of another node', () => {
   test('that is paused says so of what has not had its turn', async () => {
     const { starter, looker } = await threeSides({ web1: fail, web2: succeed });
     const { metadata } = await starter.executions.dispatch(OPS, { ...EXEC, batch: '1', pauseOnFailure: true });
-    expect((await linesOf(starter.executions, metadata.name)).at(-1)).toEqual({ end: { phase: 'Paused' } });
+    expect((await linesOf(starter.executions, metadata.name)).at(-1)).toEqual({ end: { phase: 'Paused', pause: 1 } });
     const object = await showOf(looker.executions, metadata.name);
     expect(object['status']).toMatchObject({ phase: 'Paused' });
     expect(partsOf(object)[1]).toMatchObject({ node: 'web2', state: 'waiting', paused: true, reason: expect.stringContaining('paused') });
