@@ -53,6 +53,14 @@ describe('findings about members', () => {
       [['peer plant/node1', 'warning', 'node1 is connected, but did not answer when it was asked: it took too long']],
     ],
     [
+      'whose connections are lost all the time, which do not hang',
+      inDomain({
+        peers: [peer('node1', { lost: { times: 6, withinMs: 600_000 } }), peer('node2', { lost: { times: 40, withinMs: 600_000 } })],
+        silent: [{ peer: 'node1', why: 'the connection to the peer was lost' }],
+      }),
+      [['unsteady plant', 'warning', 'in the last 10m connections were lost again and again with node2 (40 times), node1 (6 times)']],
+    ],
+    [
       'only relayed',
       inDomain({ peers: [peer('node1', { path: 'relayed' }), peer('node2')] }),
       [['relayed plant', 'warning', 'node1 is reached through other members only, which is slower']],
@@ -141,9 +149,14 @@ describe('where this node is reached', () => {
     tried: tried.map(([address, reached]) => ({ address, reached })),
   });
 
-  it('is a problem if nobody reached it anywhere, and fine if one did somewhere', () => {
-    const nowhere = inDomain({ probes: [said('node1', ['10.0.0.1:7701', false])] });
-    expect(found(nowhere)).toEqual([['reach plant', 'problem', 'node1 could reach this node at none of its addresses: 10.0.0.1:7701']]);
+  it('is a problem if nobody reached it anywhere and somebody is away, and fine if one did somewhere', () => {
+    const probes = [said('node1', ['10.0.0.1:7701', false])];
+    const nowhere = 'node1 could reach this node at none of its addresses: 10.0.0.1:7701';
+    const away = inDomain({ probes, peers: [peer('node1'), peer('node2', { reach: 'away' })] });
+    expect(found(away, 'reach')).toEqual([['reach plant', 'problem', nowhere]]);
+    expect(found(inDomain({ probes }))).toEqual([
+      ['reach plant', 'warning', `${nowhere}; nobody is away, since it connects to the others itself`],
+    ]);
     const somewhere = inDomain({
       probes: [said('node1', ['10.0.0.1:7701', false], ['203.0.113.1:7701', false]), said('node2', ['203.0.113.1:7701', true])],
     });

@@ -41,6 +41,18 @@ export async function forwardMeshPort(network: Network, { router, inner, outer }
   await network.run(router, 'iptables', '-t', 'nat', '-A', 'PREROUTING', ...from, '-j', 'DNAT', '--to-destination', to);
 }
 
+/** Something on the way that ends every connection of the mesh of a host, and lets none begin, until it is told to stop. */
+export async function resetMesh(network: Network, site: string, reset: boolean): Promise<void> {
+  for (const chain of ['INPUT', 'OUTPUT']) {
+    for (const end of ['--dport', '--sport']) {
+      // all but the resets themselves
+      const segments = ['-p', 'tcp', end, MESH_PORT, '!', '--tcp-flags', 'RST', 'RST'];
+      const rule = [chain, ...segments, '-j', 'REJECT', '--reject-with', 'tcp-reset'];
+      await network.run(site, 'iptables', reset ? '-A' : '-D', ...rule);
+    }
+  }
+}
+
 /** A firewall on the host itself that refuses connections to its mesh port. */
 export async function refuseMeshPort(network: Network, site: string, refuse: boolean): Promise<void> {
   const rule = ['-p', 'tcp', '--dport', MESH_PORT, '--syn', '-j', 'REJECT', '--reject-with', 'tcp-reset'];

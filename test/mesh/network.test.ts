@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Logger } from '../../daemon/src/logging/logger.types.ts';
 import { waitFor } from '../wait.ts';
 import { collect } from './host/hosts.ts';
 import { cut, ECHO, heal, type Site, Sites, settled } from './sites.ts';
@@ -39,6 +40,27 @@ describe('the network', () => {
     await x.mesh.join('d', a.address(), await a.token());
     await same([...all, x], ['a/web']);
     expect(x.mesh.counters()['pulls']).toBeGreaterThan(0);
+  });
+
+  it('tells of a member whose connection is lost again and again, and does not log each time', async () => {
+    const lines: { level: string; message: string }[] = [];
+    const keep = (level: string) => (_fields: object, message: string) => void lines.push({ level, message });
+    const logger: Logger = { debug() {}, info: keep('info'), warn: keep('warn'), error: keep('error'), child: () => logger };
+    const a = await sites.start('a', { logger });
+    await a.mesh.create('d');
+    let b = await sites.start('b');
+    await b.mesh.join('d', a.address(), await a.token());
+    await settled([a, b]);
+    for (let times = 1; times <= 9; times += 1) {
+      b = await sites.restart(b);
+      await waitFor(() => a.mesh.counters()['linksLost'] === times, { what: 'a to have lost b' });
+      await settled([a, b]);
+    }
+    expect(a.peer('b').lost).toEqual({ times: 9, withinMs: 600_000 });
+    const said = (text: string) => lines.filter(({ message }) => message.startsWith(text)).map(({ level }) => level);
+    expect(said('A member is no longer connected')).toEqual(Array(5).fill('info'));
+    expect(said('A member is connected')).toEqual(Array(6).fill('info'));
+    expect(said('The connection with a member is lost again and again')).toEqual(['warn']);
   });
 
   it('says which member shows under a name', async () => {

@@ -1,10 +1,15 @@
 /** Lines that are slow, lose much or only what is large: what works over them, and what users are told. */
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join as joinPath } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { appDocument, appsSeen, connected, found, invite, join, peerNamed } from '../harness/domain.ts';
+import { resetMesh } from '../harness/nat.ts';
 import { type Network, networkMissing } from '../harness/network.ts';
 import { missing } from '../harness/programs.ts';
 import type { Site } from '../harness/site.ts';
 import { useStage } from '../harness/use-stage.ts';
+import { addUser, grant } from '../harness/user.ts';
 import { waitFor } from '../wait.ts';
 
 const stage = useStage({ story: true });
@@ -50,6 +55,29 @@ describe.skipIf(why !== undefined)(`sites with bad lines${why === undefined ? ''
     const moved = network.address('b');
     await waitFor(async () => (await peerNamed(a, 'bad', 'b'))?.['address'] === moved, { what: 'a to see b at its new address' });
     await connected(b, 'bad', [a, b]);
+  });
+
+  it('run commands to their end while all connections are cut again and again, and say that they are', async () => {
+    const ops = await addUser(a, 'ops');
+    await grant(b, ops, ['READ', 'EXECUTE'], { kind: 'exec' });
+    const [begun, end] = ['begun', 'end'].map((name) => joinPath(stage.current.directory, name)) as [string, string];
+    const counting = `touch '${begun}'; i=0; while [ ! -e '${end}' ]; do i=$((i+1)); echo $i; sleep 0.05; done`;
+    const run = ops.cli('exec', '-I', 'name=b', '--raw', '--', 'sh', '-c', counting);
+    await waitFor(() => existsSync(begun), { what: 'the command to begin' });
+    for (let cuts = 0; cuts < 6; cuts += 1) {
+      await resetMesh(network, 'a', true);
+      await waitFor(async () => (await peerNamed(a, 'bad', 'b'))?.['connected'] === false, { what: 'the connection to be cut' });
+      await resetMesh(network, 'a', false);
+      await connected(a, 'bad', [a, b]);
+    }
+    await writeFile(end, '');
+    const { code, stdout } = await run;
+    expect(code).toBe(0);
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines).toEqual(lines.map((_, index) => String(index + 1)));
+    const doctor = await a.cli('doctor');
+    expect(doctor.stdout).toContain('connections were lost again and again with b');
+    expect(doctor.stdout).not.toContain('did not answer');
   });
 });
 

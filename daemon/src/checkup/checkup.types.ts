@@ -14,6 +14,8 @@ export interface PeerFacts {
   failure: string | undefined;
   /** What to do about that, if it is not the usual advice. */
   advice?: string | undefined;
+  /** How often its connection was lost lately, if that was often. */
+  lost?: { times: number; withinMs: number } | undefined;
   /** True if it was reached but runs an incompatible version; one of its conditions says so. */
   misfit: boolean;
   suspended: boolean;

@@ -178,8 +178,8 @@ async function domainsOf(ports: CheckupPorts, look: Look): Promise<DomainFacts[]
 }
 
 function peerFacts(peer: Omit<PeerSeen, 'name'>, version: string | undefined): PeerFacts {
-  const { id, displayName, claimedName, reach, path, address, since, failure, advice, misfit, suspended, conditions } = peer;
-  return { id, name: displayName, claimedName, reach, path, address, since, failure, advice, misfit, suspended, conditions, version };
+  const { id, displayName, claimedName, reach, path, address, since, failure, advice, lost, misfit, suspended, conditions } = peer;
+  return { id, name: displayName, claimedName, reach, path, address, since, failure, advice, lost, misfit, suspended, conditions, version };
 }
 
 /** The result, or an error when the time is up; the work itself is not stopped. */

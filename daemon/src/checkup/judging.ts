@@ -20,6 +20,7 @@ import {
   checkRelayed,
   checkSilent,
   checkSuspended,
+  checkUnsteady,
   checkVersions,
 } from './checks/peers.ts';
 import { checkApps, checkAudit, checkCertificates } from './checks/program.ts';
@@ -52,6 +53,7 @@ function judgeDomain(domain: DomainFacts, { now, version }: CheckupFacts): Findi
     ...checkLonely(domain),
     ...checkPeersAway(domain, now),
     ...checkSilent(domain),
+    ...checkUnsteady(domain),
     ...checkSuspended(domain),
     ...checkReach(domain),
     ...checkRelayed(domain),

@@ -82,6 +82,7 @@ function peerView(input: ViewInput, member: FoldedMember, founder: boolean): Pee
     since: presence?.since,
     failure: presence?.failure?.message,
     advice: presence?.failure?.code === 'PACKETS_LOST' ? presence.failure.next : undefined,
+    lost: presence?.lost,
     misfit: isMisfit(presence),
     suspended: input.state.suspended.has(member.key),
     conditions: conditionsOf(input, member, presence),

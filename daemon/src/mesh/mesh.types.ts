@@ -32,6 +32,8 @@ export interface PeerView {
   failure?: string | undefined;
   /** What to do about that, if it is something special. */
   advice?: string | undefined;
+  /** How often its connection was lost lately, if that was often. */
+  lost?: { times: number; withinMs: number } | undefined;
   /** True if it was reached, and runs a version that does not fit this one. */
   misfit: boolean;
   suspended: boolean;

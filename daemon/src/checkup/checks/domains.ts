@@ -59,14 +59,14 @@ export function checkReach({ name, port, peers, probes, announce }: DomainFacts)
   const good = [...tried].filter(([, reached]) => reached).map(([address]) => address);
   const bad = [...tried].filter(([, reached]) => !reached).map(([address]) => address);
   const by = answers.map(({ peer }) => peer).join(', ');
-  if (good.length === 0)
-    return [
-      problem(
-        check,
-        `${by} could reach this node at none of its addresses: ${bad.join(', ')}`,
-        `Open TCP port ${port ?? 'of the mesh'} of this machine to the other sites; behind NAT, forward it and announce the address that is seen from outside (dtkd up --announce ADDRESS).`,
-      ),
-    ];
+  if (good.length === 0) {
+    const text = `${by} could reach this node at none of its addresses: ${bad.join(', ')}`;
+    const next = `Open TCP port ${port ?? 'of the mesh'} of this machine to the other sites; behind NAT, forward it and announce the address that is seen from outside (dtkd up --announce ADDRESS).`;
+    // A site behind NAT needs no open port as long as it dials the others.
+    return peers.some(({ reach }) => reach === 'away')
+      ? [problem(check, text, next)]
+      : [warning(check, `${text}; nobody is away, since it connects to the others itself`, `If that is not intended: ${next}`)];
+  }
   const said = bad.filter((address) => announce.some((text) => isSame(address, text)));
   if (said.length > 0)
     return [

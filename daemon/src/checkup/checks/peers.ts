@@ -9,6 +9,8 @@ const CLOCK_WARNING_MS = 5_000;
 const CLOCK_PROBLEM_MS = 60_000;
 /** Milliseconds. A restarting daemon is away for less. */
 const AWAY_PROBLEM_MS = 24 * 60 * 60 * 1000;
+/** Members named in one finding. */
+const MAX_LISTED = 8;
 
 export function checkPeersAway({ name, peers, holdsRoot, founder }: DomainFacts, now: number): Finding[] {
   const check = `peers ${name}`;
@@ -59,8 +61,31 @@ export function checkRelayed({ name, peers }: DomainFacts): Finding[] {
   ];
 }
 
-export function checkSilent({ name, silent }: DomainFacts): Finding[] {
-  return silent.map(({ peer, why }) =>
+/** Reports connections that are cut again and again. They come back by themselves, so nothing else shows it. */
+export function checkUnsteady({ name, peers }: DomainFacts): Finding[] {
+  const unsteady = peers.flatMap(({ name: peer, lost }) => (lost === undefined ? [] : [{ peer, ...lost }]));
+  const [first] = unsteady;
+  if (first === undefined) return [];
+  const many = unsteady.sort((a, b) => b.times - a.times).map(({ peer, times }) => `${peer} (${times} times)`);
+  return [
+    warning(
+      `unsteady ${name}`,
+      `in the last ${humanDuration(first.withinMs)} connections were lost again and again with ${listed(many)}`,
+      'They come back by themselves, but cut what runs through apps and forwards. Look for a daemon that keeps restarting (its log), a bad line, or a firewall, router, VPN or proxy that limits how long connections last or rest, or how much they carry.',
+    ),
+  ];
+}
+
+function listed(all: readonly string[]): string {
+  const more = all.length > MAX_LISTED ? ` and ${all.length - MAX_LISTED} more` : '';
+  return `${all.slice(0, MAX_LISTED).join(', ')}${more}`;
+}
+
+/** A member whose connection is lost all the time does not hang. */
+export function checkSilent({ name, peers, silent }: DomainFacts): Finding[] {
+  const unsteady = new Set(peers.flatMap((peer) => (peer.lost === undefined ? [] : [peer.name])));
+  const others = silent.filter(({ peer }) => !unsteady.has(peer));
+  return others.map(({ peer, why }) =>
     warning(
       `peer ${name}/${peer}`,
       `${peer} is connected, but did not answer when it was asked: ${why}`,

@@ -29,6 +29,7 @@ import { Connector } from './connector.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { IdleLinks } from './idle-links.ts';
 import { introduce } from './introduction.ts';
+import { Losses, type OftenLost } from './losses.ts';
 import { PeerTable, type Presence } from './peer-table.ts';
 import { askReach, ReachAnswers } from './reach.ts';
 import { SEARCH_CHECK_MS, Search } from './search.ts';
@@ -72,7 +73,7 @@ export interface DomainNodeOptions {
 }
 
 /** A member as seen from here. */
-export type MemberPresence = Presence & { reach: Reach; failure?: DtkdError | undefined };
+export type MemberPresence = Presence & { reach: Reach; failure?: DtkdError | undefined; lost?: OftenLost | undefined };
 
 export class DomainNode {
   readonly host: Host;
@@ -92,6 +93,8 @@ export class DomainNode {
   readonly #search: Search;
   readonly #whereabouts: Whereabouts;
   readonly #timers = new Timers();
+  readonly #losses = new Losses(() => performance.now());
+  #linksLost = 0;
   readonly #unsubscribe: (() => void)[] = [];
   #state: MembershipState;
   #stopped = false;
@@ -295,6 +298,7 @@ export class DomainNode {
       ...presence,
       reach,
       failure,
+      lost: this.#losses.often(peer),
       since: this.#state.members.size < FULL_MESH_BELOW ? presence.since : (awaySince ?? presence.since),
     };
   }
@@ -348,6 +352,7 @@ export class DomainNode {
       ...this.#comparisons.counters,
       ...this.host.counters(),
       ...this.log.counters(),
+      linksLost: this.#linksLost,
     };
   }
 
@@ -367,7 +372,9 @@ export class DomainNode {
   #onUnlink(link: Link): void {
     if (!this.peers.remove(link) || this.#stopped) return;
     const other = this.peers.best(link.peer);
-    if (other === undefined) this.#options.logger.info({ peer: peerIdOf(link.peer) }, 'A member is no longer connected');
+    // The end of a surplus connection changes nothing.
+    if (!this.peers.hasDirect(link.peer)) this.#lost(link.peer);
+    if (other === undefined) this.#tellPresence(link.peer, {}, 'A member is no longer connected');
     else {
       // Gossip ran on the connection that is gone. Its streams are closed by the next turn of the event loop.
       setImmediate(() => void other.announce(this.peers.protocols(other), this.#options.book.of(link.peer)).catch(() => {}));
@@ -376,8 +383,25 @@ export class DomainNode {
     this.#options.onChange();
   }
 
+  #lost(peer: PeerKey): void {
+    this.#linksLost += 1;
+    if (!this.#losses.add(peer)) return;
+    this.#options.logger.warn(
+      { peer: peerIdOf(peer), ...this.#losses.often(peer) },
+      'The connection with a member is lost again and again; see "dtkd doctor". Until that ends, it is not logged each time',
+    );
+  }
+
+  /** Logs that a member has come or gone; at a lower level while that happens all the time. */
+  #tellPresence(peer: PeerKey, fields: object, message: string): void {
+    const { logger } = this.#options;
+    const line = { peer: peerIdOf(peer), ...fields };
+    if (this.#losses.often(peer) === undefined) logger.info(line, message);
+    else logger.debug(line, message);
+  }
+
   async #admitted(link: Link, about: HelloAbout): Promise<void> {
-    const { book, onChange, logger } = this.#options;
+    const { book, onChange } = this.#options;
     if (link.closed || this.#stopped) throw new DtkdError('PEER_AWAY', 'the connection closed during hello');
     const address = dialableAddress(link, about.port);
     const announced = parseAddresses(about.addresses);
@@ -390,8 +414,7 @@ export class DomainNode {
     if (link.closed) return;
     this.peers.heard(link.peer, about.removed);
     await link.announce(about.protocols, book.of(link.peer));
-    if (returned)
-      logger.info({ peer: peerIdOf(link.peer), relayed: link.via !== undefined, inbound: link.inbound }, 'A member is connected');
+    if (returned) this.#tellPresence(link.peer, { relayed: link.via !== undefined, inbound: link.inbound }, 'A member is connected');
     this.#timers.later(() => this.#closeSurplus(link.peer), SURPLUS_CHECK_MS);
     this.#catchingUp.greeted(link.peer, about.logs);
     this.#connector.connected(link);
@@ -467,6 +490,7 @@ export class DomainNode {
     this.#options.book.forget(key);
     this.#whereabouts.observedBy(key, undefined);
     this.peers.forget(key);
+    this.#losses.forget(key);
     this.#try(this.log.dropAuthor(key));
     this.#options.logger.info({ peer: peerIdOf(key) }, 'A member is gone for good; its objects were removed');
   }

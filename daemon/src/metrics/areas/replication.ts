@@ -57,6 +57,7 @@ export function replicationArea(read: () => Promise<Domains>): Area {
       strangersDropped: { reason: 'stranger' },
       linksRefused: { reason: 'refused' },
     }),
+    counted('dtkd_mesh_connections_lost_total', 'Connections with members that ended and left no direct one', { linksLost: {} }),
     counted('dtkd_mesh_streams_refused_total', 'Streams refused beyond the limit of a member or a protocol', {
       streamsRefused: {},
     }),
