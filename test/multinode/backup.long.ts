@@ -101,7 +101,7 @@ describe('a node that is backed up, lost and put back', () => {
     const checked = await dtkd('restore', file, '--check');
     expect(checked).toMatchObject({ code: 0, stdout: expect.stringMatching(/of node0, made .*\n.*rows, .* files\nIt is whole/) });
     expect((await shop.ops.cli('backup', '-')).stderr).toMatch(/for the operator/);
-    expect(await home.cli('backup', file)).toMatchObject({ code: 6, stderr: expect.stringMatching(/there already/) });
+    expect(await home.cli('backup', file)).toMatchObject({ code: 6, stderr: expect.stringMatching(/already exists/) });
     expect((await readdir(home.seenAt)).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 

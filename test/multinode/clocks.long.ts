@@ -98,7 +98,7 @@ describe('commands among clocks that differ', () => {
     expect(apart.get('three')).toMatchObject({
       outcome: 'refused',
       code: 'ORDER_EXPIRED',
-      reason: expect.stringMatching(/until \d{4}-.*; on three it is \d{4}-/),
+      reason: expect.stringMatching(/before \d{4}-.*; on three it is \d{4}-/),
     });
 
     for (const clock of clocks.values()) clock.shift(0);

@@ -101,7 +101,7 @@ describe('a released module', () => {
     );
     expect(message).toContain('one serves an altered copy of acme/web 1.0.0');
     const again = await site(3).cli('module', 'publish', 'acme/web');
-    expect(again).toMatchObject({ code: 6, stderr: expect.stringContaining("acme/web 1.0.0 is maker's") });
+    expect(again).toMatchObject({ code: 6, stderr: expect.stringContaining('acme/web 1.0.0 belongs to maker') });
     const bytes = await readFile(join(site(3).dir, 'content', digest.slice(0, 2), digest.slice(2)));
     expect(digestOf(bytes)).toBe(digest);
   });
