@@ -8,6 +8,11 @@ export function isMissing(error: unknown): boolean {
   return systemCode(error) === 'ENOENT';
 }
 
+/** For `catch`: undefined if the file or directory does not exist; any other error is thrown. */
+export function unlessMissing(error: unknown): undefined {
+  if (!isMissing(error)) throw error;
+}
+
 /** True if the disk or this user's quota is full. */
 export function isFull(error: unknown): boolean {
   const code = systemCode(error);

@@ -133,7 +133,7 @@ test('is no way back to older bundles: they are refused, and the resource runs a
   await run('a', 'delete', 7);
   await later(0);
   for (const daemon of ['same', 'next']) {
-    expect(await run('a', 'create', 6), daemon).toContain('refused what came of builder is older');
+    expect(await run('a', 'create', 6), daemon).toContain('refused the bundle from builder is older');
     await site.crash();
   }
   expect(await run('a', 'create', 8)).toBe('succeeded');

@@ -214,8 +214,8 @@ export class Installations implements Installed {
 
   #assertNotForgotten({ bundle: { owner, ownerName, revision } }: CheckedBundle): void {
     if (revision >= (this.#floors.get(owner) ?? 0)) return;
-    throw new DtkdError('CONFLICT', `what came of ${ownerName} is older than what ${this.#options.node} has known of it`, {
-      next: `Start it again when ${ownerName} can be reached`,
+    throw new DtkdError('CONFLICT', `the bundle from ${ownerName} is older than one that ${this.#options.node} has used`, {
+      next: `Start it again when ${ownerName} can be reached.`,
     });
   }
 

@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmod, lstat, mkdir, open, readFile, rename, unlink } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { DtkdError } from '../../../../../protocol/errors.ts';
-import { isMissing, systemCode } from '../../../disk/system-error.ts';
+import { systemCode, unlessMissing } from '../../../disk/system-error.ts';
 
 /** Files of one resource written at a time: most have two. */
 const WRITTEN_AT_A_TIME = 4;
@@ -132,10 +132,6 @@ async function makeDirectory(directory: string, path: string): Promise<void> {
   if (first === undefined) return;
   const top = Math.max(first.length, directory.length);
   for (let at = path; at.length >= top; at = dirname(at)) await chmod(at, DIRECTORY);
-}
-
-function unlessMissing(error: unknown): undefined {
-  if (!isMissing(error)) throw error;
 }
 
 function rethrow(error: unknown): never {

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { lstat, readdir, readFile, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MAX_MODULE_BYTES } from '../../../../../protocol/definitions/module.ts';
-import { isMissing, systemCode } from '../../../disk/system-error.ts';
+import { systemCode, unlessMissing } from '../../../disk/system-error.ts';
 
 /** Directories above that of a resource which go if they are empty: type, model and owner. */
 const ABOVE = 3;
@@ -57,10 +57,6 @@ async function isAsWritten(path: string, digest: string | undefined): Promise<bo
 function parentsOf(path: string): string[] {
   const parts = path.split('/').slice(0, -1);
   return parts.map((_part, at) => parts.slice(0, at + 1).join('/'));
-}
-
-function unlessMissing(error: unknown): undefined {
-  if (!isMissing(error)) throw error;
 }
 
 function unlessInUse(error: unknown): typeof IN_USE {
